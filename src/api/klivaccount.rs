@@ -1,0 +1,127 @@
+//! KlivAccount: what an account has published. The contract from which functions are
+//! injected, by the controller and by the admission policy alike.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the account has published and which functions are on it. Made by the
+/// controller, always named `default`.
+#[derive(CustomResource, JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "secrets.kliv.dev",
+    version = "v1alpha1",
+    kind = "KlivAccount",
+    plural = "klivaccounts",
+    shortname = "kacct",
+    category = "kliv",
+    namespaced,
+    status = "KlivAccountStatus",
+    derive = "PartialEq",
+    doc = "What the account has published and which functions are on it. Made by the operator, always named default.",
+    printcolumn(name = "Secrets", type_ = "integer", json_path = ".status.secrets", description = "Secrets in the account"),
+    printcolumn(name = "Functions", type_ = "integer", json_path = ".status.functions.total", description = "Functions of the account"),
+    printcolumn(name = "Updated", type_ = "integer", json_path = ".status.functions.updated", description = "Functions that run with the current set"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Revision", type_ = "integer", json_path = ".status.revision", priority = 1),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct KlivAccountSpec {}
+
+/// What is published.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct KlivAccountStatus {
+    /// `Ready`: whether the current sets exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "super::klivsecret::conditions")]
+    pub conditions: Vec<Condition>,
+    /// How many secrets the account has.
+    #[serde(default)]
+    pub secrets: i32,
+    /// Counts the sets that this account has published; each set carries the number it got.
+    #[serde(default)]
+    pub revision: i64,
+    /// The current sets, one an environment; the default set has the environment "".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 257))]
+    pub sets: Vec<PublishedSet>,
+    /// Names of Secrets that are about to be made: written before the Secret is, so
+    /// that nothing is forgotten by a crash in between.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512))]
+    pub pending: Vec<String>,
+    /// Sets that are no longer current and not yet deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512))]
+    pub superseded: Vec<SupersededSet>,
+    /// The account's functions.
+    #[serde(default)]
+    pub functions: FunctionReport,
+}
+
+/// A current set: an immutable Secret.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedSet {
+    /// The environment; "" is the default set.
+    #[schemars(length(max = 63))]
+    pub environment: String,
+    /// The Secret's name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// The Secret's uid.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// The variables in it, sorted.
+    #[schemars(length(max = 256), inner(length(max = 128)))]
+    pub keys: Vec<String>,
+    /// The account's revision when it was published.
+    pub revision: i64,
+}
+
+/// A set that functions may still hold.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SupersededSet {
+    /// The Secret's name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// The Secret's uid; absent where the answer to its creation was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub uid: Option<String>,
+    /// Since when it is not current.
+    pub since: Time,
+}
+
+/// How far the functions of an account are.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionReport {
+    /// Functions that are to get a set.
+    #[serde(default)]
+    pub total: i32,
+    /// Those whose rollout with the current set is complete.
+    #[serde(default)]
+    pub updated: i32,
+    /// Those that are not, with the reason; the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub not_updated: Vec<NotUpdated>,
+}
+
+/// A function that does not run with the current set.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct NotUpdated {
+    /// The Deployment.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Why, one word: `RollingOut`, `RolloutFailed`, `Manual`, `WriteRefused`.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+}

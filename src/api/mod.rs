@@ -1,0 +1,26 @@
+//! The words of the product: its kinds, every name it uses in a cluster, and the
+//! one gate ([`Intent`]) through which a spec is understood.
+//!
+//! The CRDs in `crds/` and in the chart are generated from here by `make gen`.
+//! To add a field: add it to the kind's file with its doc and limits, run
+//! `make gen`, and say in `intent.rs` what it means.
+
+pub mod condition;
+pub mod crds;
+mod intent;
+mod klivaccount;
+mod klivsecret;
+pub mod names;
+mod stamps;
+
+pub use intent::{
+    Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, object_name,
+};
+pub use klivaccount::{
+    FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet,
+};
+pub use klivsecret::{
+    Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
+    WriteOnly,
+};
+pub use stamps::{Stamp, Stamps, What};

@@ -1,0 +1,67 @@
+//! Every name that the product uses in a cluster, once.
+
+/// The API group of our kinds.
+pub const GROUP: &str = "secrets.kliv.dev";
+/// The only version so far.
+pub const VERSION: &str = "v1alpha1";
+/// The category of all our kinds: `kubectl get kliv`.
+pub const CATEGORY: &str = "kliv";
+
+/// Who writes, in `managedFields` and as the reporting controller of Events.
+pub const FIELD_MANAGER: &str = "kliv-secrets";
+/// The name of every [`KlivAccount`](super::KlivAccount); one per namespace.
+pub const ACCOUNT_NAME: &str = "default";
+
+/// On published Secrets, with the value [`FIELD_MANAGER`].
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// On a function (the Deployment, not its pod template): which environment it runs
+/// in. On a published set: the environment it is for.
+pub const LABEL_ENVIRONMENT: &str = "secrets.kliv.dev/environment";
+/// The default selector of edge functions: key and value.
+pub const FUNCTION_LABEL: (&str, &str) = ("app.kubernetes.io/component", "edge-function");
+
+/// On a KlivSecret: who changed the spec and when ([`Stamps`](super::Stamps)).
+pub const ANNOTATION_STAMPS: &str = "secrets.kliv.dev/stamps";
+/// On a function: `none`, or a comma-separated list of variables; absent means all.
+pub const ANNOTATION_INJECT: &str = "secrets.kliv.dev/inject";
+/// On a function: variables that it can't do without, comma-separated.
+pub const ANNOTATION_REQUIRES: &str = "secrets.kliv.dev/requires";
+/// On a function: the containers to inject into, comma-separated. Default: the one
+/// that `kubectl logs` would pick.
+pub const ANNOTATION_CONTAINERS: &str = "secrets.kliv.dev/containers";
+/// On a function's pod template: what `kubectl logs` picks.
+pub const ANNOTATION_DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// On a function: `manual` takes a new set only when told by [`ANNOTATION_REVISION`].
+pub const ANNOTATION_ROLLOUT: &str = "secrets.kliv.dev/rollout";
+/// On a function with `rollout: manual`: the revision of the set it may take.
+pub const ANNOTATION_REVISION: &str = "secrets.kliv.dev/revision";
+
+/// The type of a published Secret.
+pub const SECRET_TYPE: &str = "secrets.kliv.dev/env";
+/// How the name of every published Secret begins.
+pub const SET_PREFIX: &str = "kliv-env-";
+
+/// In the operator's namespace: the keyring.
+pub const KEYRING_SECRET: &str = "kliv-secrets-keyring";
+/// In the operator's namespace: the webhook's certificate and its CA.
+pub const WEBHOOK_TLS_SECRET: &str = "kliv-secrets-webhook-tls";
+/// In the operator's namespace: what sealers need; readable by every authenticated user.
+pub const SEALING_KEY_CONFIGMAP: &str = "kliv-secrets-sealing-key";
+/// The entry of [`SEALING_KEY_CONFIGMAP`] that holds the text form of
+/// [`SealingKey`](crate::seal::SealingKey).
+pub const SEALING_KEY_ENTRY: &str = "sealing-key";
+/// The name of the mutating webhook's configuration and of the one webhook in it.
+pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
+/// The leader's Lease, in the operator's namespace.
+pub const LEASE: &str = "kliv-secrets-controller";
+
+/// A value's greatest size, bytes.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// The greatest number of secrets in an account.
+pub const MAX_SECRETS: usize = 256;
+/// The greatest size of a published set, bytes; the API server takes 1 MiB.
+pub const MAX_SET_BYTES: usize = 900 * 1024;
+/// The longest name of a variable.
+pub const MAX_ENV_VAR: usize = 128;
+/// The longest `spec.sealed`, characters: 64 KiB padded, sealed, base64url.
+pub const MAX_SEALED: usize = 96 * 1024;

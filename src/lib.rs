@@ -1,0 +1,51 @@
+//! # kliv-secrets
+//!
+//! Keeps an account's third-party credentials encrypted and gives them to the
+//! account's edge functions as environment variables. An **account** is a
+//! namespace; an **edge function** is a Deployment in it with the function label.
+//!
+//! ```text
+//!  kubectl apply ── plaintext ──► admission: seal, scrub, stamp ──► API server: schema "no value"
+//!                                                                          │ etcd: ciphertext only
+//!                                                                          ▼ watch
+//!          reconcile: observe ──► plan (pure) ──► apply
+//!              │ opens at the last moment
+//!              ├─► immutable Secret `kliv-env-…`      ├─► KlivSecret status: mask, version, times
+//!              └─► KlivAccount status (contract) ──► inject: env[].valueFrom.secretKeyRef ──► rollout
+//! ```
+//!
+//! ## The rooms
+//!
+//! Dependencies point one way, from the top of this list to its end.
+//!
+//! | room | what it does | I/O |
+//! |---|---|---|
+//! | [`seal`] | the vault: plaintext, envelope, keyring, mask; knows no Kubernetes | none |
+//! | [`api`] | the words: kinds, names, conditions, stamps, and the one gate for a spec | none |
+//! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
+//! | [`admission`] | the front door: seals what is written, stamps who and when | `server` |
+//! | [`keys`] | where the keyring lives | all |
+//! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `controller` |
+//! | [`runtime`] | arguments, logs, lease, TLS, metrics, shutdown | all |
+//!
+//! ## The laws
+//!
+//! 1. At rest, plaintext is in the published Secret and nowhere else: no custom
+//!    resource, annotation, status, Event, log line, metric or error text.
+//! 2. A function never refers to a published set that does not exist; a superseded
+//!    set does not outlive its use.
+//! 3. When the specs stop changing, the cluster reaches the desired state and stays
+//!    there without a further write, from any crash point.
+//! 4. Nothing in an account makes the operator read or write in another.
+//! 5. An operator that is down or uninstalled breaks nothing that runs.
+//! 6. Of a Deployment the operator changes only its own `env` entries.
+//! 7. Text that came from a user is hostile in every output.
+//! 8. Rights follow use: the front door can only seal, the engine alone can open.
+
+pub mod admission;
+pub mod api;
+pub mod inject;
+pub mod keys;
+pub mod reconcile;
+pub mod runtime;
+pub mod seal;

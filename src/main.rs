@@ -1,0 +1,3 @@
+//! The machine door: `kliv-secrets controller | webhook | crds`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tests that need only cargo. One file a subject, one claim a test.
