@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container as PodContainer, EnvVar, PodSpec};
+use k8s_openapi::jiff::Timestamp;
 
 use crate::api::names::{
     ANNOTATION_CONTAINERS, ANNOTATION_DEFAULT_CONTAINER, ANNOTATION_INJECT, ANNOTATION_REQUIRES,
@@ -20,6 +21,8 @@ pub struct Function {
     pub uid: String,
     /// Its resourceVersion.
     pub resource_version: String,
+    /// When it was created.
+    pub created: Timestamp,
     /// How far its last change is rolled out.
     pub rollout: Rollout,
     pub(super) environment: String,
@@ -98,6 +101,7 @@ impl Function {
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone().unwrap_or_default(),
+            created: meta.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0),
             rollout: rollout(deployment),
             environment: meta
                 .labels
