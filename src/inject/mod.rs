@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What an account has published + a Deployment → the env entries that it should have.
 //!
 //! ```text
@@ -26,3 +27,6 @@ mod patch;
 
 pub use decide::{Injection, Missing, admit, inject, withdraw};
 pub use function::{Function, Rollout};
+=======
+//!
+>>>>>>> room/seal
