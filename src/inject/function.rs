@@ -128,7 +128,7 @@ impl Function {
             containers: pod
                 .map(|pod| pod.containers.iter().map(container).collect())
                 .unwrap_or_default(),
-            mentions: pod.map(mentions).unwrap_or_default(),
+            mentions: pod.map(sets_mentioned).unwrap_or_default(),
         }
     }
 
@@ -221,7 +221,9 @@ fn kind(entry: &EnvVar) -> Kind {
     Kind::Ours(reference.name.clone())
 }
 
-fn mentions(pod: &PodSpec) -> BTreeSet<String> {
+/// The names of all published sets that a pod mentions, in whatever place.
+#[must_use]
+pub fn sets_mentioned(pod: &PodSpec) -> BTreeSet<String> {
     let containers = pod.containers.iter().chain(pod.init_containers.iter().flatten());
     let from_containers = containers.flat_map(|container| {
         let env =

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What an account has published + a Deployment → the env entries that it should have.
 //!
 //! ```text
@@ -26,7 +25,4 @@ mod nearest;
 mod patch;
 
 pub use decide::{Injection, Missing, admit, inject, withdraw};
-pub use function::{Function, Rollout};
-=======
-//!
->>>>>>> room/seal
+pub use function::{Function, Rollout, sets_mentioned};
