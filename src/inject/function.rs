@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container as PodContainer, EnvVar, PodSpec};
+use k8s_openapi::jiff::Timestamp;
 
 use crate::api::names::{
     ANNOTATION_CONTAINERS, ANNOTATION_DEFAULT_CONTAINER, ANNOTATION_INJECT, ANNOTATION_REQUIRES,
@@ -20,6 +21,8 @@ pub struct Function {
     pub uid: String,
     /// Its resourceVersion.
     pub resource_version: String,
+    /// When it was created.
+    pub created: Timestamp,
     /// How far its last change is rolled out.
     pub rollout: Rollout,
     pub(super) environment: String,
@@ -98,6 +101,7 @@ impl Function {
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone().unwrap_or_default(),
+            created: meta.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0),
             rollout: rollout(deployment),
             environment: meta
                 .labels
@@ -124,7 +128,7 @@ impl Function {
             containers: pod
                 .map(|pod| pod.containers.iter().map(container).collect())
                 .unwrap_or_default(),
-            mentions: pod.map(mentions).unwrap_or_default(),
+            mentions: pod.map(sets_mentioned).unwrap_or_default(),
         }
     }
 
@@ -215,7 +219,9 @@ fn kind(entry: &EnvVar) -> Kind {
     Kind::Ours(reference.name.clone())
 }
 
-fn mentions(pod: &PodSpec) -> BTreeSet<String> {
+/// The names of all published sets that a pod mentions, in whatever place.
+#[must_use]
+pub fn sets_mentioned(pod: &PodSpec) -> BTreeSet<String> {
     let containers = pod.containers.iter().chain(pod.init_containers.iter().flatten());
     let from_containers = containers.flat_map(|container| {
         let env =

@@ -3,3 +3,5 @@
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod inject;
+mod seal_properties;
+mod seal_support;
