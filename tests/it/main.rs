@@ -2,6 +2,7 @@
 
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod chart;
 mod inject;
 mod seal_properties;
 mod seal_support;
