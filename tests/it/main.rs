@@ -2,3 +2,6 @@
 
 mod seal_properties;
 mod seal_support;
+#[path = "../inject-cases/mod.rs"]
+mod cases;
+mod inject;
