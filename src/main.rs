@@ -1,16 +1,20 @@
 //! The machine door: `kliv-secrets controller | webhook | crds`.
+#![expect(clippy::disallowed_types, reason = "connects the processes to the API server")]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use kliv_secrets::runtime::{
-    Metrics, Readiness,
+    Check, Metrics, Readiness,
     args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
     client, clock, crd_files, entropy, hardening, http,
     lease::{self, Ended, Standing},
     logs, shutdown, tls,
 };
+use kliv_secrets::{keys, reconcile};
+use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -78,22 +82,29 @@ async fn lead(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let client = client::connect().await?;
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "kliv-secrets-controller".into());
+    let instance = entropy::unique(
+        &std::env::var("HOSTNAME").unwrap_or_else(|_| "kliv-secrets-controller".into()),
+    );
     // A replica is ready when it leads and has done what the webhook needs, or when it
     // stands by for one that leads: so an install that waits for all replicas has waited
     // for a leader that works.
     let ready = readiness.check("to lead and have read everything, or to stand by");
+    let trusted = readiness.check("to lead and have the webhook trusted, or to stand by");
     let ended = lease::lead(
         client.clone(),
         &args.namespace,
-        entropy::unique(&host),
+        instance.clone(),
         lease::Settings::default(),
         stop.clone(),
         |standing| {
             metrics.leads(standing == Standing::Leads);
             ready.set(standing == Standing::Follows);
+            trusted.set(standing == Standing::Follows);
         },
-        |stop| work_as_leader(args, client, stop),
+        |stop| {
+            let checks = [ready.clone(), trusted.clone()];
+            work_as_leader(args, client, instance, metrics.clone(), checks, stop)
+        },
     )
     .await?;
     match ended {
@@ -103,16 +114,55 @@ async fn lead(
     }
 }
 
+/// First what the webhook needs: the sealing key and its certificate. Then the engine.
 async fn work_as_leader(
     args: &ControllerArgs,
-    client: kube::Client,
+    client: Client,
+    instance: String,
+    metrics: Metrics,
+    [ready, trusted]: [Check; 2],
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let settings =
+    let wrapping = match &args.keyring_wrapping_key_file {
+        Some(path) => Some(keys::read_wrapping_key(path)?),
+        None => None,
+    };
+    let source = keys::KeySource {
+        namespace: &args.namespace,
+        wrapping: wrapping.as_ref(),
+        wrap_existing: args.wrap_existing_keyring,
+    };
+    let keyring = keys::load_or_create(&client, &source, clock::now()).await?;
+    keys::publish_sealing_key(&client, &args.namespace, keyring.sealing_key()).await?;
+    metrics.keyring_keys(keyring.keys().count());
+
+    let tls =
         tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() };
-    tls::ensure(&client, &settings, clock::now()).await?;
-    tls::keep(client, settings, stop).await;
-    Ok(())
+    let settings = reconcile::Settings {
+        function_selector: args.function_selector.clone(),
+        quiet: args.quiet_period,
+        longest: args.max_wait,
+        keep_superseded: args.keep_superseded,
+        republish_interval: args.republish_interval,
+        concurrency: args.concurrency,
+        instance,
+    };
+    let engine = async {
+        let work = reconcile::run(
+            client.clone(),
+            Arc::new(keyring),
+            settings,
+            metrics,
+            move || ready.set(true),
+            stop.clone(),
+        );
+        let ended = work.await;
+        stop.cancel();
+        ended
+    };
+    let certificate = tls::keep(client.clone(), tls, stop.clone(), |now| trusted.set(now));
+    let (ended, ()) = tokio::join!(engine, certificate);
+    ended
 }
 
 async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {

@@ -28,6 +28,7 @@ use super::{
 use crate::api::names;
 
 const EVERY: Duration = Duration::from_secs(60);
+const EVERY_MISSING: Duration = Duration::from_secs(2);
 /// Tries after somebody else wrote at the same time.
 const TRIES: usize = 3;
 
@@ -90,16 +91,30 @@ pub enum TlsError {
     },
 }
 
-/// Looks after the certificate every minute until `stop`.
-pub async fn keep(client: Client, settings: Settings, stop: CancellationToken) {
+/// Looks after the certificate until `stop`: every minute, and every two seconds while
+/// something is missing. Tells each time whether the API server trusts it.
+pub async fn keep(
+    client: Client,
+    settings: Settings,
+    stop: CancellationToken,
+    tell: impl Fn(/* trusted */ bool),
+) {
     loop {
+        let trusted = match ensure(&client, &settings, clock::now()).await {
+            Ok(outcome) => {
+                log(outcome);
+                outcome.bundle != Bundle::NoConfiguration
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the webhook's certificate");
+                false
+            }
+        };
+        tell(trusted);
+        let wait = if trusted { EVERY } else { EVERY_MISSING };
         tokio::select! {
-            () = sleep(entropy::jittered(EVERY)) => {}
+            () = sleep(entropy::jittered(wait)) => {}
             () = stop.cancelled() => return,
-        }
-        match ensure(&client, &settings, clock::now()).await {
-            Ok(outcome) => log(outcome),
-            Err(error) => tracing::warn!(%error, "the webhook's certificate"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
-mod seal_properties;
-mod seal_support;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod inject;
+mod seal_properties;
+mod seal_support;
