@@ -3,9 +3,11 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use kliv_secrets::admission;
 use kliv_secrets::runtime::{
     Check, Metrics, Readiness,
     args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
@@ -168,9 +170,15 @@ async fn work_as_leader(
 async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let work = async {
-        stop.cancelled().await;
-        Ok(())
+    let door = admission::WebhookConfig {
+        bind: args.bind,
+        tls_dir: args.tls_dir.clone(),
+        sealing_key_dir: args.sealing_key_dir.clone(),
+        poll: Duration::from_secs(2),
+        ready: readiness.check("certificate and sealing key"),
+        metrics: metrics.clone(),
     };
+    let stopped = stop.clone();
+    let work = async { Ok(admission::serve(door, stopped.cancelled_owned()).await?) };
     beside_http(&args.common, &metrics, &readiness, &stop, work).await
 }
