@@ -1,1 +1,4 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
+
+mod generated;
+mod runtime_logs;
