@@ -3,7 +3,7 @@
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
-COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
+COPY Cargo.toml Cargo.lock ./
 COPY src src
 # A target has to be named, or build scripts and macros would be linked statically too.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
