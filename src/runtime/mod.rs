@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What both processes stand on: arguments, logs, leadership, certificates, metrics.
 //!
 //! ```text
@@ -28,3 +29,6 @@ pub mod tls;
 
 pub use http::{Check, Readiness};
 pub use metrics::Metrics;
+=======
+//! 
+>>>>>>> room/seal

@@ -2,3 +2,5 @@
 
 mod generated;
 mod runtime_logs;
+mod seal_properties;
+mod seal_support;
