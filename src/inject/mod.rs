@@ -25,8 +25,4 @@ mod nearest;
 mod patch;
 
 pub use decide::{Injection, Missing, admit, inject, withdraw};
-<<<<<<< HEAD
 pub use function::{Function, Rollout, sets_mentioned};
-=======
-pub use function::{Function, Rollout};
->>>>>>> room/seal

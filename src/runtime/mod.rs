@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What both processes stand on: arguments, logs, leadership, certificates, metrics.
 //!
 //! ```text
@@ -29,6 +28,3 @@ pub mod tls;
 
 pub use http::{Check, Readiness};
 pub use metrics::Metrics;
-=======
-//! 
->>>>>>> room/seal

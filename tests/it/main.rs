@@ -4,3 +4,6 @@ mod generated;
 mod runtime_logs;
 mod seal_properties;
 mod seal_support;
+#[path = "../inject-cases/mod.rs"]
+mod cases;
+mod inject;
