@@ -4,14 +4,13 @@ use std::{fs, path::Path};
 
 use kliv_secrets::runtime::crd_files;
 
-fn crds() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/crds"))
-}
-
 #[test]
-fn crds_on_disk_are_what_the_types_say() {
-    if let Err(error) = crd_files::check(crds()) {
-        panic!("{error:#}");
+fn crds_on_disk_and_in_the_chart_are_what_the_types_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["crds", "charts/kliv-secrets/files/crds"] {
+        if let Err(error) = crd_files::check(&root.join(folder)) {
+            panic!("{error:#}");
+        }
     }
 }
 

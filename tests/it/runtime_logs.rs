@@ -13,7 +13,7 @@ struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().expect("no other test has this buffer").write(bytes)
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
@@ -29,10 +29,10 @@ impl<'a> MakeWriter<'a> for Buffer {
 
 fn logged(format: LogFormat, filter: &str, write: impl FnOnce()) -> String {
     let buffer = Buffer::default();
-    let subscriber = logs::subscriber(format, filter, buffer.clone()).unwrap();
+    let subscriber = logs::subscriber(format, filter, buffer.clone()).expect("a good filter");
     tracing::subscriber::with_default(subscriber, write);
-    let bytes = buffer.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    let bytes = buffer.0.lock().expect("no other test has this buffer").clone();
+    String::from_utf8(bytes).expect("logs are text")
 }
 
 /// One event at each level from each of the places that carry values through the process.
