@@ -2,6 +2,8 @@
 
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod generated;
 mod inject;
+mod runtime_logs;
 mod seal_properties;
 mod seal_support;
