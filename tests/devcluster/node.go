@@ -196,6 +196,7 @@ disabled_plugins = ["io.containerd.internal.v1.restart", "io.containerd.tracing.
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "kliv.dev/pause:dev"
   netns_mounts_under_state_dir = true
+  restrict_oom_score_adj = true # some roots (of containers and sandboxes) may not lower it
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = %q
     default_runtime_name = "runc"
