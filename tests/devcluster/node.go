@@ -204,11 +204,12 @@ disabled_plugins = ["io.containerd.internal.v1.restart", "io.containerd.tracing.
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
+        Root = %q
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = %q
     conf_dir = %q
 `, c.path("containerd"), c.path("run", "containerd"), c.containerdSocket(), c.path("opt"),
-		snapshotter(c.Folder), plugins, c.path("config", "cni"))
+		snapshotter(c.Folder), c.path("run", "runc"), plugins, c.path("config", "cni"))
 	if err := os.WriteFile(c.path("config", "containerd.toml"), []byte(config), 0o644); err != nil {
 		return err
 	}

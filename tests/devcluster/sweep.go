@@ -23,12 +23,12 @@ func (c *cluster) sweepNode() error {
 	if err := waitFor(20*time.Second, "containers to end", killContainers); err != nil {
 		return err
 	}
-	sockets := c.shimSockets()
+	outside := c.containersFilesOutside()
 	if err := waitFor(20*time.Second, "containerd's shims to end", c.killShims); err != nil {
 		return err
 	}
-	for _, socket := range sockets {
-		os.Remove(socket)
+	for _, file := range outside {
+		os.Remove(file)
 	}
 	if err := unmountBelow(c.Folder); err != nil {
 		return err
@@ -85,15 +85,18 @@ func killContainers() error {
 	return nil
 }
 
-// shimSockets are outside our folder, at a path that the shims choose.
-func (c *cluster) shimSockets() []string {
-	files, _ := filepath.Glob(c.path("run", "containerd", "io.containerd.runtime.v2.task", "*", "*", "address"))
-	var sockets []string
-	for _, file := range files {
-		content, _ := os.ReadFile(file)
-		sockets = append(sockets, strings.TrimPrefix(strings.TrimSpace(string(content)), "unix://"))
+// containersFilesOutside lists what shims and network plugins keep of each container at
+// places of their own choice.
+func (c *cluster) containersFilesOutside() []string {
+	folders, _ := filepath.Glob(c.path("run", "containerd", "io.containerd.runtime.v2.task", "*", "*"))
+	var files []string
+	for _, folder := range folders {
+		socket, _ := os.ReadFile(filepath.Join(folder, "address"))
+		files = append(files, strings.TrimPrefix(strings.TrimSpace(string(socket)), "unix://"))
+		results, _ := filepath.Glob("/var/lib/cni/results/*-" + filepath.Base(folder) + "-*")
+		files = append(files, results...)
 	}
-	return sockets
+	return files
 }
 
 // killShims ends the processes that serve our containerd's socket.
@@ -241,8 +244,8 @@ func (c *cluster) removeSystemFiles() error {
 		}
 	}
 	results, _ := filepath.Glob("/var/lib/cni/results/" + ruleComment + "-*")
-	plugins, _ := filepath.Glob("/var/lib/kubelet/device-plugins/*")
-	for _, file := range append(results, plugins...) {
+	devices, _ := filepath.Glob("/var/lib/kubelet/device-plugins/*")
+	for _, file := range append(results, devices...) {
 		os.Remove(file)
 	}
 	for _, folder := range c.Node.Made {
