@@ -1,1 +1,7 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
+
+#[path = "../inject-cases/mod.rs"]
+mod cases;
+mod inject;
+mod seal_properties;
+mod seal_support;
