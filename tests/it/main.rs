@@ -3,6 +3,8 @@
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod generated;
 mod inject;
+mod runtime_logs;
 mod seal_properties;
 mod seal_support;
