@@ -2,3 +2,5 @@
 
 mod seal_properties;
 mod seal_support;
+mod seal_vectors;
+mod seal_vectors_made;
