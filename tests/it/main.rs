@@ -1,5 +1,6 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod seal_corpus;
 mod seal_properties;
 mod seal_support;
 mod seal_vectors;
