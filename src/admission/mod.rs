@@ -1,1 +1,38 @@
-//! 
+//! The front door: what happens to a KlivSecret on its way into the cluster.
+//!
+//! ```text
+//!  API server ── AdmissionReview ──► server (TLS)                           ◄── files: certificate,
+//!                                      │ bytes                                  sealing key
+//!                                      ▼
+//!   decide: review ─► seal_write: take the value out ─► scrub: copies of the manifest
+//!                        │ seal, keep, generate, ask       search: the value elsewhere? refuse
+//!                        ▼
+//!                     stamp: who, when, through what ─► warn: plain words
+//!                                      │
+//!  API server ◄── JSON patch or 422 ── answer
+//! ```
+//!
+//! The door holds a public key only: it can seal and never open, has no rights in the
+//! cluster and makes no call. Everything but `server` and `files` is pure, and
+//! [`answer`] is the whole of it.
+//!
+//! Nothing here prints, logs or returns what was written: a review is held in a type
+//! that can't be printed, texts of refusals and warnings are fixed, and names are
+//! repeated only after their characters were checked. A value is held in
+//! [`Plaintext`](crate::seal::Plaintext); the review's own text is wiped when it is
+//! dropped. What can't be wiped: the buffers of the TLS and HTTP libraries, and of the
+//! JSON reader while it undoes escapes.
+
+mod answer;
+mod decide;
+mod edit;
+mod generate;
+mod review;
+mod scrub;
+mod seal_write;
+mod search;
+mod stamp;
+mod warn;
+
+pub use answer::{Answer, Cause, Verdict};
+pub use decide::answer;

@@ -1,5 +1,9 @@
 //! KlivAccount: what an account has published. The contract from which functions are
 //! injected, by the controller and by the admission policy alike.
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "kube's derive takes each column as an attribute"
+)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;

@@ -62,34 +62,23 @@ pub fn admit(before: Option<&Function>, function: &Function, sets: &[PublishedSe
 /// Takes all entries of ours from a Deployment, e.g. one that is no function any more.
 #[must_use]
 pub fn withdraw(function: &Function) -> Injection {
-    let nothing = vec![Vec::new(); function.containers.len()];
+    let nothing = vec![Ours::new(); function.containers.len()];
     Injection { patch: patch(function, &nothing), ..Injection::default() }
 }
 
 fn decide(function: &Function, held: Ours<'_>, sets: &[PublishedSet]) -> Injection {
     let current = current(&function.environment, sets);
-    let holds = function.manual
-        && !held.is_empty()
-        && !current.is_some_and(|set| function.revision == Some(set.revision.to_string()));
-    let current_offer = current
-        .iter()
-        .flat_map(|set| set.keys.iter().map(|key| (key.as_str(), set.name.as_str())))
-        .collect();
-    let offer: Ours<'_> = if holds { held } else { current_offer };
-    let offered: Ours<'_> =
-        offer.iter().copied().filter(|(name, _)| is_wanted(&function.wanted, name)).collect();
-
     let targets = targets(function);
-    let target = |index: &usize| targets.contains(index);
-    let desired: Vec<Ours<'_>> = (0..function.containers.len())
-        .map(|index| {
-            if !target(&index) {
-                return Vec::new();
-            }
-            let users = users(&function.containers[index]);
-            offered.iter().copied().filter(|(name, _)| !users.contains(name)).collect()
-        })
-        .collect();
+    let told = current.is_some_and(|set| function.revision == Some(set.revision.to_string()));
+    let entries_held = entries(function, &targets, &held);
+    let holds = function.manual && !told && entries_held.iter().any(|ours| !ours.is_empty());
+    let (offer, desired) = if holds {
+        (held, entries_held)
+    } else {
+        let offer = current.map(offer).unwrap_or_default();
+        let desired = entries(function, &targets, &offer);
+        (offer, desired)
+    };
 
     let injected: BTreeSet<&str> = desired.iter().flatten().map(|(name, _)| *name).collect();
     let own: BTreeSet<&str> =
@@ -98,19 +87,18 @@ fn decide(function: &Function, held: Ours<'_>, sets: &[PublishedSet]) -> Injecti
     Injection {
         patch: patch(function, &desired),
         set: if holds {
-            offer.first().map(|(_, set)| (*set).to_owned())
+            offer.first_key_value().map(|(_, set)| (*set).to_owned())
         } else {
             current.map(|set| set.name.clone())
         },
-        overridden: offered
-            .iter()
-            .filter(|(name, _)| own.contains(name))
-            .map(|(name, _)| (*name).to_owned())
+        overridden: offer
+            .keys()
+            .filter(|name| own.contains(*name) && is_wanted(&function.wanted, name))
+            .map(|name| (*name).to_owned())
             .collect(),
         missing: missing(function, &offer, &injected, &own),
         manual_waits: holds
-            && function.wanted != Wanted::Nothing
-            && current.is_none_or(|set| offer.iter().any(|(_, held)| *held != set.name)),
+            && current.is_none_or(|set| offer.values().any(|held| *held != set.name)),
         hides_env_from: targets.iter().filter(gets).any(|i| function.containers[*i].env_from),
         unknown_containers: function
             .targets
@@ -132,11 +120,29 @@ fn current<'a>(environment: &str, sets: &'a [PublishedSet]) -> Option<&'a Publis
     of(environment).or_else(|| of(""))
 }
 
+fn offer(set: &PublishedSet) -> Ours<'_> {
+    set.keys.iter().map(|key| (key.as_str(), set.name.as_str())).collect()
+}
+
+/// For every container its entries of what there is.
+fn entries<'a>(function: &Function, targets: &BTreeSet<usize>, offer: &Ours<'a>) -> Vec<Ours<'a>> {
+    let mut entries = vec![Ours::new(); function.containers.len()];
+    for index in targets {
+        let users = users(&function.containers[*index]);
+        entries[*index] = offer
+            .iter()
+            .filter(|(name, _)| is_wanted(&function.wanted, name) && !users.contains(*name))
+            .map(|(name, set)| (*name, *set))
+            .collect();
+    }
+    entries
+}
+
 fn is_wanted(wanted: &Wanted, name: &str) -> bool {
     match wanted {
         Wanted::All => true,
         Wanted::Nothing => false,
-        Wanted::Listed(names) => names.iter().any(|wanted| wanted == name),
+        Wanted::Listed(names) => names.iter().any(|listed| listed == name),
     }
 }
 
@@ -187,7 +193,7 @@ fn missing(
         .filter(|name| !injected.contains(name) && !own.contains(name))
         .map(|name| Missing {
             name: name.to_owned(),
-            did_you_mean: nearest(name, offer.iter().map(|(key, _)| *key)).map(str::to_owned),
+            did_you_mean: nearest(name, offer.keys().copied()).map(str::to_owned),
             required: function.requires.iter().any(|required| required == name),
         })
         .collect()

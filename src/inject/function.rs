@@ -1,6 +1,6 @@
 //! A Deployment, reduced to what injection needs to know of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container as PodContainer, EnvVar, PodSpec};
@@ -128,7 +128,7 @@ impl Function {
             containers: pod
                 .map(|pod| pod.containers.iter().map(container).collect())
                 .unwrap_or_default(),
-            mentions: pod.map(mentions).unwrap_or_default(),
+            mentions: pod.map(sets_mentioned).unwrap_or_default(),
         }
     }
 
@@ -139,18 +139,16 @@ impl Function {
         self.mentions.iter().map(String::as_str).collect()
     }
 
-    /// Our entries, variable and set, in order of appearance, each variable once.
-    pub(super) fn ours(&self) -> Vec<(&str, &str)> {
-        let mut seen = BTreeSet::new();
-        self.containers
-            .iter()
-            .flat_map(|container| container.env.iter().flatten())
-            .filter_map(|entry| match &entry.kind {
-                Kind::Ours(set) => Some((entry.name.as_str(), set.as_str())),
-                Kind::User | Kind::Mixed(_) => None,
-            })
-            .filter(|(name, _)| seen.insert(*name))
-            .collect()
+    /// Our entries; of those for one variable the first counts.
+    pub(super) fn ours(&self) -> BTreeMap<&str, &str> {
+        let entries = self.containers.iter().flat_map(|container| container.env.iter().flatten());
+        let mut ours = BTreeMap::new();
+        for entry in entries {
+            if let Kind::Ours(set) = &entry.kind {
+                ours.entry(entry.name.as_str()).or_insert(set.as_str());
+            }
+        }
+        ours
     }
 }
 
@@ -221,7 +219,9 @@ fn kind(entry: &EnvVar) -> Kind {
     Kind::Ours(reference.name.clone())
 }
 
-fn mentions(pod: &PodSpec) -> BTreeSet<String> {
+/// The names of all published sets that a pod mentions, in whatever place.
+#[must_use]
+pub fn sets_mentioned(pod: &PodSpec) -> BTreeSet<String> {
     let containers = pod.containers.iter().chain(pod.init_containers.iter().flatten());
     let from_containers = containers.flat_map(|container| {
         let env =

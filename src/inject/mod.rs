@@ -25,4 +25,4 @@ mod nearest;
 mod patch;
 
 pub use decide::{Injection, Missing, admit, inject, withdraw};
-pub use function::{Function, Rollout};
+pub use function::{Function, Rollout, sets_mentioned};

@@ -1,13 +1,15 @@
 //! The patch: entries of ours out, entries of ours in, nothing else.
 
+use std::collections::BTreeMap;
+
 use json_patch::jsonptr::{PointerBuf, Token};
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, TestOperation};
 use serde_json::json;
 
 use super::function::{Container, Function, Kind, Left};
 
-/// What a container should have of ours, in order: variable and set.
-pub(super) type Ours<'a> = Vec<(&'a str, &'a str)>;
+/// Entries of ours, in order: the variable and its set.
+pub(super) type Ours<'a> = BTreeMap<&'a str, &'a str>;
 
 /// The patch that gives every container of `function` what `desired` says, in the
 /// same order. It begins with tests of uid and resourceVersion, so that it fails on

@@ -36,14 +36,20 @@ impl Note {
             Some((condition.reason.clone(), condition.message.clone(), status.version))
         };
         let (reason, message, version) = ready(next)?;
-        if ready(&secret.status).is_some_and(|(r, m, v)| (r, m, v) == (reason.clone(), message.clone(), version)) {
+        if ready(&secret.status)
+            .is_some_and(|(r, m, v)| (r, m, v) == (reason.clone(), message.clone(), version))
+        {
             return None;
         }
         let (warning, reason, text) = if reason == Reason::Published.as_str() {
             let version = version.unwrap_or_default();
             (false, Reason::Published.as_str(), format!("version {version}: {message}"))
         } else {
-            (reason != Reason::AwaitingValue.as_str(), "NotPublished", format!("{reason}: {message}"))
+            (
+                reason != Reason::AwaitingValue.as_str(),
+                "NotPublished",
+                format!("{reason}: {message}"),
+            )
         };
         Some(Self {
             kind: "KlivSecret",
@@ -124,11 +130,7 @@ pub(super) fn injection_text(injection: &Injection, sets: &[PublishedSet]) -> St
     for missing in &injection.missing {
         let hint = missing.did_you_mean.as_ref().map(|name| format!("; did you mean {name}?"));
         let what = if missing.required { "required" } else { "asked for" };
-        parts.push(format!(
-            "{} is {what} and not there{}",
-            missing.name,
-            hint.unwrap_or_default()
-        ));
+        parts.push(format!("{} is {what} and not there{}", missing.name, hint.unwrap_or_default()));
     }
     if !injection.unknown_containers.is_empty() {
         parts.push(format!("has no container {}", injection.unknown_containers.join(", ")));

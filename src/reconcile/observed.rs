@@ -96,6 +96,21 @@ pub struct Memory {
     pub said: BTreeMap<String, String>,
 }
 
+impl Memory {
+    /// Keeps no more than speaks of something that is still there.
+    pub(super) fn forget_what_is_over(&mut self, account: &Account) {
+        let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
+        self.said.retain(|uid, _| known.contains(uid));
+        let Some(AccountObject { status, .. }) = &account.object else { return };
+        let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
+        self.deleted.retain(|name, _| superseded(name));
+        self.gone.retain(superseded);
+        self.created.retain(|name, _| {
+            status.pending.contains(name) || status.sets.iter().any(|set| set.name == *name)
+        });
+    }
+}
+
 impl SecretObject {
     /// Keeps what counts. An object whose spec can't be read is kept as refused, its
     /// status as far as it can be read: one bad object harms no other.
@@ -115,7 +130,11 @@ impl SecretObject {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
-            created: object.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0),
+            created: object
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map_or(Timestamp::UNIX_EPOCH, |t| t.0),
             intent,
             stamps: stamps.unwrap_or_default(),
             status: part(&object.data, "status").unwrap_or_default(),

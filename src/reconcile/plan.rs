@@ -17,9 +17,7 @@ use super::events::{self, Note};
 use super::observed::{Account, AccountObject, Memory};
 use super::status;
 use crate::api::condition::{self, Reason};
-use crate::api::{
-    FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet,
-};
+use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, inject};
 
 /// How long things wait.
@@ -162,9 +160,10 @@ fn switched(
         })
         .collect();
     let stale = std::mem::take(&mut next.pending).into_iter().map(|name| (name, None));
-    let former = status.sets.iter().map(|set| {
-        (set.name.clone(), Some(set.uid.clone()).filter(|uid| !uid.is_empty()))
-    });
+    let former = status
+        .sets
+        .iter()
+        .map(|set| (set.name.clone(), Some(set.uid.clone()).filter(|uid| !uid.is_empty())));
     supersede(&mut next, stale.chain(former).collect::<Vec<_>>(), now);
     next
 }
@@ -222,7 +221,14 @@ fn secrets(
 ) {
     for (name, secret) in &account.secrets {
         let Some(decision) = decisions.get(name) else { continue };
-        let next = status::secret(secret, decision, memory.blocked.as_ref(), now);
+        let dead = decision
+            .member
+            .as_ref()
+            .filter(|member| memory.unopenable.contains(&(member.uid.clone(), member.generation)));
+        let next = match dead {
+            Some(_) => status::secret(secret, &unopenable(), None, now),
+            None => status::secret(secret, decision, memory.blocked.as_ref(), now),
+        };
         if next == secret.status {
             continue;
         }
@@ -236,6 +242,18 @@ fn secrets(
     }
 }
 
+/// The value in use is there, and can't be opened any more to be published again.
+fn unopenable() -> Decision {
+    Decision {
+        member: None,
+        is_new: false,
+        reason: Reason::DecryptionFailed,
+        message: "the value in use can't be opened with this cluster's keyring: restore it from \
+                  its backup, or set the value again; functions keep what they have"
+            .to_owned(),
+    }
+}
+
 /// Superseded sets go once their time is over and nothing uses them.
 fn retire(
     account: &Account,
@@ -245,8 +263,7 @@ fn retire(
     now: Timestamp,
     plan: &mut Plan,
 ) {
-    let held: BTreeSet<&str> =
-        account.functions.values().flat_map(Function::sets_held).collect();
+    let held: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_held).collect();
     let mut due = Vec::new();
     for set in &object.status.superseded {
         if memory.gone.contains(&set.name) || held.contains(set.name.as_str()) {
@@ -273,9 +290,9 @@ fn probe(object: &AccountObject, memory: &Memory, now: Timestamp, plan: &mut Pla
     match wait(now, due) {
         Some(wait) => plan.look_again_in(wait),
         None if object.status.sets.is_empty() => {}
-        None => plan.actions.push(Action::Probe(
-            object.status.sets.iter().map(|set| set.name.clone()).collect(),
-        )),
+        None => plan
+            .actions
+            .push(Action::Probe(object.status.sets.iter().map(|set| set.name.clone()).collect())),
     }
 }
 
@@ -361,8 +378,7 @@ fn describe(
         Some((reason, message)) => (*reason, message.clone()),
         None => (Reason::Published, "the current sets are published".to_owned()),
     };
-    status.conditions =
-        vec![condition::ready(&status.conditions, reason, message, None, now)];
+    status.conditions = vec![condition::ready(&status.conditions, reason, message, None, now)];
 }
 
 fn after(time: Timestamp, wait: Duration) -> Timestamp {

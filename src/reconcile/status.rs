@@ -47,8 +47,7 @@ pub(super) fn secret(
         }
     }
     let generation = Some(secret.generation);
-    next.conditions =
-        vec![condition::ready(&before.conditions, reason, message, generation, now)];
+    next.conditions = vec![condition::ready(&before.conditions, reason, message, generation, now)];
     next
 }
 

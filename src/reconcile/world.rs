@@ -67,25 +67,46 @@ impl World {
     /// A copy of what is known of an account.
     #[must_use]
     pub fn account(&self, namespace: &str) -> Account {
-        self.accounts.get(namespace).cloned().unwrap_or_else(|| Account {
-            namespace: namespace.to_owned(),
-            ..Account::default()
-        })
+        self.accounts
+            .get(namespace)
+            .cloned()
+            .unwrap_or_else(|| Account { namespace: namespace.to_owned(), ..Account::default() })
     }
 
     /// Takes in a change; an older state of an object never replaces a newer one. False
     /// when that changed nothing.
     pub fn apply(&mut self, change: Change) -> bool {
         let namespace = change.account().to_owned();
-        let account = self.accounts.entry(namespace.clone()).or_insert_with(|| Account {
-            namespace: namespace.clone(),
-            ..Account::default()
-        });
+        let account = self
+            .accounts
+            .entry(namespace.clone())
+            .or_insert_with(|| Account { namespace: namespace.clone(), ..Account::default() });
         let changed = account.apply(change);
         if account.is_empty() {
             self.accounts.remove(&namespace);
         }
         changed
+    }
+
+    /// Takes in the answer to a write of ours. An object that is not known any more was
+    /// deleted meanwhile: it does not come back this way.
+    pub fn refresh(&mut self, change: Change) {
+        let Some(account) = self.accounts.get_mut(change.account()) else { return };
+        let known = match &change {
+            Change::Secret(_, new) => account.secrets.get(&new.name).map(|s| s.uid == new.uid),
+            Change::Function(_, new) => account.functions.get(&new.name).map(|f| f.uid == new.uid),
+            Change::Account(_, new) => account.object.as_ref().map(|o| o.uid == new.uid),
+            _ => None,
+        };
+        if known == Some(true) {
+            account.apply(change);
+        }
+    }
+
+    /// Whether anything is known of an account.
+    #[must_use]
+    pub fn contains(&self, namespace: &str) -> bool {
+        self.accounts.contains_key(namespace)
     }
 
     /// After a watch was listed anew: removes what the list did not hold, and names the

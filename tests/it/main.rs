@@ -5,3 +5,6 @@ mod seal_properties;
 mod seal_support;
 mod seal_vectors;
 mod seal_vectors_made;
+#[path = "../inject-cases/mod.rs"]
+mod cases;
+mod inject;

@@ -1,0 +1,145 @@
+//! The admission review: what the API server asks. It holds a plaintext until that is
+//! taken out, so it can't be printed, and its text is wiped when it is dropped.
+
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
+
+use crate::api::names::GROUP;
+
+/// A review that has been read. No `Debug`, no `Serialize`, on purpose.
+pub(super) struct Review {
+    root: Value,
+}
+
+/// A body that is no admission review; it says nothing about what it was.
+pub(super) struct Unreadable;
+
+/// What a write does to the object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Update,
+}
+
+impl Review {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        // serde's error may quote the body: it ends here.
+        let root: Value = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
+        let review = Self { root };
+        if review.request().is_some_and(Value::is_object) { Ok(review) } else { Err(Unreadable) }
+    }
+
+    /// The request's id, which the answer repeats. Nothing but an id is ever repeated.
+    pub(super) fn uid(&self) -> &str {
+        let uid = self.text("/request/uid").unwrap_or_default();
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if uid.len() <= 64 && uid.bytes().all(plain) { uid } else { "" }
+    }
+
+    /// The operation, when this review is for us: a write of a KlivSecret itself. The
+    /// status has its own guards, and other kinds are none of our business.
+    pub(super) fn operation(&self) -> Option<Operation> {
+        let ours = self.text("/request/kind/group") == Some(GROUP)
+            && self.text("/request/kind/kind") == Some("KlivSecret")
+            && self.text("/request/subResource").is_none_or(str::is_empty);
+        match self.text("/request/operation") {
+            Some("CREATE") if ours => Some(Operation::Create),
+            Some("UPDATE") if ours => Some(Operation::Update),
+            _ => None,
+        }
+    }
+
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.text("/request/namespace").filter(|namespace| !namespace.is_empty())
+    }
+
+    pub(super) fn user(&self) -> Option<&str> {
+        self.text("/request/userInfo/username")
+    }
+
+    pub(super) fn field_manager(&self) -> &str {
+        self.text("/request/options/fieldManager").unwrap_or_default()
+    }
+
+    /// Takes the new object out.
+    pub(super) fn take_object(&mut self) -> Object {
+        Object(self.root.pointer_mut("/request/object").map_or(Value::Null, Value::take))
+    }
+
+    /// Takes the stored object out.
+    pub(super) fn take_old_object(&mut self) -> Object {
+        Object(self.root.pointer_mut("/request/oldObject").map_or(Value::Null, Value::take))
+    }
+
+    fn request(&self) -> Option<&Value> {
+        self.root.get("request")
+    }
+
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.root.pointer(pointer)?.as_str()
+    }
+}
+
+impl Drop for Review {
+    fn drop(&mut self) {
+        wipe(&mut self.root);
+    }
+}
+
+/// A KlivSecret as it was sent, under the same rules as [`Review`].
+pub(super) struct Object(pub(super) Value);
+
+impl Object {
+    pub(super) fn spec(&self) -> Option<&Map<String, Value>> {
+        self.0.get("spec")?.as_object()
+    }
+
+    pub(super) fn spec_mut(&mut self) -> Option<&mut Map<String, Value>> {
+        self.0.get_mut("spec")?.as_object_mut()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.text("/metadata/name").unwrap_or_default()
+    }
+
+    pub(super) fn is_being_deleted(&self) -> bool {
+        self.text("/metadata/deletionTimestamp").is_some()
+    }
+
+    pub(super) fn sealed(&self) -> Option<&str> {
+        self.text("/spec/sealed")
+    }
+
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        self.0.get("metadata")?.get("annotations")?.get(key)?.as_str()
+    }
+
+    pub(super) fn recorded_stamp(&self) -> i64 {
+        self.0.pointer("/status/recordedStamp").and_then(Value::as_i64).unwrap_or(0)
+    }
+
+    pub(super) fn text(&self, pointer: &str) -> Option<&str> {
+        self.0.pointer(pointer)?.as_str()
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// Overwrites every text in `value`, keys too.
+pub(super) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => {
+            for (mut key, mut field) in std::mem::take(fields) {
+                key.zeroize();
+                wipe(&mut field);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line of the machine door.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+/// Keeps an account's third-party credentials encrypted and gives them to its edge
+/// functions as environment variables.
+#[derive(Parser, Debug)]
+#[command(name = "kliv-secrets", version, about, propagate_version = true)]
+pub struct Cli {
+    /// Which process to be.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The processes of the operator.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// The engine: opens what is stored, publishes it, gives it to the functions
+    Controller(ControllerArgs),
+    /// The front door: seals every value on its way into the cluster
+    Webhook(WebhookArgs),
+    /// Write the custom resource definitions, or check the ones on disk
+    Crds(CrdsArgs),
+}
+
+/// What controller and webhook have in common.
+#[derive(Args, Debug)]
+pub struct CommonArgs {
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "KLIV_LOG_FORMAT")]
+    pub log_format: LogFormat,
+
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by part, e.g.
+    /// `info,kliv_secrets::reconcile=debug`. Libraries never say more than warnings: at
+    /// finer levels they would print what they carry
+    #[arg(long, default_value = "info", env = "KLIV_LOG_LEVEL")]
+    pub log_level: String,
+
+    /// Where metrics and health are served: /metrics, /livez, /readyz
+    #[arg(
+        long,
+        default_value = "0.0.0.0:8080",
+        env = "KLIV_HTTP_BIND",
+        value_name = "ADDRESS:PORT"
+    )]
+    pub http_bind: SocketAddr,
+}
+
+/// Log lines for people, or for machines.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line an event
+    Text,
+    /// One JSON object an event
+    Json,
+}
+
+/// Flags of `kliv-secrets controller`.
+#[derive(Args, Debug)]
+pub struct ControllerArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags' own docs are shown")]
+    pub common: CommonArgs,
+
+    /// The operator's own namespace: keyring, certificate and Lease live there
+    #[arg(long, env = "POD_NAMESPACE", default_value = "kliv-secrets-system")]
+    pub namespace: String,
+
+    /// Which Deployments are edge functions: a label selector
+    #[arg(
+        long,
+        default_value = "app.kubernetes.io/component=edge-function",
+        env = "KLIV_FUNCTION_SELECTOR",
+        value_name = "SELECTOR"
+    )]
+    pub function_selector: String,
+
+    /// Changes of an account are gathered until none came for this long …
+    #[arg(long, default_value = "500ms", env = "KLIV_QUIET_PERIOD", value_parser = duration)]
+    pub quiet_period: Duration,
+
+    /// … but never longer than this
+    #[arg(long, default_value = "3s", env = "KLIV_MAX_WAIT", value_parser = duration)]
+    pub max_wait: Duration,
+
+    /// How long a superseded set stays at least, for functions that are just being made
+    #[arg(long, default_value = "2m", env = "KLIV_KEEP_SUPERSEDED", value_parser = duration)]
+    pub keep_superseded: Duration,
+
+    /// How often it is checked that published sets still exist
+    #[arg(long, default_value = "5m", env = "KLIV_REPUBLISH_INTERVAL", value_parser = duration)]
+    pub republish_interval: Duration,
+
+    /// The webhook's Service, in the operator's namespace: its certificate is made out to it
+    #[arg(
+        long,
+        default_value = "kliv-secrets-webhook",
+        env = "KLIV_WEBHOOK_SERVICE",
+        value_name = "NAME"
+    )]
+    pub webhook_service: String,
+
+    /// A file with the key under which the keyring is wrapped; without it the keyring is
+    /// stored as it is, in a Secret of the operator's namespace
+    #[arg(long, env = "KLIV_KEYRING_WRAPPING_KEY_FILE", value_name = "FILE")]
+    pub keyring_wrapping_key_file: Option<PathBuf>,
+}
+
+/// Flags of `kliv-secrets webhook`.
+#[derive(Args, Debug)]
+pub struct WebhookArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags' own docs are shown")]
+    pub common: CommonArgs,
+
+    /// Where the API server finds the webhook (HTTPS)
+    #[arg(long, default_value = "0.0.0.0:8443", env = "KLIV_BIND", value_name = "ADDRESS:PORT")]
+    pub bind: SocketAddr,
+
+    /// The folder with tls.crt and tls.key; read again when they change
+    #[arg(long, default_value = "/etc/kliv-secrets/tls", env = "KLIV_TLS_DIR", value_name = "DIR")]
+    pub tls_dir: PathBuf,
+
+    /// The folder with the public sealing key; read again when it changes
+    #[arg(
+        long,
+        default_value = "/etc/kliv-secrets/sealing-key",
+        env = "KLIV_SEALING_KEY_DIR",
+        value_name = "DIR"
+    )]
+    pub sealing_key_dir: PathBuf,
+}
+
+/// Flags of `kliv-secrets crds`.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct CrdsArgs {
+    /// Write the files into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Fail when the files in this folder differ from what the code says
+    #[arg(long, value_name = "DIR")]
+    pub check: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or("give a duration such as 500ms, 3s or 2m")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn controller(flags: &[&str]) -> Result<ControllerArgs, clap::Error> {
+        let line = ["kliv-secrets", "controller"].iter().chain(flags);
+        match Cli::try_parse_from(line)?.command {
+            Command::Controller(args) => Ok(args),
+            other => panic!("not a controller: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        let args = controller(&["--quiet-period", "250ms", "--keep-superseded=1m 30s"]).unwrap();
+        assert_eq!(args.quiet_period, Duration::from_millis(250));
+        assert_eq!(args.keep_superseded, Duration::from_secs(90));
+        assert_eq!(args.max_wait, Duration::from_secs(3));
+        assert_eq!(args.republish_interval, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_an_example() {
+        for wrong in ["5", "-3s", "soon", "", "2 years"] {
+            let error = controller(&[&format!("--max-wait={wrong}")]).unwrap_err().to_string();
+            assert!(error.contains("such as 500ms, 3s or 2m"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_default_selector_is_the_documented_label() {
+        let (key, value) = crate::api::names::FUNCTION_LABEL;
+        assert_eq!(controller(&[]).unwrap().function_selector, format!("{key}={value}"));
+    }
+
+    #[test]
+    fn crds_takes_exactly_one_of_out_and_check() {
+        let crds = |flags: &[&str]| {
+            Cli::try_parse_from(["kliv-secrets", "crds"].iter().chain(flags)).is_ok()
+        };
+        assert!(crds(&["--out", "d"]) && crds(&["--check", "d"]));
+        assert!(!crds(&[]) && !crds(&["--out", "d", "--check", "d"]));
+    }
+}

@@ -1,0 +1,274 @@
+//! Who may lead: the decisions of leader election, without I/O.
+//!
+//! client-go's algorithm. What stands in the Lease is compared with what stood there
+//! before, never with a clock of another machine: a candidate takes over when it has
+//! itself seen no change for the whole duration of the lease. Times here are those
+//! since some fixed moment on *this* machine's monotonic clock.
+//!
+//! ```text
+//!  the holder:   │ write sent        │ renew deadline: stop work     │ duration: work is over or
+//!                ├───────────────────┼───────────────────────────────┤ the process ends
+//!  the others:       │ write seen                                        │ duration: may take over
+//! ```
+//!
+//! So two never lead at a time, as long as clocks tick alike and a process that is paused
+//! past the deadline does not write after it wakes. That last part no lease can promise:
+//! every write of the engine carries its own precondition.
+
+use std::time::Duration;
+
+/// The times of leader election; client-go's defaults.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long the others leave an unchanged lease alone. Whole seconds.
+    pub duration: Duration,
+    /// A leader that could not renew for so long stops its work.
+    pub renew_deadline: Duration,
+    /// How often it is tried to renew, or to take over.
+    pub retry: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_secs(15),
+            renew_deadline: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What a Lease says, as far as it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The identity of the leader; empty after it has let go.
+    pub holder: String,
+    /// How long the holder asks others to wait.
+    pub duration: Duration,
+    /// Differs after every write (the object's resourceVersion).
+    pub version: String,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// There is no Lease: create it.
+    Create,
+    /// The lease is free or has run out: write this replica's name into it.
+    Take,
+    /// It is ours: write it again.
+    Renew,
+    /// It is another's.
+    Wait,
+}
+
+/// One replica, and what it has seen and done.
+pub struct Candidate {
+    identity: String,
+    settings: Settings,
+    seen: Option<(Record, Duration)>,
+    held_since: Option<Duration>,
+}
+
+impl Candidate {
+    /// `identity` must be no other process's, not even an earlier one's of this pod.
+    pub fn new(identity: String, settings: Settings) -> Self {
+        Self { identity, settings, seen: None, held_since: None }
+    }
+
+    /// The Lease was read, or is not there. Not for the answer to this replica's own
+    /// write: see [`Candidate::wrote`].
+    pub fn observe(&mut self, record: Option<Record>, at: Duration) {
+        if record.as_ref().is_none_or(|record| record.holder != self.identity) {
+            self.held_since = None;
+        }
+        self.seen = match (record, self.seen.take()) {
+            (Some(record), Some((before, since))) if record == before => Some((before, since)),
+            (record, _) => record.map(|record| (record, at)),
+        };
+    }
+
+    /// This replica's write of the Lease, sent at `sent`, was accepted.
+    pub fn wrote(&mut self, record: Record, sent: Duration) {
+        self.held_since = Some(sent);
+        self.seen = Some((record, sent));
+    }
+
+    /// What to do now.
+    pub fn next(&self, at: Duration) -> Move {
+        match &self.seen {
+            None => Move::Create,
+            Some((record, _)) if record.holder == self.identity => Move::Renew,
+            Some((record, _)) if record.holder.is_empty() => Move::Take,
+            Some((record, since)) if at >= *since + record.duration => Move::Take,
+            Some(_) => Move::Wait,
+        }
+    }
+
+    /// Until when this replica may start work as the leader, if it is.
+    pub fn leads_until(&self) -> Option<Duration> {
+        self.held_since.map(|sent| sent + self.settings.renew_deadline)
+    }
+
+    /// When all work must have ended, or the process must: a second before others may
+    /// take over.
+    pub fn over_at(&self) -> Option<Duration> {
+        self.held_since.map(|sent| sent + self.settings.duration - Duration::from_secs(1))
+    }
+
+    /// Whether another holds the lease, by what was seen.
+    pub fn follows(&self, at: Duration) -> bool {
+        self.next(at) == Move::Wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn record(holder: &str, version: u64) -> Record {
+        Record { holder: holder.into(), duration: S(15), version: version.to_string() }
+    }
+
+    fn candidate() -> Candidate {
+        Candidate::new("me".into(), Settings::default())
+    }
+
+    #[test]
+    fn moves_by_what_the_lease_says() {
+        let cases = [
+            ("no lease", None, S(0), Move::Create),
+            ("let go", Some(record("", 1)), S(0), Move::Take),
+            ("another's, just seen", Some(record("other", 1)), S(0), Move::Wait),
+            ("another's, nearly run out", Some(record("other", 1)), S(14), Move::Wait),
+            ("another's, run out", Some(record("other", 1)), S(15), Move::Take),
+            ("ours, though the answer was lost", Some(record("me", 1)), S(0), Move::Renew),
+        ];
+        for (name, seen, after, expected) in cases {
+            let mut candidate = candidate();
+            candidate.observe(seen.clone(), S(100));
+            candidate.observe(seen, S(100) + after);
+            assert_eq!(candidate.next(S(100) + after), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn any_change_starts_the_wait_anew() {
+        let mut candidate = candidate();
+        candidate.observe(Some(record("other", 1)), S(0));
+        candidate.observe(Some(record("other", 2)), S(14));
+        assert_eq!(candidate.next(S(28)), Move::Wait);
+        assert_eq!(candidate.next(S(29)), Move::Take);
+    }
+
+    #[test]
+    fn leads_from_its_own_write_and_not_from_reading_its_name() {
+        let mut candidate = candidate();
+        candidate.observe(Some(record("me", 1)), S(0));
+        assert_eq!(candidate.leads_until(), None);
+        candidate.wrote(record("me", 2), S(3));
+        assert_eq!(candidate.leads_until(), Some(S(13)));
+        assert_eq!(candidate.over_at(), Some(S(17)));
+    }
+
+    #[test]
+    fn another_name_in_the_lease_ends_the_lead_at_once() {
+        let mut candidate = candidate();
+        candidate.wrote(record("me", 1), S(0));
+        candidate.observe(Some(record("other", 2)), S(1));
+        assert_eq!(candidate.leads_until(), None);
+        assert!(candidate.follows(S(1)));
+    }
+
+    /// One step of a replica in the model below: the time that passes, then whether it
+    /// reads or writes, how long its write is on its way, and whether the answer is lost.
+    #[derive(Clone, Debug)]
+    struct Step {
+        replica: usize,
+        passes: u64,
+        read: bool,
+        on_its_way: u64,
+        answer_lost: bool,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = (0..3usize, 0..9000u64, any::<bool>(), 0..6000u64, prop::bool::weighted(0.2))
+            .prop_map(|(replica, passes, read, on_its_way, answer_lost)| Step {
+                replica,
+                passes,
+                read,
+                on_its_way,
+                answer_lost,
+            });
+        prop::collection::vec(step, 1..200)
+    }
+
+    /// A write between being sent and reaching the server.
+    struct InFlight {
+        replica: usize,
+        arrives: Duration,
+        sent: Duration,
+        expected: Option<String>,
+        answer_lost: bool,
+    }
+
+    proptest! {
+        /// Three replicas whose clocks began at different moments, against one server that
+        /// keeps preconditions. Replicas pause, writes arrive late, answers are lost: at no
+        /// moment does more than one still work.
+        #[test]
+        fn two_never_lead_at_a_time(steps in steps()) {
+            let ms = Duration::from_millis;
+            let origin = [ms(0), ms(77_777), ms(1_234_567)];
+            let mut replicas: Vec<_> = (0..3)
+                .map(|n| Candidate::new(format!("replica {n}"), Settings::default()))
+                .collect();
+            let mut stored: Option<Record> = None;
+            let mut version = 0;
+            let mut writes: Vec<InFlight> = Vec::new();
+            let mut time = Duration::ZERO;
+            for step in steps {
+                time += ms(step.passes);
+                writes.sort_by_key(|write| write.arrives);
+                while writes.first().is_some_and(|write| write.arrives <= time) {
+                    let write = writes.remove(0);
+                    if stored.as_ref().map(|record| record.version.clone()) != write.expected {
+                        continue;
+                    }
+                    version += 1;
+                    let written = record(&format!("replica {}", write.replica), version);
+                    stored = Some(written.clone());
+                    if !write.answer_lost {
+                        let sent = write.sent + origin[write.replica];
+                        replicas[write.replica].wrote(written, sent);
+                    }
+                }
+                let here = time + origin[step.replica];
+                let replica = &mut replicas[step.replica];
+                if step.read {
+                    replica.observe(stored.clone(), here);
+                } else if replica.next(here) != Move::Wait {
+                    writes.push(InFlight {
+                        replica: step.replica,
+                        arrives: time + ms(step.on_its_way),
+                        sent: time,
+                        expected: replica.seen.as_ref().map(|(record, _)| record.version.clone()),
+                        answer_lost: step.answer_lost,
+                    });
+                }
+                let working = replicas
+                    .iter()
+                    .zip(origin)
+                    .filter(|(replica, origin)| {
+                        replica.over_at().is_some_and(|over| time + *origin < over)
+                    })
+                    .count();
+                prop_assert!(working <= 1, "{working} lead at {time:?}");
+            }
+        }
+    }
+}

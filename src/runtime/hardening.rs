@@ -1,0 +1,30 @@
+//! What the process forbids itself before it touches a value: no core dump holds its
+//! memory, and no process of the same user can attach to it.
+
+use std::io;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+/// Turns core dumps off, for this process and what it might start.
+///
+/// # Errors
+/// The operating system refused; then the process must not go on.
+pub fn no_core_dumps() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn leaves_neither_a_core_limit_nor_a_dumpable_process() {
+        no_core_dumps().unwrap();
+        assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
+}

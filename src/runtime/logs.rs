@@ -1,0 +1,106 @@
+//! Log lines. No value and no object may ever be in one, at any level: our own rooms
+//! see to that themselves, libraries are capped here, whatever the user's filter says.
+//! (At finer levels kube-client prints response bodies, hyper and h2 print frames; at
+//! WARN kube-client prints a body that it could not read, so it may only say errors.)
+//!
+//! Records of the `log` crate are not collected at all.
+
+use std::io::{self, Write};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{FilterExt, Targets},
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+};
+
+use super::args::LogFormat;
+
+/// The user's filter can't be read.
+#[derive(thiserror::Error, Debug)]
+#[error(
+    "--log-level: give error, warn, info, debug, trace or off, or levels by part such as info,kliv_secrets::reconcile=debug"
+)]
+pub struct BadFilter;
+
+/// Logs to standard error from here on, for the whole process.
+///
+/// # Errors
+/// The filter can't be read.
+pub fn start(format: LogFormat, filter: &str) -> Result<(), BadFilter> {
+    let subscriber = subscriber(format, filter, io::stderr)?;
+    // Fails only when a subscriber is set already; then that one logs.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    Ok(())
+}
+
+/// The same, into any writer.
+///
+/// # Errors
+/// The filter can't be read.
+pub fn subscriber<W>(
+    format: LogFormat,
+    filter: &str,
+    writer: W,
+) -> Result<impl tracing::Subscriber + Send + Sync + use<W>, BadFilter>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let wanted: Targets = filter.parse().map_err(|_| BadFilter)?;
+    let lines = match format {
+        LogFormat::Text => fmt::layer().with_ansi(false).with_writer(Escaped(writer)).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
+    };
+    Ok(Registry::default().with(lines.with_filter(wanted.and(cap()))))
+}
+
+/// The most that each part may say.
+fn cap() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("kliv_secrets", LevelFilter::TRACE)
+        .with_target("kube_client", LevelFilter::ERROR)
+        .with_target("kube_runtime", LevelFilter::ERROR)
+}
+
+/// Writes each line with its control characters escaped: text that came from a user can
+/// neither forge a line nor command a terminal. The formatter hands over whole lines.
+struct Escaped<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Escaped<W> {
+    type Writer = EscapedWriter<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        EscapedWriter(self.0.make_writer())
+    }
+}
+
+struct EscapedWriter<W>(W);
+
+impl<W: Write> Write for EscapedWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let (text, end) = text.strip_suffix('\n').map_or((&*text, ""), |text| (text, "\n"));
+        let mut escaped = String::with_capacity(line.len());
+        for character in text.chars() {
+            if character.is_control() || reorders(character) {
+                escaped.extend(character.escape_unicode());
+            } else {
+                escaped.push(character);
+            }
+        }
+        escaped.push_str(end);
+        self.0.write_all(escaped.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Line separators and the marks that turn the direction of text.
+fn reorders(character: char) -> bool {
+    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
