@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, KeyInit, Payload};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use hpke::aead::AesGcm256;
@@ -628,6 +630,15 @@ fn keyrings() -> Vec<(&'static str, KeyringVector)> {
             ),
         ),
         (
+            "wrapped-inner-installation",
+            vector(
+                "rightly wrapped, and yet of two installations",
+                "malformed",
+                split(&wrapped_by_hand("02".repeat(16), &keyring(1), [0x77; 32])),
+                Some(&key),
+            ),
+        ),
+        (
             "wrapped-plain",
             vector(
                 "a plain keyring where a wrapped one is expected",
@@ -731,6 +742,15 @@ fn raw(parts: &Parts, message: &[u8]) -> String {
         )
         .expect("sealed");
     text(&[encapped.to_bytes().as_slice(), &ciphertext].concat())
+}
+
+fn wrapped_by_hand(installation: String, keyring: &Keyring, key: [u8; 32]) -> String {
+    let head = format!("kliv-keyring-wrapped 1\ninstallation {installation}\n");
+    let nonce = [0x0c; 12];
+    let ciphertext = Aes256Gcm::new(&key.into())
+        .encrypt(&nonce.into(), Payload { msg: &keyring.to_bytes(), aad: head.as_bytes() })
+        .expect("encrypted");
+    format!("{head}{}\n", URL_SAFE_NO_PAD.encode([nonce.as_slice(), &ciphertext].concat()))
 }
 
 fn text(body: &[u8]) -> String {
