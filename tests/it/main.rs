@@ -1,5 +1,10 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod seal_corpus;
+mod seal_properties;
+mod seal_support;
+mod seal_vectors;
+mod seal_vectors_made;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod generated;
