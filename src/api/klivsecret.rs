@@ -1,4 +1,9 @@
 //! KlivSecret: one credential.
+#![expect(
+    dead_code,
+    unreachable_pub,
+    reason = "kube's derive makes a twin of the struct for its schema"
+)]
 
 use std::borrow::Cow;
 
@@ -73,7 +78,7 @@ pub struct KlivSecretSpec {
     /// The value, write-only, at most 64 KiB. Sealed on its way in and never stored:
     /// no answer of the API server holds it. Quote numbers.
     #[serde(skip_serializing)]
-    pub(crate) value: Option<WriteOnly>,
+    pub value: Option<WriteOnly>,
 
     /// The sealed value, `kliv1.<key id>.<base64url>`. May be committed to git.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -43,6 +43,11 @@ pub const SET_PREFIX: &str = "kliv-env-";
 
 /// In the operator's namespace: the keyring.
 pub const KEYRING_SECRET: &str = "kliv-secrets-keyring";
+/// The type of [`KEYRING_SECRET`].
+pub const KEYRING_SECRET_TYPE: &str = "secrets.kliv.dev/keyring";
+/// The entry of [`KEYRING_SECRET`] that holds the text form of
+/// [`Keyring`](crate::seal::Keyring), plain or wrapped.
+pub const KEYRING_ENTRY: &str = "keyring";
 /// In the operator's namespace: the webhook's certificate and its CA.
 pub const WEBHOOK_TLS_SECRET: &str = "kliv-secrets-webhook-tls";
 /// In the operator's namespace: what sealers need; readable by every authenticated user.

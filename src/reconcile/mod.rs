@@ -1,1 +1,43 @@
-//! 
+//! The engine: one account (namespace) at a time, from what is there to what should be.
+//!
+//! ```text
+//!  watch ─► World ─► Gather ─► snapshot of one account
+//!                               │  inspect: opens what is new, keeps only the facts
+//!                               ▼
+//!                      plan(&Account, &Memory, &Settings, now) ─► Plan   (pure, no plaintext)
+//!                               ▲                                   │
+//!                               └── answers of the API server ◄── apply (the one place that writes)
+//! ```
+//!
+//! **Correctness, in one sentence:** when the specs stop changing, repeating *plan,
+//! apply* reaches a state in which the plan is empty and stays there, from any crash
+//! point, and at no point on the way does a function refer to a set that does not
+//! exist. `tests/it/reconcile_model.rs` states it as a property.
+//!
+//! Every action carries its precondition (uid, resourceVersion, or absence), so a
+//! paused old leader that wakes up can do no harm. There are no finalizers.
+//!
+//! **To add an action:** a variant in `action.rs`, a small named step in `plan.rs` that
+//! returns it, one arm in `apply.rs`, and its effect in the model test.
+
+mod action;
+mod apply;
+mod controller;
+mod decide;
+mod events;
+mod gather;
+mod inspect;
+mod observe;
+mod observed;
+mod plan;
+mod status;
+mod world;
+
+pub use action::{Action, Plan, Record};
+pub use controller::{Settings, run};
+pub use decide::{Decision, DesiredSet, Member, content_id, decide};
+pub use gather::Gather;
+pub use inspect::{Candidate, inspect};
+pub use observed::{Account, AccountObject, Memory, SecretObject};
+pub use plan::{Timings, plan};
+pub use world::{Change, World};

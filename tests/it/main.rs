@@ -5,5 +5,10 @@ mod admission_leaks;
 mod admission_server;
 mod admission_support;
 mod admission_writes;
+#[path = "../inject-cases/mod.rs"]
+mod cases;
+mod generated;
+mod inject;
+mod runtime_logs;
 mod seal_properties;
 mod seal_support;

@@ -1,0 +1,53 @@
+//! "Did you mean": the name nearest to one that is not there.
+
+/// The candidate that differs least from `name`, capitals or not; none when all
+/// differ in more than a third of it.
+pub(super) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let wanted: Vec<char> = name.to_uppercase().chars().collect();
+    let allowed = (wanted.len() / 3).max(1);
+    candidates
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| (distance(&wanted, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance: letters put in, left out or changed.
+fn distance(a: &[char], b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=a.len()).collect();
+    for (i, cb) in b.to_uppercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, ca) in a.iter().enumerate() {
+            let changed = diagonal + usize::from(*ca != cb);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[a.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    const KEYS: [&str; 3] = ["OPENAI_API_KEY", "SENDGRID_API_KEY", "STRIPE_KEY"];
+
+    #[test]
+    fn a_slip_of_the_finger_finds_the_name() {
+        assert_eq!(nearest("OPENAI_APIKEY", KEYS), Some("OPENAI_API_KEY"));
+        assert_eq!(nearest("stripe_key", KEYS), Some("STRIPE_KEY"));
+        assert_eq!(nearest("SENDGIRD_API_KEY", KEYS), Some("SENDGRID_API_KEY"));
+    }
+
+    #[test]
+    fn another_name_finds_nothing() {
+        assert_eq!(nearest("DATABASE_URL", KEYS), None);
+        assert_eq!(nearest("STRIPE_KEY", ["STRIPE_KEY"]), None, "itself is no suggestion");
+    }
+}

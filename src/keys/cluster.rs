@@ -1,0 +1,216 @@
+//! The keyring's Secret and the sealing key's ConfigMap in the cluster.
+#![expect(clippy::disallowed_types, reason = "reads and writes the keyring's objects")]
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use tracing::info;
+
+use super::KeysError;
+use super::objects::{
+    keyring_secret, publishes, read_keyring, sealing_key_configmap, take_content, wipe,
+};
+use crate::api::KlivSecret;
+use crate::api::names::{FIELD_MANAGER, KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
+use crate::runtime::entropy;
+use crate::seal::{Keyring, SealingKey, WrappingKey};
+
+/// How often a write that lost a race is tried again: each race has a winner, whose
+/// write is then found.
+const ATTEMPTS: usize = 5;
+
+/// Where the keyring is and how it is kept.
+pub struct KeySource<'a> {
+    /// The operator's own namespace.
+    pub namespace: &'a str,
+    /// The key that wraps the keyring; none keeps it in the clear (and under etcd's
+    /// encryption at rest, where that is on).
+    pub wrapping: Option<&'a WrappingKey>,
+    /// Whether a keyring found in the clear is taken as ours and wrapped.
+    pub wrap_existing: bool,
+}
+
+/// Reads the keyring; makes one where there is none and nothing is sealed yet.
+///
+/// # Errors
+/// [`KeysError`]. No key is made where that could hide a loss: when values are sealed,
+/// or when it can't be found out.
+pub async fn load_or_create(
+    client: &Client,
+    source: &KeySource<'_>,
+    now: Timestamp,
+) -> Result<Keyring, KeysError> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), source.namespace);
+    for _ in 1..ATTEMPTS {
+        if let Some(keyring) = load(&secrets, source).await? {
+            return Ok(keyring);
+        }
+        if let Some(example) = any_sealed(client).await? {
+            return Err(KeysError::Gone { namespace: source.namespace.into(), example });
+        }
+        if let Some(keyring) = create(&secrets, source, now).await? {
+            return Ok(keyring);
+        }
+    }
+    Err(source.busy())
+}
+
+/// Publishes what sealers need, if the ConfigMap does not say it already. Whether
+/// something was written.
+///
+/// # Errors
+/// [`KeysError::Api`].
+pub async fn publish_sealing_key(
+    client: &Client,
+    namespace: &str,
+    key: &SealingKey,
+) -> Result<bool, KeysError> {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let name = || format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}");
+    let mut wanted = sealing_key_configmap(namespace, key);
+    for _ in 0..ATTEMPTS {
+        let stored = maps
+            .get_opt(SEALING_KEY_CONFIGMAP)
+            .await
+            .map_err(|error| KeysError::api("read", name(), &error))?;
+        let written = match stored {
+            Some(stored) if publishes(&stored, key) => return Ok(false),
+            Some(stored) => {
+                wanted.metadata.resource_version = stored.metadata.resource_version;
+                let ours = PatchParams::apply(FIELD_MANAGER).force();
+                maps.patch(SEALING_KEY_CONFIGMAP, &ours, &Patch::Apply(&wanted)).await
+            }
+            None => {
+                wanted.metadata.resource_version = None;
+                maps.create(&post(), &wanted).await
+            }
+        };
+        match written {
+            Ok(_) => {
+                info!(key = %key.key_id(), "published the sealing key");
+                return Ok(true);
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(KeysError::api("write", name(), &error)),
+        }
+    }
+    Err(KeysError::Api {
+        verb: "write",
+        object: name(),
+        reason: "somebody else keeps writing it".into(),
+    })
+}
+
+/// The keyring that is stored, if any.
+async fn load(secrets: &Api<Secret>, source: &KeySource<'_>) -> Result<Option<Keyring>, KeysError> {
+    let namespace = source.namespace;
+    let stored = secrets
+        .get_opt(KEYRING_SECRET)
+        .await
+        .map_err(|error| KeysError::api("read", source.object(), &error))?;
+    let Some(stored) = stored else { return Ok(None) };
+    let version = stored.metadata.resource_version.clone();
+    let content =
+        take_content(stored).ok_or_else(|| KeysError::NoEntry { namespace: namespace.into() })?;
+    let (keyring, rewrite) =
+        read_keyring(namespace, &content, source.wrapping, source.wrap_existing)?;
+    if rewrite {
+        let mut wrapped =
+            keyring_secret(namespace, &keyring, source.wrapping, &mut entropy::system());
+        wrapped.metadata.resource_version = version;
+        let written = secrets
+            .replace(KEYRING_SECRET, &post(), &wrapped)
+            .await
+            .map_err(|error| KeysError::api("wrap", source.object(), &error))?;
+        wipe(written);
+        info!(key = %keyring.sealing_key().key_id(), "wrapped the keyring");
+    }
+    Ok(Some(keyring))
+}
+
+/// A new keyring, stored; none when another replica was first.
+async fn create(
+    secrets: &Api<Secret>,
+    source: &KeySource<'_>,
+    now: Timestamp,
+) -> Result<Option<Keyring>, KeysError> {
+    let keyring = Keyring::generate(now, &mut entropy::system());
+    let secret =
+        keyring_secret(source.namespace, &keyring, source.wrapping, &mut entropy::system());
+    let created = secrets.create(&post(), &secret).await;
+    wipe(secret);
+    match created {
+        Ok(stored) => {
+            wipe(stored);
+            info!(key = %keyring.sealing_key().key_id(), "made a new keyring: back it up");
+            Ok(Some(keyring))
+        }
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
+        Err(error) => Err(KeysError::api("create", source.object(), &error)),
+    }
+}
+
+/// One KlivSecret, of any account, that was sealed: `namespace/name`. Read loosely, so
+/// that one odd object can't make all look unsealed.
+async fn any_sealed(client: &Client) -> Result<Option<String>, KeysError> {
+    let all: Api<DynamicObject> =
+        Api::all_with(client.clone(), &ApiResource::erase::<KlivSecret>(&()));
+    let mut page = ListParams::default().limit(100);
+    loop {
+        let list = match all.list(&page).await {
+            Ok(list) => list,
+            // The kind is not installed: there is nothing of it.
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+            Err(error) => return Err(KeysError::api("list", "KlivSecrets".into(), &error)),
+        };
+        if let Some(sealed) = list.items.iter().find(|object| is_sealed(&object.data)) {
+            let meta = &sealed.metadata;
+            let namespace = meta.namespace.as_deref().unwrap_or_default();
+            return Ok(Some(format!("{namespace}/{}", meta.name.as_deref().unwrap_or_default())));
+        }
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn is_sealed(object: &serde_json::Value) -> bool {
+    let history = object.pointer("/status/history").and_then(serde_json::Value::as_array);
+    object.pointer("/spec/sealed").is_some() || history.is_some_and(|entries| !entries.is_empty())
+}
+
+fn post() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() }
+}
+
+impl KeySource<'_> {
+    fn object(&self) -> String {
+        format!("Secret {}/{KEYRING_SECRET}", self.namespace)
+    }
+
+    fn busy(&self) -> KeysError {
+        KeysError::Api {
+            verb: "create",
+            object: self.object(),
+            reason: "it comes and goes: does something delete it?".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_now_or_in_the_past_makes_an_object_sealed() {
+        assert!(is_sealed(&json!({"spec": {"sealed": "kliv1.x.y"}})));
+        assert!(is_sealed(&json!({"spec": {}, "status": {"history": [{"sealed": "kliv1.x.y"}]}})));
+        assert!(is_sealed(&json!({"spec": {"sealed": 7}})), "odd objects count");
+        assert!(!is_sealed(&json!({"spec": {"request": {}}, "status": {"history": []}})));
+        assert!(!is_sealed(&json!({})));
+    }
+}

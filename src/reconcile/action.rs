@@ -1,0 +1,94 @@
+//! What a plan may ask for. Everything here can be printed: it holds ciphertext, names
+//! and masks, never a value.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::decide::Member;
+use super::events::Note;
+use crate::api::{KlivAccountStatus, KlivSecretStatus};
+
+/// One write, with its precondition.
+#[derive(Clone, PartialEq)]
+pub enum Action {
+    /// Make the KlivAccount; it must not exist.
+    CreateAccount,
+    /// Write the KlivAccount's status; uid and resourceVersion must be as observed.
+    WriteAccount(Record, Box<KlivAccountStatus>),
+    /// Make an immutable Secret; one of this name that exists already has this content.
+    Publish {
+        /// The Secret's name.
+        name: String,
+        /// The environment; "" is the default set.
+        environment: String,
+        /// What goes into it.
+        members: Vec<Member>,
+    },
+    /// Change our entries of a Deployment; the patch tests uid and resourceVersion.
+    Inject {
+        /// The Deployment.
+        function: String,
+        /// JSON Patch.
+        patch: json_patch::Patch,
+    },
+    /// Write a KlivSecret's status; uid and resourceVersion must be as observed.
+    WriteSecret {
+        /// The KlivSecret.
+        name: String,
+        /// Its uid.
+        uid: String,
+        /// Its resourceVersion.
+        resource_version: String,
+        /// The whole new status.
+        status: Box<KlivSecretStatus>,
+    },
+    /// Delete those superseded sets that nothing uses, by name and uid.
+    Retire(Vec<(String, Option<String>)>),
+    /// Ask, without reading it, whether a current set is still there.
+    Probe(Vec<String>),
+}
+
+/// Why the KlivAccount's status is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Record {
+    /// Names of sets that are about to be made.
+    Pending,
+    /// The current sets changed.
+    Switch,
+    /// Functions moved on, a set is gone, a condition changed.
+    Progress,
+}
+
+/// What is to be done now. An empty plan means that everything is as it should be.
+#[derive(Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Writes that may be done now, in any order.
+    pub actions: Vec<Action>,
+    /// What to tell people in Events; said after the writes.
+    pub notes: Vec<Note>,
+    /// When to look again though nothing happens.
+    pub look_again: Option<Duration>,
+}
+
+impl Plan {
+    /// Looks again at the earlier of the two times.
+    pub(super) fn look_again_in(&mut self, wait: Duration) {
+        self.look_again = Some(self.look_again.map_or(wait, |other| other.min(wait)));
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateAccount => write!(f, "create the KlivAccount"),
+            Self::WriteAccount(record, _) => write!(f, "write the KlivAccount: {record:?}"),
+            Self::Publish { name, members, .. } => {
+                write!(f, "publish {name} with {} variables", members.len())
+            }
+            Self::Inject { function, .. } => write!(f, "inject into {function}"),
+            Self::WriteSecret { name, .. } => write!(f, "write the status of {name}"),
+            Self::Retire(sets) => write!(f, "retire {} superseded sets", sets.len()),
+            Self::Probe(sets) => write!(f, "probe {} sets", sets.len()),
+        }
+    }
+}

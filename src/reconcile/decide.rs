@@ -1,0 +1,279 @@
+//! Which values the account publishes: secret by secret, then set by set.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::inspect::{Candidate, Why};
+use super::observed::{Account, SecretObject};
+use crate::api::condition::Reason;
+use crate::api::names::{MAX_SECRETS, MAX_SET_BYTES, SET_PREFIX};
+use crate::api::{Intent, Source};
+use crate::seal::Sealed;
+
+/// What becomes of one secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The value that is to be published, where there is one.
+    pub member: Option<Member>,
+    /// Whether that value is a new one (not yet in `status.history`).
+    pub is_new: bool,
+    /// What the `Ready` condition will say once the set is published.
+    pub reason: Reason,
+    /// In plain words, with the way out; fixed texts only.
+    pub message: String,
+}
+
+/// One value of a set: which secret, in which version, and its ciphertext.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The KlivSecret's name.
+    pub secret: String,
+    /// Its uid.
+    pub uid: String,
+    /// The generation of its spec that brought the value.
+    pub generation: i64,
+    /// The variable.
+    pub env_var: String,
+    /// The environment it is for.
+    pub environment: Option<String>,
+    /// The ciphertext.
+    pub sealed: String,
+}
+
+/// A set as it should be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredSet {
+    /// The environment; "" is the default set.
+    pub environment: String,
+    /// The Secret's name, which follows from the members.
+    pub name: String,
+    /// Sorted by variable.
+    pub members: Vec<Member>,
+}
+
+/// Decides for every secret of the account, by name, and for the sets.
+///
+/// A new value that would break a limit is refused; the value in use stays. Values in
+/// use go first, then new ones in the order of their objects' creation.
+#[must_use]
+pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>) {
+    let mut decisions: BTreeMap<String, Decision> = account
+        .secrets
+        .values()
+        .map(|secret| (secret.name.clone(), without_limits(secret)))
+        .collect();
+
+    let mut order: Vec<&SecretObject> = account.secrets.values().collect();
+    order.sort_by_key(|s| (in_use(s).is_none(), s.created, s.name.clone()));
+    for (i, secret) in order.iter().enumerate() {
+        if i >= MAX_SECRETS
+            && let Some(decision) = decisions.get_mut(&secret.name)
+        {
+            *decision = refused(
+                None,
+                Reason::LimitExceeded,
+                "the account has more than 256 secrets: delete those that no function uses",
+            );
+        }
+    }
+
+    // Sizes with the values in use, then each new value if it still fits.
+    let mut sizes = Sizes::default();
+    for secret in &order[..order.len().min(MAX_SECRETS)] {
+        if let Some(member) = in_use(secret) {
+            sizes.put(&member);
+        }
+    }
+    for secret in &order {
+        let Some(decision) = decisions.get_mut(&secret.name) else { continue };
+        let Some(member) = decision.member.as_ref().filter(|_| decision.is_new) else { continue };
+        let before = sizes.put(member);
+        if sizes.too_large() {
+            sizes.restore(member, before);
+            *decision = refused(
+                in_use(secret),
+                Reason::LimitExceeded,
+                "with this value the account's published set would be larger than 900 KiB: \
+                 store large files elsewhere and keep only their key here",
+            );
+        }
+    }
+
+    let members: Vec<&Member> = decisions.values().filter_map(|d| d.member.as_ref()).collect();
+    let sets = sets(&members);
+    (decisions, sets)
+}
+
+fn without_limits(secret: &SecretObject) -> Decision {
+    let intent = match &secret.intent {
+        Ok(intent) => intent,
+        Err(refusal) => return refused(in_use(secret), Reason::InvalidSpec, &refusal.to_string()),
+    };
+    match &intent.source {
+        Source::Sealed(sealed) => sealed_value(secret, intent, sealed),
+        Source::Question(_) => refused(
+            None,
+            Reason::AwaitingValue,
+            "waits for its value: set spec.value (see spec.request for what is needed)",
+        ),
+        Source::Generate(_) | Source::Nothing => refused(
+            None,
+            Reason::AwaitingValue,
+            "the value was not generated, since the webhook did not run: apply the object again",
+        ),
+    }
+}
+
+fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decision {
+    let published = |member, is_new| Decision {
+        member: Some(member),
+        is_new,
+        reason: Reason::Published,
+        message: String::new(),
+    };
+    let with = |generation| Member {
+        secret: secret.name.clone(),
+        uid: secret.uid.clone(),
+        generation,
+        env_var: intent.env_var.clone(),
+        environment: intent.environment.clone(),
+        sealed: sealed.to_owned(),
+    };
+    match (&secret.candidate, in_use(secret)) {
+        (Candidate::Current | Candidate::SameValue, Some(current)) => {
+            published(with(current.generation), false)
+        }
+        (Candidate::Unreadable(why), current) => {
+            let message = match why {
+                Why::Malformed => "spec.sealed is damaged: seal the value again",
+                Why::UnknownKey => {
+                    "spec.sealed is sealed with a key that this cluster does not have: restore \
+                     the keyring from its backup, or set the value again"
+                }
+                Why::Refused => {
+                    "spec.sealed was altered, or sealed for another account, name or \
+                     environment: set the value again here"
+                }
+            };
+            refused(current, Reason::DecryptionFailed, message)
+        }
+        _ => published(with(secret.generation), true),
+    }
+}
+
+fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {
+    Decision { member, is_new: false, reason, message: message.to_owned() }
+}
+
+/// The value that is published now.
+pub(super) fn in_use(secret: &SecretObject) -> Option<Member> {
+    let entry = secret.status.history.first()?;
+    let intent = secret.intent.as_ref().ok()?;
+    Some(Member {
+        secret: secret.name.clone(),
+        uid: secret.uid.clone(),
+        generation: entry.generation,
+        env_var: intent.env_var.clone(),
+        environment: intent.environment.clone(),
+        sealed: entry.sealed.clone(),
+    })
+}
+
+/// The default set, and one for each environment that a value names, in which that
+/// environment's values win.
+fn sets(members: &[&Member]) -> Vec<DesiredSet> {
+    let mut environments: BTreeSet<&str> =
+        members.iter().filter_map(|m| m.environment.as_deref()).collect();
+    environments.insert("");
+    environments
+        .into_iter()
+        .filter_map(|environment| {
+            let mut chosen: BTreeMap<&str, &Member> = BTreeMap::new();
+            for member in members {
+                let rank = member.environment.as_deref();
+                if rank.is_none() {
+                    chosen.entry(&member.env_var).or_insert(member);
+                } else if rank == Some(environment) {
+                    chosen.insert(&member.env_var, member);
+                }
+            }
+            let members: Vec<Member> = chosen.into_values().cloned().collect();
+            (!members.is_empty()).then(|| DesiredSet {
+                environment: environment.to_owned(),
+                name: set_name(environment, &members),
+                members,
+            })
+        })
+        .collect()
+}
+
+fn set_name(environment: &str, members: &[Member]) -> String {
+    let dash = if environment.is_empty() { "" } else { "-" };
+    format!("{SET_PREFIX}{environment}{dash}{}", content_id(members))
+}
+
+/// Which secrets in which versions are in a set, never of which values: the same
+/// content has the same name, and there is nothing to guess. The generation stands for
+/// the version, since it grows also when a status is lost.
+#[must_use]
+pub fn content_id(members: &[Member]) -> String {
+    let mut hash = Sha256::new();
+    for member in members {
+        for part in [&member.env_var, &member.uid] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.update(member.generation.to_be_bytes());
+    }
+    hash.finalize().iter().take(10).fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
+/// How large each environment's set is, from above: the length of a value itself is
+/// not known without opening it, that of its ciphertext is.
+#[derive(Default)]
+struct Sizes {
+    of: BTreeMap<(Option<String>, String), usize>,
+}
+
+impl Sizes {
+    fn put(&mut self, member: &Member) -> Option<usize> {
+        let value = Sealed::parse(&member.sealed).map_or(0, |sealed| sealed.padded_len());
+        self.of.insert(Self::key(member), value + member.env_var.len())
+    }
+
+    fn restore(&mut self, member: &Member, before: Option<usize>) {
+        match before {
+            Some(size) => self.of.insert(Self::key(member), size),
+            None => self.of.remove(&Self::key(member)),
+        };
+    }
+
+    fn key(member: &Member) -> (Option<String>, String) {
+        (member.environment.clone(), member.env_var.clone())
+    }
+
+    fn too_large(&self) -> bool {
+        if self.of.values().sum::<usize>() <= MAX_SET_BYTES {
+            return false;
+        }
+        let mut environments: BTreeSet<Option<&str>> =
+            self.of.keys().map(|(environment, _)| environment.as_deref()).collect();
+        environments.insert(None);
+        environments.into_iter().any(|environment| {
+            let mut set: BTreeMap<&str, usize> = BTreeMap::new();
+            for ((of, env_var), size) in &self.of {
+                if of.is_none() {
+                    set.entry(env_var).or_insert(*size);
+                } else if of.as_deref() == environment {
+                    set.insert(env_var, *size);
+                }
+            }
+            set.values().sum::<usize>() > MAX_SET_BYTES
+        })
+    }
+}

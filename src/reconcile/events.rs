@@ -1,0 +1,149 @@
+//! What people are told in Kubernetes Events: names, masks and fixed texts.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType};
+
+use super::observed::SecretObject;
+use crate::api::condition::{READY, Reason};
+use crate::api::names::{GROUP, VERSION};
+use crate::api::{KlivSecretStatus, PublishedSet};
+use crate::inject::{Function, Injection};
+
+/// One Event, and about what.
+#[derive(Clone, PartialEq)]
+pub struct Note {
+    /// `kind` of the object.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// A warning, or only news.
+    pub warning: bool,
+    /// One word.
+    pub reason: &'static str,
+    /// The text; empty: nothing is said.
+    pub text: String,
+    /// Whether it is said, or only remembered as known.
+    pub news: bool,
+}
+
+impl Note {
+    /// What became of a KlivSecret, where its `Ready` reason or version changed.
+    pub(super) fn secret(secret: &SecretObject, next: &KlivSecretStatus) -> Option<Self> {
+        let ready = |status: &KlivSecretStatus| {
+            let condition = status.conditions.iter().find(|c| c.type_ == READY)?;
+            Some((condition.reason.clone(), condition.message.clone(), status.version))
+        };
+        let (reason, message, version) = ready(next)?;
+        if ready(&secret.status)
+            .is_some_and(|(r, m, v)| (r, m, v) == (reason.clone(), message.clone(), version))
+        {
+            return None;
+        }
+        let (warning, reason, text) = if reason == Reason::Published.as_str() {
+            let version = version.unwrap_or_default();
+            (false, Reason::Published.as_str(), format!("version {version}: {message}"))
+        } else {
+            (
+                reason != Reason::AwaitingValue.as_str(),
+                "NotPublished",
+                format!("{reason}: {message}"),
+            )
+        };
+        Some(Self {
+            kind: "KlivSecret",
+            name: secret.name.clone(),
+            uid: secret.uid.clone(),
+            warning,
+            reason,
+            text,
+            news: true,
+        })
+    }
+
+    pub(super) fn function(
+        function: &Function,
+        injection: &Injection,
+        text: String,
+        news: bool,
+    ) -> Self {
+        let warning = !injection.missing.is_empty()
+            || !injection.unknown_containers.is_empty()
+            || injection.no_safe_rollout;
+        Self {
+            kind: "Deployment",
+            name: function.name.clone(),
+            uid: function.uid.clone(),
+            warning,
+            reason: "SecretsInjected",
+            text,
+            news,
+        }
+    }
+
+    pub(super) fn event(&self) -> Event {
+        Event {
+            type_: if self.warning { EventType::Warning } else { EventType::Normal },
+            reason: self.reason.to_owned(),
+            note: Some(self.text.chars().take(1000).collect()),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        }
+    }
+
+    pub(super) fn reference(&self, namespace: &str) -> ObjectReference {
+        let api_version = match self.kind {
+            "Deployment" => "apps/v1".to_owned(),
+            _ => format!("{GROUP}/{VERSION}"),
+        };
+        ObjectReference {
+            api_version: Some(api_version),
+            kind: Some(self.kind.to_owned()),
+            name: Some(self.name.clone()),
+            namespace: Some(namespace.to_owned()),
+            uid: Some(self.uid.clone()),
+            ..ObjectReference::default()
+        }
+    }
+}
+
+/// What a function gets, what it does not get, and why; empty when there is nothing to
+/// tell.
+pub(super) fn injection_text(injection: &Injection, sets: &[PublishedSet]) -> String {
+    let mut parts = Vec::new();
+    if let Some(name) = injection.set.as_ref().filter(|_| !injection.injected.is_empty()) {
+        let revision = sets.iter().find(|set| set.name == *name).map(|set| set.revision);
+        let revision = revision.map(|r| format!(" (revision {r})")).unwrap_or_default();
+        parts.push(format!("{} from {name}{revision}", injection.injected.join(", ")));
+    }
+    if injection.manual_waits {
+        parts.push(
+            "keeps its set, as secrets.kliv.dev/rollout: manual says; set \
+             secrets.kliv.dev/revision to the account's revision to take the current one"
+                .to_owned(),
+        );
+    }
+    if !injection.overridden.is_empty() {
+        parts.push(format!("its own env entry wins for {}", injection.overridden.join(", ")));
+    }
+    for missing in &injection.missing {
+        let hint = missing.did_you_mean.as_ref().map(|name| format!("; did you mean {name}?"));
+        let what = if missing.required { "required" } else { "asked for" };
+        parts.push(format!("{} is {what} and not there{}", missing.name, hint.unwrap_or_default()));
+    }
+    if !injection.unknown_containers.is_empty() {
+        parts.push(format!("has no container {}", injection.unknown_containers.join(", ")));
+    }
+    if injection.hides_env_from && !injection.injected.is_empty() {
+        parts.push("its envFrom gives way where it has the same names".to_owned());
+    }
+    if injection.no_safe_rollout && !injection.injected.is_empty() {
+        parts.push(
+            "NoSafeRollout: a bad value can take it down; use strategy RollingUpdate and a \
+             readinessProbe"
+                .to_owned(),
+        );
+    }
+    parts.join(". ")
+}

@@ -1,0 +1,88 @@
+//! Opens what is new, just to learn the facts about it: whether it opens, whether it is
+//! the value already in use, and its mask. The plaintext is gone before this returns.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::observed::{Account, SecretObject};
+use crate::api::Intent;
+use crate::seal::{Binding, Keyring, OpenError, Opened, Sealed, mask};
+
+/// What `spec.sealed` is, compared with the value in use (`status.history[0]`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Candidate {
+    /// There is none.
+    #[default]
+    Nothing,
+    /// It is the very ciphertext in use.
+    Current,
+    /// Another ciphertext of the value in use: no new version.
+    SameValue,
+    /// A new value.
+    New {
+        /// Its mask.
+        mask: String,
+        /// When it was sealed, as its sealer says.
+        sealed_at: Timestamp,
+    },
+    /// It does not open here.
+    Unreadable(Why),
+}
+
+/// Why a ciphertext does not open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// It is no sealed value.
+    Malformed,
+    /// Its key is not in the keyring.
+    UnknownKey,
+    /// Altered, or sealed for another account, name or environment.
+    Refused,
+}
+
+/// Fills in every secret's [`Candidate`].
+pub fn inspect(account: &mut Account, keyring: &Keyring) {
+    for secret in account.secrets.values_mut() {
+        secret.candidate = candidate(&account.namespace, secret, keyring);
+    }
+}
+
+fn candidate(namespace: &str, secret: &SecretObject, keyring: &Keyring) -> Candidate {
+    let (Ok(intent), Some(sealed)) = (&secret.intent, secret.sealed()) else {
+        return Candidate::Nothing;
+    };
+    let current = secret.status.history.first();
+    if current.is_some_and(|entry| entry.sealed == sealed) {
+        return Candidate::Current;
+    }
+    let opened = match open(namespace, intent, sealed, keyring) {
+        Ok(opened) => opened,
+        Err(why) => return Candidate::Unreadable(why),
+    };
+    let same = current
+        .and_then(|entry| open(namespace, intent, &entry.sealed, keyring).ok())
+        .is_some_and(|before| before.value.same_as(&opened.value));
+    if same {
+        Candidate::SameValue
+    } else {
+        Candidate::New { mask: mask(&opened.value), sealed_at: opened.sealed_at }
+    }
+}
+
+/// Opens one ciphertext of a secret.
+pub(super) fn open(
+    namespace: &str,
+    intent: &Intent,
+    sealed: &str,
+    keyring: &Keyring,
+) -> Result<Opened, Why> {
+    let binding = Binding {
+        account: namespace,
+        variable: &intent.env_var,
+        environment: intent.environment.as_deref(),
+    };
+    let sealed = Sealed::parse(sealed).map_err(|_| Why::Malformed)?;
+    keyring.open(&sealed, &binding).map_err(|error| match error {
+        OpenError::UnknownKey => Why::UnknownKey,
+        OpenError::Refused => Why::Refused,
+    })
+}

@@ -1,0 +1,173 @@
+//! The small picture of an account that is kept: no plaintext, and of each object only
+//! the fields that count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::DynamicObject;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::inspect::Candidate;
+use crate::api::condition::Reason;
+use crate::api::names::ANNOTATION_STAMPS;
+use crate::api::{
+    Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps,
+};
+use crate::inject::Function;
+
+/// Everything that is known of one account.
+#[derive(Clone, Default)]
+pub struct Account {
+    /// The account's name.
+    pub namespace: String,
+    /// Its namespace is being deleted: nothing is planned any more.
+    pub terminating: bool,
+    /// Its KlivSecrets by name.
+    pub secrets: BTreeMap<String, SecretObject>,
+    /// Its functions by name.
+    pub functions: BTreeMap<String, Function>,
+    /// Its KlivAccount.
+    pub object: Option<AccountObject>,
+}
+
+/// A KlivSecret.
+#[derive(Clone)]
+pub struct SecretObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.creationTimestamp`.
+    pub created: Timestamp,
+    /// What the spec asks for.
+    pub intent: Result<Intent, Refusal>,
+    /// Who changed it.
+    pub stamps: Stamps,
+    /// What is recorded.
+    pub status: KlivSecretStatus,
+    /// What `spec.sealed` is, compared with the value in use; filled by
+    /// [`inspect`](super::inspect()).
+    pub candidate: Candidate,
+}
+
+/// The KlivAccount.
+#[derive(Clone)]
+pub struct AccountObject {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// What is recorded.
+    pub status: KlivAccountStatus,
+}
+
+/// What the engine remembers of an account between two plans. Losing it (a crash, a
+/// change of leader) costs a few repeated requests, never correctness.
+#[derive(Clone, Default)]
+pub struct Memory {
+    /// Sets that were made, and their uid where the answer told it.
+    pub created: BTreeMap<String, Option<String>>,
+    /// When each superseded set was deleted; a second delete must answer 404 before it
+    /// is forgotten.
+    pub deleted: BTreeMap<String, Timestamp>,
+    /// Superseded sets that are gone for good.
+    pub gone: BTreeSet<String>,
+    /// Current sets that a probe did not find.
+    pub missing: BTreeSet<String>,
+    /// Why publishing does not go on, and what to tell.
+    pub blocked: Option<(Reason, String)>,
+    /// Secrets (uid, generation of the value) in use whose ciphertext does not open.
+    pub unopenable: BTreeSet<(String, i64)>,
+    /// Functions (uid, resourceVersion) whose write was refused.
+    pub refused: BTreeSet<(String, String)>,
+    /// When the functions' progress was last written.
+    pub reported: Option<Timestamp>,
+    /// When it was last looked whether superseded sets are in use.
+    pub retired: Option<Timestamp>,
+    /// When the current sets are to be probed next.
+    pub next_probe: Option<Timestamp>,
+    /// What was last said in an Event about a function, by its uid.
+    pub said: BTreeMap<String, String>,
+}
+
+impl Memory {
+    /// Keeps no more than speaks of something that is still there.
+    pub(super) fn forget_what_is_over(&mut self, account: &Account) {
+        let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
+        self.said.retain(|uid, _| known.contains(uid));
+        let Some(AccountObject { status, .. }) = &account.object else { return };
+        let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
+        self.deleted.retain(|name, _| superseded(name));
+        self.gone.retain(superseded);
+        self.created.retain(|name, _| {
+            status.pending.contains(name) || status.sets.iter().any(|set| set.name == *name)
+        });
+    }
+}
+
+impl SecretObject {
+    /// Keeps what counts. An object whose spec can't be read is kept as refused, its
+    /// status as far as it can be read: one bad object harms no other.
+    #[must_use]
+    pub fn of(object: &DynamicObject) -> Self {
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let intent = match part::<KlivSecretSpec>(&object.data, "spec") {
+            Some(spec) => Intent::of(&name, &spec),
+            None => Err(Refusal {
+                field: "spec",
+                message: "can't be read: it does not fit the schema of this version; apply it anew",
+            }),
+        };
+        let stamps = annotation(&object.metadata, ANNOTATION_STAMPS).map(Stamps::parse);
+        Self {
+            name,
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            created: object
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map_or(Timestamp::UNIX_EPOCH, |t| t.0),
+            intent,
+            stamps: stamps.unwrap_or_default(),
+            status: part(&object.data, "status").unwrap_or_default(),
+            candidate: Candidate::Nothing,
+        }
+    }
+
+    /// `spec.sealed`.
+    #[must_use]
+    pub fn sealed(&self) -> Option<&str> {
+        match &self.intent {
+            Ok(Intent { source: Source::Sealed(sealed), .. }) => Some(sealed),
+            _ => None,
+        }
+    }
+}
+
+impl AccountObject {
+    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt.
+    #[must_use]
+    pub fn of(object: &DynamicObject) -> Self {
+        Self {
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
+            status: part(&object.data, "status").unwrap_or_default(),
+        }
+    }
+}
+
+fn part<T: DeserializeOwned>(data: &Value, field: &str) -> Option<T> {
+    T::deserialize(data.get(field)?).ok()
+}
+
+fn annotation<'a>(metadata: &'a ObjectMeta, name: &str) -> Option<&'a str> {
+    metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
