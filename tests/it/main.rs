@@ -5,6 +5,11 @@ mod seal_properties;
 mod seal_support;
 mod seal_vectors;
 mod seal_vectors_made;
+mod admission_examples;
+mod admission_leaks;
+mod admission_server;
+mod admission_support;
+mod admission_writes;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod generated;
