@@ -12,6 +12,7 @@ mod admission_support;
 mod admission_writes;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod chart;
 mod generated;
 mod inject;
 mod runtime_logs;
