@@ -1,23 +1,26 @@
 //! The machine door: `kliv-secrets controller | webhook | crds`.
-#![expect(clippy::disallowed_types, reason = "connects the processes to the API server")]
+#![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
-use kliv_secrets::admission;
-use kliv_secrets::runtime::{
-    Check, Metrics, Readiness,
-    args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
-    client, clock, crd_files, entropy, hardening, http,
-    lease::{self, Ended, Standing},
-    logs, shutdown, tls,
+use kliv_secrets::{
+    admission,
+    api::names,
+    keys, reconcile,
+    runtime::{
+        Check, Metrics, Readiness,
+        args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
+        client, clock, crd_files, entropy, hardening, http,
+        lease::{self, Ended, Standing},
+        logs, shutdown, tls,
+    },
 };
-use kliv_secrets::{keys, reconcile};
-use kube::Client;
 use tokio_util::sync::CancellationToken;
+
+/// Accounts that the engine works on at a time.
+const ACCOUNTS_AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
@@ -45,7 +48,11 @@ fn process(
     hardening::no_core_dumps().context("can't turn core dumps off")?;
     logs::start(common.log_format, &common.log_level)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(work);
+    // What did not end by itself is not waited for: another replica may lead by now.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Runs health and metrics beside `work`; the process ends with the first of the two, or
@@ -73,40 +80,31 @@ async fn beside_http(
 async fn controller(args: &ControllerArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let lead = lead(args, &metrics, &readiness, &stop);
-    beside_http(&args.common, &metrics, &readiness, &stop, lead).await
+    let replica = replica(args, &metrics, &readiness, &stop);
+    beside_http(&args.common, &metrics, &readiness, &stop, replica).await
 }
 
-async fn lead(
+async fn replica(
     args: &ControllerArgs,
     metrics: &Metrics,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let ready = Ready::new(readiness);
     let client = client::connect().await?;
-    let instance = entropy::unique(
-        &std::env::var("HOSTNAME").unwrap_or_else(|_| "kliv-secrets-controller".into()),
-    );
-    // A replica is ready when it leads and has done what the webhook needs, or when it
-    // stands by for one that leads: so an install that waits for all replicas has waited
-    // for a leader that works.
-    let ready = readiness.check("to lead and have read everything, or to stand by");
-    let trusted = readiness.check("to lead and have the webhook trusted, or to stand by");
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| names::LEASE.into());
+    let identity = entropy::unique(&host);
     let ended = lease::lead(
         client.clone(),
         &args.namespace,
-        instance.clone(),
+        identity.clone(),
         lease::Settings::default(),
         stop.clone(),
         |standing| {
             metrics.leads(standing == Standing::Leads);
-            ready.set(standing == Standing::Follows);
-            trusted.set(standing == Standing::Follows);
+            ready.stands(standing);
         },
-        |stop| {
-            let checks = [ready.clone(), trusted.clone()];
-            work_as_leader(args, client, instance, metrics.clone(), checks, stop)
-        },
+        |stop| leader(args, client, identity, metrics, &ready, stop),
     )
     .await?;
     match ended {
@@ -116,55 +114,80 @@ async fn lead(
     }
 }
 
-/// First what the webhook needs: the sealing key and its certificate. Then the engine.
-async fn work_as_leader(
+/// What the one replica does that leads.
+async fn leader(
     args: &ControllerArgs,
-    client: Client,
-    instance: String,
-    metrics: Metrics,
-    [ready, trusted]: [Check; 2],
+    client: kube::Client,
+    identity: String,
+    metrics: &Metrics,
+    ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let wrapping = match &args.keyring_wrapping_key_file {
-        Some(path) => Some(keys::read_wrapping_key(path)?),
-        None => None,
-    };
+    let wrapping =
+        args.keyring_wrapping_key_file.as_deref().map(keys::read_wrapping_key).transpose()?;
     let source = keys::KeySource {
         namespace: &args.namespace,
         wrapping: wrapping.as_ref(),
-        wrap_existing: args.wrap_existing_keyring,
+        wrap_existing: args.keyring_wrap_existing,
     };
     let keyring = keys::load_or_create(&client, &source, clock::now()).await?;
     keys::publish_sealing_key(&client, &args.namespace, keyring.sealing_key()).await?;
     metrics.keyring_keys(keyring.keys().count());
+    ready.keyring.set(true);
 
-    let tls =
-        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() };
+    let certificate = tls::keep(
+        client.clone(),
+        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
+        || ready.certificate.set(true),
+        stop.clone(),
+    );
     let settings = reconcile::Settings {
         function_selector: args.function_selector.clone(),
         quiet: args.quiet_period,
         longest: args.max_wait,
         keep_superseded: args.keep_superseded,
         republish_interval: args.republish_interval,
-        concurrency: args.concurrency,
-        instance,
+        concurrency: ACCOUNTS_AT_ONCE,
+        instance: identity,
     };
     let engine = async {
-        let work = reconcile::run(
-            client.clone(),
-            Arc::new(keyring),
-            settings,
-            metrics,
-            move || ready.set(true),
-            stop.clone(),
-        );
-        let ended = work.await;
+        let listed = || ready.listed.set(true);
+        let (keyring, metrics) = (Arc::new(keyring), metrics.clone());
+        let ended = reconcile::run(client, keyring, settings, metrics, listed, stop.clone()).await;
         stop.cancel();
         ended
     };
-    let certificate = tls::keep(client.clone(), tls, stop.clone(), |now| trusted.set(now));
     let (ended, ()) = tokio::join!(engine, certificate);
     ended
+}
+
+/// When a replica of the controller is ready: when it stands by for one that leads, or
+/// when it leads and has done what the webhook and the functions need. So an install that
+/// waits for its replicas has waited for a leader that works.
+struct Ready {
+    leader: Check,
+    keyring: Check,
+    certificate: Check,
+    listed: Check,
+}
+
+impl Ready {
+    fn new(readiness: &Readiness) -> Self {
+        Self {
+            leader: readiness.check("a leader"),
+            keyring: readiness.check("the keyring"),
+            certificate: readiness.check("the webhook's certificate"),
+            listed: readiness.check("everything to be listed"),
+        }
+    }
+
+    fn stands(&self, standing: Standing) {
+        self.leader.set(standing != Standing::Candidate);
+        // The leader's own work, as far as this replica knows: another's is not asked for.
+        for check in [&self.keyring, &self.certificate, &self.listed] {
+            check.set(standing == Standing::Follows);
+        }
+    }
 }
 
 async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {

@@ -108,14 +108,15 @@ pub struct ControllerArgs {
     #[arg(long, env = "KLIV_KEYRING_WRAPPING_KEY_FILE", value_name = "FILE")]
     pub keyring_wrapping_key_file: Option<PathBuf>,
 
-    /// Wrap a keyring that is found in the clear. Without this flag it is refused, so that
-    /// nobody can put a keyring of their own in place of the wrapped one
-    #[arg(long, env = "KLIV_WRAP_EXISTING_KEYRING", requires = "keyring_wrapping_key_file")]
-    pub wrap_existing_keyring: bool,
-
-    /// How many accounts are worked on at once
-    #[arg(long, default_value_t = 16, env = "KLIV_CONCURRENCY", value_name = "N")]
-    pub concurrency: usize,
+    /// Take a keyring that is not wrapped as the operator's own, and wrap it: for one start,
+    /// after a wrapping key was introduced
+    #[arg(
+        long,
+        env = "KLIV_KEYRING_WRAP_EXISTING",
+        requires = "keyring_wrapping_key_file",
+        default_value_t = false
+    )]
+    pub keyring_wrap_existing: bool,
 }
 
 /// Flags of `kliv-secrets webhook`.

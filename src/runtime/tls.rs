@@ -28,7 +28,7 @@ use super::{
 use crate::api::names;
 
 const EVERY: Duration = Duration::from_secs(60);
-const EVERY_MISSING: Duration = Duration::from_secs(2);
+const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// Tries after somebody else wrote at the same time.
 const TRIES: usize = 3;
 
@@ -91,30 +91,26 @@ pub enum TlsError {
     },
 }
 
-/// Looks after the certificate until `stop`: every minute, and every two seconds while
-/// something is missing. Tells each time whether the API server trusts it.
-pub async fn keep(
-    client: Client,
-    settings: Settings,
-    stop: CancellationToken,
-    tell: impl Fn(/* trusted */ bool),
-) {
-    loop {
-        let trusted = match ensure(&client, &settings, clock::now()).await {
+/// Looks after the certificate, now and every minute until `stop`. `ready` hears whenever
+/// all is as it should be.
+pub async fn keep(client: Client, settings: Settings, ready: impl Fn(), stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let wait = match ensure(&client, &settings, clock::now()).await {
+            // An install makes the configuration after the controller: it comes soon.
+            Ok(outcome) if outcome.bundle == Bundle::NoConfiguration => AFTER_ERROR,
             Ok(outcome) => {
                 log(outcome);
-                outcome.bundle != Bundle::NoConfiguration
+                ready();
+                EVERY
             }
             Err(error) => {
                 tracing::warn!(%error, "the webhook's certificate");
-                false
+                AFTER_ERROR
             }
         };
-        tell(trusted);
-        let wait = if trusted { EVERY } else { EVERY_MISSING };
         tokio::select! {
             () = sleep(entropy::jittered(wait)) => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {}
         }
     }
 }
