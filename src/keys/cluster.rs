@@ -42,7 +42,7 @@ pub async fn load_or_create(
     now: Timestamp,
 ) -> Result<Keyring, KeysError> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), source.namespace);
-    for _ in 1..ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         if let Some(keyring) = load(&secrets, source).await? {
             return Ok(keyring);
         }

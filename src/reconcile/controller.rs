@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Applier, Effect};
+use super::apply::Applier;
+use super::effect::Effect;
 use super::gather::Gather;
 use super::inspect;
 use super::observe::{self, Seen};

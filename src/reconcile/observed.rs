@@ -98,7 +98,7 @@ pub struct Memory {
 
 impl Memory {
     /// Keeps no more than speaks of something that is still there.
-    pub(super) fn forget_what_is_over(&mut self, account: &Account) {
+    pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
         let Some(AccountObject { status, .. }) = &account.object else { return };

@@ -94,7 +94,7 @@ impl Keyring {
         let mut lines = text.strip_suffix('\n').ok_or(KeyringError::Malformed)?.split('\n');
         match lines.next() {
             Some(HEADING) => {}
-            Some(other) if other.starts_with("kliv-keyring ") => return Err(KeyringError::Version),
+            Some(other) if is_other_version(other) => return Err(KeyringError::Version),
             _ => return Err(KeyringError::Malformed),
         }
         let installation = lines
@@ -235,6 +235,12 @@ impl Key {
         }
         text.push('\n');
     }
+}
+
+fn is_other_version(heading: &str) -> bool {
+    heading
+        .strip_prefix("kliv-keyring ")
+        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// RFC 3339 in UTC, in the one form that is written.

@@ -1,5 +1,10 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod seal_corpus;
+mod seal_properties;
+mod seal_support;
+mod seal_vectors;
+mod seal_vectors_made;
 mod admission_examples;
 mod admission_leaks;
 mod admission_server;
@@ -7,6 +12,7 @@ mod admission_support;
 mod admission_writes;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod chart;
 mod generated;
 mod inject;
 mod runtime_logs;

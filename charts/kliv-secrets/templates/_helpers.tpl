@@ -156,3 +156,20 @@ spec:
   selector:
     matchLabels: {{- include "kliv-secrets.selector" $part | nindent 6 }}
 {{- end }}
+
+{{- /* (root, name): the binding that makes a policy of that name refuse. */ -}}
+{{- define "kliv-secrets.deny" -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ index . 1 }}
+  labels: {{- include "kliv-secrets.labels" (index . 0) | nindent 4 }}
+spec:
+  policyName: {{ index . 1 }}
+  validationActions: [Deny]
+{{- end }}
+
+{{- /* A stamp, as a regular expression for CEL. */ -}}
+{{- define "kliv-secrets.stamp" -}}
+^[0-9]{1,15} [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z (value|spec) [a-z]{1,32} .
+{{- end }}

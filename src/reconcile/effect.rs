@@ -1,0 +1,72 @@
+//! What comes of actions, and what the engine remembers of it.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::observed::Memory;
+use super::world::Change;
+use crate::api::condition::Reason;
+
+/// What came of an action.
+#[derive(Clone)]
+pub enum Effect {
+    /// An object as it is now.
+    Change(Change),
+    /// A set exists; its uid where the answer told it.
+    Created(String, Option<String>),
+    /// A superseded set was deleted.
+    Deleted(String),
+    /// A superseded set is gone.
+    Gone(String),
+    /// It was looked whether superseded sets are in use.
+    LookedForUse,
+    /// Current sets that are not there; the others are.
+    Probed(BTreeSet<String>),
+    /// The functions' progress was written.
+    Reported,
+    /// Publishing can't go on.
+    Blocked(Reason, String),
+    /// A value in use does not open.
+    Unopenable(String, i64),
+    /// A function's write was refused by somebody's policy or webhook.
+    Refused(String, String),
+    /// What the plan was made for is not so any more; the watch will tell.
+    Stale,
+    /// The API server could not do it; tried again. Says what, in a fixed text.
+    Failed(&'static str, Option<u16>),
+}
+
+impl Memory {
+    /// Takes in what came of an action.
+    pub fn fold(&mut self, effect: &Effect, now: Timestamp) {
+        match effect {
+            Effect::Created(name, uid) => {
+                self.created.insert(name.clone(), uid.clone());
+                self.missing.remove(name);
+                self.deleted.remove(name);
+                self.gone.remove(name);
+            }
+            Effect::Deleted(name) => {
+                self.created.remove(name);
+                self.deleted.insert(name.clone(), now);
+            }
+            Effect::Gone(name) => {
+                self.created.remove(name);
+                self.deleted.remove(name);
+                self.gone.insert(name.clone());
+            }
+            Effect::LookedForUse => self.retired = Some(now),
+            Effect::Probed(missing) => self.missing.clone_from(missing),
+            Effect::Reported => self.reported = Some(now),
+            Effect::Blocked(reason, message) => self.blocked = Some((*reason, message.clone())),
+            Effect::Unopenable(uid, generation) => {
+                self.unopenable.insert((uid.clone(), *generation));
+            }
+            Effect::Refused(uid, version) => {
+                self.refused.insert((uid.clone(), version.clone()));
+            }
+            Effect::Change(_) | Effect::Stale | Effect::Failed(..) => {}
+        }
+    }
+}
