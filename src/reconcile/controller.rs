@@ -284,9 +284,7 @@ impl Context {
     /// *Plan, apply* until the plan is empty.
     async fn reconcile(self, mut account: Account, mut memory: Memory, lost: bool) -> Done {
         let started = clock::monotonic();
-        memory.blocked = None;
-        memory.unopenable.clear();
-        memory.refused.clear();
+        memory.try_again();
         let mut changes = Vec::new();
         let mut look_again = None;
         let mut end = End::TryAgain;
