@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use crate::cases::{self, Case};
 use crate::chart;
 use crate::harness::{self, Cluster, eventually};
-
-const CONTROLLER: &str = "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
+use crate::place::CONTROLLER;
 
 #[tokio::test]
 async fn the_policy_does_what_every_case_of_the_table_says() {

@@ -7,9 +7,12 @@ mod cases;
 mod chart;
 mod confinement;
 mod crd;
+mod guards;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod injection_policy;
 mod install;
 mod launcher;
+mod place;
+mod stamps;
