@@ -1,10 +1,5 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
-mod seal_corpus;
-mod seal_properties;
-mod seal_support;
-mod seal_vectors;
-mod seal_vectors_made;
 mod admission_examples;
 mod admission_leaks;
 mod admission_server;
@@ -16,5 +11,11 @@ mod chart;
 mod generated;
 mod inject;
 mod runtime_logs;
+mod seal_corpus;
+mod seal_made;
+mod seal_made_keys;
+mod seal_made_open;
+mod seal_made_raw;
 mod seal_properties;
 mod seal_support;
+mod seal_vectors;
