@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kliv_secrets::api::names::ACCOUNT_NAME;
 use kliv_secrets::api::{KlivAccount, KlivAccountSpec, PublishedSet};
 use kube::Client;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::cases::{self, Case};
@@ -16,7 +16,7 @@ use crate::harness::{self, eventually};
 #[tokio::test]
 async fn the_policy_does_what_every_case_of_the_table_says() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
+    chart::install(cluster).await;
     let client = cluster.client();
 
     let failures: Vec<String> = stream::iter(cases::all().into_iter().enumerate())
@@ -32,7 +32,7 @@ async fn the_policy_does_what_every_case_of_the_table_says() {
 #[tokio::test]
 async fn without_an_account_a_function_is_left_alone() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
+    chart::install(cluster).await;
     let namespace = namespace(cluster.client(), "no-account").await;
     let case = cases::all().into_iter().find(|case| case.before.is_none()).expect("a create");
 
@@ -46,7 +46,7 @@ async fn without_an_account_a_function_is_left_alone() {
 #[tokio::test]
 async fn an_account_that_the_policy_cannot_read_blocks_no_write() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
+    chart::install(cluster).await;
     let client = cluster.client();
     let namespace = namespace(client.clone(), "too-much").await;
     // More work than the API server lets a policy do: 256 variables for each of many containers.
@@ -54,9 +54,8 @@ async fn an_account_that_the_policy_cannot_read_blocks_no_write() {
     let set = PublishedSet { name: "kliv-env-1".into(), keys, revision: 1, ..Default::default() };
     publish(&client, &namespace, vec![set]).await;
 
-    let containers: Vec<Value> = (0..100)
-        .map(|i| json!({ "name": format!("c{i}"), "image": "example.org/none" }))
-        .collect();
+    let containers: Vec<Value> =
+        (0..100).map(|i| json!({ "name": format!("c{i}"), "image": "example.org/none" })).collect();
     let names: Vec<String> = (0..100).map(|i| format!("c{i}")).collect();
     let mut deployment = function();
     deployment["metadata"]["annotations"] =
@@ -64,13 +63,16 @@ async fn an_account_that_the_policy_cannot_read_blocks_no_write() {
     deployment["spec"]["template"]["spec"]["containers"] = json!(containers);
 
     let stored = write(client, &namespace, &deployment, false).await;
-    assert_eq!(stored["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len), Some(100));
+    assert_eq!(
+        stored["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len),
+        Some(100)
+    );
 }
 
 #[tokio::test]
 async fn an_account_of_the_greatest_size_is_injected() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
+    chart::install(cluster).await;
     let client = cluster.client();
     let namespace = namespace(client.clone(), "greatest").await;
     let keys = (0..256).map(|i| format!("VARIABLE_{i:0>119}")).collect();

@@ -28,7 +28,7 @@ var components = []component{
 	{tool: "kubectl", module: "components", pkg: "k8s.io/kubernetes/cmd/kubectl"},
 	{tool: "kubelet", module: "components", pkg: "k8s.io/kubernetes/cmd/kubelet", nodeOnly: true},
 	{tool: "kube-proxy", module: "components", pkg: "k8s.io/kubernetes/cmd/kube-proxy", nodeOnly: true},
-	{tool: "helm", module: "components/helm", pkg: "helm.sh/helm/v4/cmd/helm", nodeOnly: true},
+	{tool: "helm", module: "components/helm", pkg: "helm.sh/helm/v4/cmd/helm"},
 }
 
 // buildEnv keeps the caller's Go settings from changing what is built.
