@@ -10,4 +10,5 @@ mod crd;
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod injection_policy;
+mod keys;
 mod launcher;

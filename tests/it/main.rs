@@ -19,7 +19,3 @@ mod seal_made_raw;
 mod seal_properties;
 mod seal_support;
 mod seal_vectors;
-mod seal_properties;
-mod seal_support;
-mod seal_vectors;
-mod seal_vectors_made;

@@ -195,6 +195,15 @@ pub(crate) fn keyring_vectors() -> Vec<(&'static str, KeyringVector)> {
             ),
         ),
         (
+            "version-wrapped",
+            vector(
+                "wrapped by a later version",
+                "version",
+                changed(&wrapped, 0, &|_| "kliv-keyring-wrapped 2".into()),
+                Some(&key),
+            ),
+        ),
+        (
             "wrapped-without-key",
             vector("wrapped, and no wrapping key", "wrapped", wrapped.clone(), None),
         ),
