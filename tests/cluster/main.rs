@@ -13,6 +13,7 @@ mod guards;
 pub mod harness;
 mod injection_policy;
 mod install;
+mod keys;
 mod launcher;
 mod place;
 mod stamps;
