@@ -117,7 +117,9 @@ async fn publish(client: &Client, namespace: &str, mut sets: Vec<PublishedSet>) 
         keys: vec!["PROBE".into()],
         ..Default::default()
     });
-    let accounts: Api<KlivAccount> = Api::namespaced(client.clone(), namespace);
+    // Nobody else may write it.
+    let controller = chart::as_controller(harness::control_plane().await);
+    let accounts: Api<KlivAccount> = Api::namespaced(controller, namespace);
     let account = KlivAccount::new(ACCOUNT_NAME, KlivAccountSpec {});
     accounts.create(&PostParams::default(), &account).await.expect("creates");
     let status = json!({ "status": { "sets": sets } });
