@@ -1,6 +1,6 @@
 //! Keeps the webhook's certificate: the Secret that the webhook serves from, and the
 //! `caBundle` by which the API server trusts it. What to do is decided in
-//! [`certificate`](super::certificate); nothing is written when all is well.
+//! [`super::certificate`]; nothing is written when all is well.
 #![expect(clippy::disallowed_types, reason = "reads and writes the certificate's Secret")]
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,17 +1,22 @@
-//! The chart's admission policies and the CRDs, without any process of ours.
+//! What the chart brings into a cluster but for its processes and its webhook: CRDs,
+//! admission policies, ServiceAccounts and their rights.
 
 use kliv_secrets::api;
+use kube::Client;
 
 use crate::harness::Cluster;
 
-/// Applies them, once for the control plane that all tests share.
+/// Where the operator would run.
+pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
+
+/// Applies it, once for the control plane that all tests share.
 pub(crate) async fn install(cluster: &Cluster) {
     static DONE: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     DONE.get_or_init(async || {
         install_crds(cluster);
-        cluster
-            .kubectl_reading(&policies(cluster), &["apply", "--server-side", "-f", "-"])
-            .success();
+        cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
+        let apply = ["apply", "--server-side", "-n", NAMESPACE, "-f", "-"];
+        cluster.kubectl_reading(&without_processes(cluster), &apply).success();
     })
     .await;
 }
@@ -27,8 +32,13 @@ pub(crate) fn install_crds(cluster: &Cluster) {
     }
 }
 
-/// The admission policies and their bindings, as the chart makes them.
-fn policies(cluster: &Cluster) -> String {
+/// A client with the controller's name and rights, and no more.
+pub(crate) fn as_controller(cluster: &Cluster) -> Client {
+    let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{NAMESPACE}")];
+    cluster.as_user(&format!("system:serviceaccount:{NAMESPACE}:kliv-secrets-controller"), &groups)
+}
+
+fn without_processes(cluster: &Cluster) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
     let settings = [
         "--set=image.repository=example.org/kliv-secrets,image.tag=test",
@@ -38,12 +48,13 @@ fn policies(cluster: &Cluster) -> String {
     ];
     let args = [&["template", "kliv-secrets", folder], &settings[..]].concat();
     let rendered = cluster.helm(&args).success();
-    let chosen: Vec<&str> =
-        rendered.split("\n---").filter(|document| is_policy(document)).collect();
-    assert!(!chosen.is_empty(), "the chart has no policies");
+    let chosen: Vec<&str> = rendered.split("\n---").filter(|d| is_wanted(d)).collect();
+    assert!(chosen.iter().any(|d| d.contains("AdmissionPolicy")), "the chart has no policies");
     chosen.join("\n---\n")
 }
 
-fn is_policy(document: &str) -> bool {
-    document.lines().any(|line| line.starts_with("kind: ") && line.contains("AdmissionPolicy"))
+fn is_wanted(document: &str) -> bool {
+    let wanted = ["AdmissionPolicy", "ServiceAccount", "Role"];
+    let kind = document.lines().find_map(|line| line.strip_prefix("kind: ")).unwrap_or_default();
+    wanted.iter().any(|word| kind.contains(word))
 }

@@ -106,6 +106,25 @@ func buildComponents(names []string) (map[string]string, error) {
 	return paths, nil
 }
 
+// cachedTool is where the cache has a tool, or nothing.
+func cachedTool(name string) (string, error) {
+	for _, c := range components {
+		if c.tool != name {
+			continue
+		}
+		key, err := moduleKey(c.module)
+		if err != nil {
+			return "", err
+		}
+		path := filepath.Join(cacheFolder(), "components", key, c.tool)
+		if _, err := os.Stat(path); err != nil {
+			return "", nil
+		}
+		return path, nil
+	}
+	return "", fmt.Errorf("%q is none of the cluster's tools", name)
+}
+
 // linkFlags gives Kubernetes its version: its parts compare theirs with each other's.
 func linkFlags(module string) string {
 	version := ""

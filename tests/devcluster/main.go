@@ -41,7 +41,8 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --force                 also when no record of a cluster is left
   env     print the exports of the running cluster
             --state DIR
-  build   build all components into the cache
+  build   build what a cluster here needs into the cache
+  tool    NAME: print where the cache has it, or nothing
   image pack --name NAME --binary PATH[=/IN/IMAGE] [--binary ...] [--user UID:GID] --out FILE.tar
           writes an image of static binaries, tagged NAME:dev and NAME:<hash of its
           content>; prints the latter
@@ -72,8 +73,9 @@ func run(args []string) error {
 	case "env":
 		return runEnv(rest)
 	case "build":
-		_, err := buildComponents(componentNames())
-		return err
+		return runBuild()
+	case "tool":
+		return runTool(rest)
 	case "image":
 		return runImage(rest)
 	case "help", "-h", "--help":
@@ -161,6 +163,22 @@ func runEnv(args []string) error {
 		return errors.New("no cluster is up; `make up` starts one")
 	}
 	return cluster.printExports(os.Stdout)
+}
+
+func runBuild() error {
+	_, err := toolsFor(settings{Whole: canRunNode()})
+	return err
+}
+
+func runTool(args []string) error {
+	if len(args) != 1 {
+		return errors.New("tool: say which, e.g. `tool helm`")
+	}
+	path, err := cachedTool(args[0])
+	if err == nil && path != "" {
+		fmt.Println(path)
+	}
+	return err
 }
 
 func runImage(args []string) error {

@@ -1,7 +1,8 @@
 //! Starting clusters, and stopping them whatever becomes of the test.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -64,12 +65,21 @@ pub fn whole_cluster() -> Option<&'static Cluster> {
     if whole.is_none() {
         let reason = "a whole cluster needs root on Linux";
         assert!(std::env::var_os("KLIV_REQUIRE_E2E").is_none(), "{reason}");
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: {reason}");
-        }
+        // Past the runner's capture: a skipped test must be seen.
+        writeln!(std::io::stderr(), "skipped: {reason}").expect("standard error");
     }
     whole.as_ref()
+}
+
+/// The whole cluster with the operator of this checkout installed, as `make up` gives it.
+pub fn cluster_with_operator() -> Option<&'static Cluster> {
+    static WITH_OPERATOR: OnceLock<Cluster> = OnceLock::new();
+    whole_cluster()?;
+    Some(WITH_OPERATOR.get_or_init(|| {
+        let mut make = Command::new("make");
+        make.args(["-s", "-C", env!("CARGO_MANIFEST_DIR"), "up"]);
+        Cluster::from_exports(&stdout(make), None)
+    }))
 }
 
 impl Cluster {
@@ -148,11 +158,12 @@ impl Cluster {
 }
 
 fn exports(args: &[&str]) -> String {
-    let output = launcher(args)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("runs the launcher");
+    stdout(launcher(args))
+}
+
+fn stdout(mut command: Command) -> String {
+    let output =
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("runs the launcher");
     assert!(output.status.success(), "the test cluster did not start; its launcher says why above");
     String::from_utf8(output.stdout).expect("text")
 }

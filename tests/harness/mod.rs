@@ -4,6 +4,7 @@
 //!  control_plane()  one a test binary, no node    ┐
 //!  Cluster::start() one of your own, with Options ├─ tests/devcluster/run.sh
 //!  whole_cluster()  the machine's, pods run       ┘
+//!  cluster_with_operator()  what `make up` gives
 //!
 //!  cluster.client() .as_user() .as_service_account() .kubectl() .helm()
 //!          .namespace()      a fresh one
@@ -20,7 +21,7 @@ mod etcd;
 mod wait;
 
 pub use audit::{AuditMark, Request};
-pub use cluster::{Cluster, Options, control_plane, whole_cluster};
+pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
 pub use command::{Outcome, launcher, run};
 pub use etcd::Stored;
 pub use wait::eventually;
