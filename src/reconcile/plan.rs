@@ -284,7 +284,10 @@ fn retire(
         };
         let from = memory.retired.map_or(from, |last| from.max(after(last, timings.retire_every)));
         match wait(now, from) {
-            None => due.push((set.name.clone(), set.uid.clone())),
+            None => {
+                let uid = set.uid.clone().filter(|_| !memory.reborn.contains(&set.name));
+                due.push((set.name.clone(), uid));
+            }
             Some(wait) => plan.look_again_in(wait),
         }
     }

@@ -5,3 +5,5 @@ mod seal_support;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod inject;
+mod reconcile_cluster;
+mod reconcile_model;
