@@ -1,9 +1,9 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
-mod seal_properties;
-mod seal_support;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod inject;
 mod reconcile_cluster;
 mod reconcile_model;
+mod seal_properties;
+mod seal_support;

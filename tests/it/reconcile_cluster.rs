@@ -11,7 +11,7 @@ use kliv_secrets::api::names::{
     ANNOTATION_STAMPS, FUNCTION_LABEL, LABEL_ENVIRONMENT, SECRET_TYPE, SET_PREFIX,
 };
 use kliv_secrets::api::{PublishedSet, Stamp, Stamps, What};
-use kliv_secrets::inject::{Function, admit, sets_mentioned, withdraw};
+use kliv_secrets::inject::{Function, admit, withdraw};
 use kliv_secrets::reconcile::{Account, AccountObject, Action, Change, Effect, SecretObject};
 use kliv_secrets::seal::{Binding, Keyring, Plaintext, Sealed, seal};
 use kube::api::DynamicObject;
@@ -47,6 +47,8 @@ pub(crate) struct Published {
 /// A Deployment, and what pods of its former templates refer to.
 pub(crate) struct Deployed {
     pub(crate) object: Value,
+    pub(crate) function: Function,
+    mentioned: BTreeSet<String>,
     former: BTreeSet<String>,
 }
 
@@ -141,9 +143,9 @@ impl Cluster {
         edit(&mut object);
         if let Some(sets) = &self.policy {
             let function = read(&object);
-            let earlier = before.as_ref().map(|deployed| read(&deployed.object));
+            let earlier = before.as_ref().map(|deployed| &deployed.function);
             let injection = if is_function(&object) {
-                Some(admit(earlier.as_ref(), &function, sets))
+                Some(admit(earlier, &function, sets))
             } else if before.as_ref().is_some_and(|deployed| is_function(&deployed.object)) {
                 Some(withdraw(&function))
             } else {
@@ -171,11 +173,18 @@ impl Cluster {
             if before.object["spec"] != object["spec"] {
                 let generation = object["metadata"]["generation"].as_i64().expect("a number");
                 object["metadata"]["generation"] = (generation + 1).into();
-                former.extend(mentioned(&before.object));
+                former.extend(before.mentioned);
             }
         }
         let object = self.touched(object);
-        self.deployments.insert(name.to_owned(), Deployed { object, former });
+        self.insert(name, object, former);
+    }
+
+    fn insert(&mut self, name: &str, object: Value, former: BTreeSet<String>) {
+        let function = read(&object);
+        let mentioned = function.sets_held().into_iter().map(str::to_owned).collect();
+        let deployed = Deployed { object, function, mentioned, former };
+        self.deployments.insert(name.to_owned(), deployed);
     }
 
     // ---- what goes by itself
@@ -188,21 +197,23 @@ impl Cluster {
             *known = sets;
         }
         for name in self.deployments.keys().cloned().collect::<Vec<_>>() {
-            let mut deployed = self.deployments.remove(&name).expect("listed");
-            let generation = deployed.object["metadata"]["generation"].clone();
-            let seen = deployed.object["status"]["observedGeneration"] == generation;
-            let done = json!({ "observedGeneration": generation, "replicas": 1,
-                "updatedReplicas": 1, "availableReplicas": 1 });
-            if !seen {
-                deployed.object["status"] = json!({ "observedGeneration": generation,
-                    "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1 });
-                deployed.object = self.touched(deployed.object);
-            } else if deployed.object["status"] != done {
-                deployed.object["status"] = done;
-                deployed.object = self.touched(deployed.object);
-                deployed.former.clear();
+            let deployed = &self.deployments[&name];
+            let (mut object, mut former) = (deployed.object.clone(), deployed.former.clone());
+            let generation = object["metadata"]["generation"].clone();
+            let pods = |all: i32| {
+                json!({ "observedGeneration": generation, "replicas": all,
+                "updatedReplicas": 1, "availableReplicas": 1 })
+            };
+            if object["status"]["observedGeneration"] != generation {
+                object["status"] = pods(2);
+            } else if object["status"] != pods(1) {
+                object["status"] = pods(1);
+                former.clear();
+            } else {
+                continue;
             }
-            self.deployments.insert(name, deployed);
+            let object = self.touched(object);
+            self.insert(&name, object, former);
         }
     }
 
@@ -224,21 +235,21 @@ impl Cluster {
 
     pub(crate) fn read_functions(&self) -> BTreeMap<String, Function> {
         let functions = self.deployments.iter().filter(|(_, d)| is_function(&d.object));
-        functions.map(|(name, d)| (name.clone(), read(&d.object))).collect()
+        functions.map(|(name, d)| (name.clone(), d.function.clone())).collect()
     }
 
     /// All sets that pods or templates of pods refer to.
     pub(crate) fn in_use(&self) -> BTreeSet<String> {
         let all = self.deployments.values();
-        all.flat_map(|d| mentioned(&d.object).into_iter().chain(d.former.clone())).collect()
+        all.flat_map(|d| d.mentioned.iter().chain(&d.former)).cloned().collect()
     }
 
     /// Law 2: nothing refers to a set that does not exist.
     pub(crate) fn check(&mut self) {
         self.excused.retain(|name| !self.published.contains_key(name));
-        for name in self.in_use() {
+        for name in self.deployments.values().flat_map(|d| d.mentioned.iter().chain(&d.former)) {
             assert!(
-                self.published.contains_key(&name) || self.excused.contains(&name),
+                self.published.contains_key(name) || self.excused.contains(name),
                 "law 2: {name} is referred to and does not exist"
             );
         }
@@ -375,7 +386,9 @@ impl Cluster {
     pub(crate) fn delete_published(&mut self, name: &str, uid: Option<&str>) -> Effect {
         match self.published.get(name) {
             None => Effect::Gone(name.to_owned()),
-            Some(there) if uid.is_some_and(|uid| uid != there.uid) => Effect::Reborn(name.to_owned()),
+            Some(there) if uid.is_some_and(|uid| uid != there.uid) => {
+                Effect::Reborn(name.to_owned())
+            }
             Some(_) => {
                 self.wrote(&format!("delete {name}"));
                 self.published.remove(name);
@@ -400,7 +413,7 @@ impl Cluster {
         self.wrote(&format!("inject into {name}"));
         let former = deployed.former.clone();
         self.put_deployment(name, Some(deployed), object, former);
-        let function = read(&self.deployments[name].object);
+        let function = self.deployments[name].function.clone();
         vec![Effect::Change(Change::Function(ACCOUNT.into(), Box::new(function)))]
     }
 }
@@ -444,11 +457,6 @@ fn without_ours(object: &Value) -> Value {
         object["spec"]["template"]["spec"]["containers"][0]["env"] = Value::Null;
     }
     object
-}
-
-fn mentioned(object: &Value) -> BTreeSet<String> {
-    let deployment: Deployment = serde_json::from_value(object.clone()).expect("a Deployment");
-    deployment.spec.template.spec.iter().flat_map(sets_mentioned).collect()
 }
 
 fn read(object: &Value) -> Function {

@@ -135,6 +135,8 @@ enum Step {
     Pause {
         after: usize,
     },
+    /// The same, just before superseded sets are deleted.
+    PauseAtRetire,
     /// A paused leader wakes up and does the next thing that it was about to do.
     Wake,
 }
@@ -175,6 +177,7 @@ fn step() -> impl Strategy<Value = Step> {
         10 => Just(Step::Run),
         4 => (0..9_usize).prop_map(|after| Step::Crash { after }),
         3 => (0..9_usize).prop_map(|after| Step::Pause { after }),
+        3 => Just(Step::PauseAtRetire),
         4 => Just(Step::Wake),
     ]
 }
@@ -212,9 +215,12 @@ struct Model {
     order: usize,
 }
 
-enum End {
-    Crash,
-    Pause,
+#[derive(Clone, Copy)]
+enum Stop {
+    Never,
+    Crash(usize),
+    Pause(usize),
+    PauseAtRetire,
 }
 
 impl Model {
@@ -341,9 +347,10 @@ impl Model {
             Step::KeyLost { lost } => self.key_is_lost = lost,
             Step::Lag { kind, behind } => self.leader.behind[kind] = behind,
             Step::Pass { seconds } => self.cluster.pass(seconds),
-            Step::Run => self.run(None),
-            Step::Crash { after } => self.run(Some((after, End::Crash))),
-            Step::Pause { after } => self.run(Some((after, End::Pause))),
+            Step::Run => self.run(Stop::Never),
+            Step::Crash { after } => self.run(Stop::Crash(after)),
+            Step::Pause { after } => self.run(Stop::Pause(after)),
+            Step::PauseAtRetire => self.run(Stop::PauseAtRetire),
             Step::Wake => self.wake(),
         }
         self.cluster.check();
@@ -375,7 +382,7 @@ impl Model {
     }
 
     /// One run of the controller for the account.
-    fn run(&mut self, mut until: Option<(usize, End)>) {
+    fn run(&mut self, mut stop: Stop) {
         self.leader.look(&self.cluster);
         self.leader.memory.try_again();
         let next_probe = self.cluster.now + SignedDuration::from_secs(300);
@@ -394,11 +401,13 @@ impl Model {
             }
             let mut effects = Vec::new();
             for (i, action) in plan.actions.iter().enumerate() {
-                match &mut until {
-                    Some((0, End::Crash)) => return self.leader = Leader::new(&self.cluster),
-                    Some((0, End::Pause)) => return self.pause(&plan.actions[i..]),
-                    Some((after, _)) => *after -= 1,
-                    None => {}
+                match (&mut stop, action) {
+                    (Stop::Crash(0), _) => return self.leader = Leader::new(&self.cluster),
+                    (Stop::Pause(0), _) | (Stop::PauseAtRetire, Action::Retire(_)) => {
+                        return self.pause(&plan.actions[i..]);
+                    }
+                    (Stop::Crash(after) | Stop::Pause(after), _) => *after -= 1,
+                    (Stop::Never | Stop::PauseAtRetire, _) => {}
                 }
                 effects.extend(self.cluster.act(&self.leader.view, action, keyring));
                 self.cluster.check();
@@ -480,16 +489,16 @@ impl Model {
         self.paused.clear();
         for _ in 0..30 {
             self.cluster.pass(35);
-            self.run(None);
+            self.run(Stop::Never);
             self.cluster.check();
         }
         self.cluster.writes.clear();
         self.said.clear();
         for _ in 0..3 {
             self.cluster.pass(35);
-            self.run(None);
+            self.run(Stop::Never);
             self.leader = Leader::new(&self.cluster);
-            self.run(None);
+            self.run(Stop::Never);
         }
         assert!(self.cluster.writes.is_empty(), "law 3: {:?}", self.cluster.writes);
         assert!(self.said.is_empty(), "said again: {:?}", self.said);
@@ -684,6 +693,44 @@ fn deploy(object: &mut Value, environment: usize, own: bool, foreign: Option<&st
         env.push(json!({ "name": "FOREIGN", "valueFrom": reference }));
     }
     object["spec"]["template"]["spec"]["containers"][0]["env"] = env.into();
+}
+
+fn put(place: usize, value: usize) -> Step {
+    Step::Put { place, value, user: 0, old_key: false }
+}
+
+fn deploy_function() -> Step {
+    Step::Deploy { function: 0, environment: 0, own: false, foreign: false }
+}
+
+/// Does the steps one by one, and comes to rest.
+fn story(steps: &[Step]) {
+    let mut model = Model::new(0);
+    for step in steps {
+        model.step(step);
+    }
+    model.come_to_rest();
+    model.check_rest();
+}
+
+#[test]
+fn a_leader_that_is_paused_before_a_delete_does_no_harm_to_a_set_that_came_back() {
+    let pass = |seconds| Step::Pass { seconds };
+    story(&[
+        put(0, 0),
+        deploy_function(),
+        Step::Run,
+        put(2, 1),
+        Step::Run,
+        pass(65),
+        pass(65),
+        Step::PauseAtRetire,
+        Step::DeleteSecret { place: 2 },
+        Step::Run,
+        Step::Wake,
+        Step::Wake,
+        pass(1),
+    ]);
 }
 
 proptest! {
