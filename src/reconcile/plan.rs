@@ -133,8 +133,7 @@ fn lost_sets(
             || status.pending.iter().any(|pending| pending == name)
             || changed.iter().any(|set| set.name == name)
     };
-    let held = account.functions.values().flat_map(Function::sets_held);
-    held.filter(|name| !known(name)).map(str::to_owned).collect()
+    held(account).into_iter().filter(|name| !known(name)).map(str::to_owned).collect()
 }
 
 /// The status in which the desired sets are the current ones.
@@ -185,7 +184,7 @@ fn supersede(
 ) {
     for (name, uid) in sets {
         if !status.superseded.iter().any(|set| set.name == name) {
-            status.superseded.push(SupersededSet { name, uid, since: Time(now) });
+            status.superseded.push(SupersededSet { name, uid, since: Time(now), retired: false });
         }
     }
     let wanted: BTreeSet<&String> =
@@ -263,7 +262,7 @@ fn unopenable() -> Decision {
     }
 }
 
-/// Superseded sets go once their time is over and nothing uses them.
+/// Retired sets go as soon as nothing uses them.
 fn retire(
     account: &Account,
     object: &AccountObject,
@@ -272,25 +271,54 @@ fn retire(
     now: Timestamp,
     plan: &mut Plan,
 ) {
-    let held: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_held).collect();
+    let held = held(account);
     let mut due = Vec::new();
-    for set in &object.status.superseded {
+    for set in object.status.superseded.iter().filter(|set| set.retired) {
         if memory.gone.contains(&set.name) || held.contains(set.name.as_str()) {
             continue;
         }
-        let from = match memory.deleted.get(&set.name) {
-            Some(deleted) => after(*deleted, timings.retire_every),
-            None => after(set.since.0, timings.keep_superseded),
-        };
-        let from = memory.retired.map_or(from, |last| from.max(after(last, timings.retire_every)));
+        let kept = after(set.since.0, timings.keep_superseded);
+        let last = memory.deleted.get(&set.name).copied().max(memory.retired);
+        let from = last.map_or(kept, |last| kept.max(after(last, timings.retire_every)));
         match wait(now, from) {
-            None => due.push((set.name.clone(), set.uid.clone())),
+            None => {
+                let uid = set.uid.clone().filter(|_| !memory.reborn.contains(&set.name));
+                due.push((set.name.clone(), uid));
+            }
             Some(wait) => plan.look_again_in(wait),
         }
     }
     if !due.is_empty() {
         plan.actions.push(Action::Retire(due));
     }
+}
+
+/// Superseded sets that no function holds are retired: when the KlivAccount is written
+/// anyway, and when their time is over.
+fn retired(
+    account: &Account,
+    status: &KlivAccountStatus,
+    written_anyway: bool,
+    timings: &Timings,
+    now: Timestamp,
+    plan: &mut Plan,
+) -> Vec<SupersededSet> {
+    let held = held(account);
+    let mut due = written_anyway;
+    let mut next = status.superseded.clone();
+    for set in next.iter_mut().filter(|set| !set.retired && !held.contains(set.name.as_str())) {
+        set.retired = true;
+        match wait(now, after(set.since.0, timings.keep_superseded)) {
+            None => due = true,
+            Some(wait) => plan.look_again_in(wait),
+        }
+    }
+    if due { next } else { status.superseded.clone() }
+}
+
+/// The names of all sets that functions refer to.
+fn held(account: &Account) -> BTreeSet<&str> {
+    account.functions.values().flat_map(Function::sets_held).collect()
 }
 
 /// A current set that somebody deleted by hand comes back.
@@ -335,6 +363,8 @@ fn progress(
     } else {
         next.functions = report;
     }
+    let written_anyway = next != object.status;
+    next.superseded = retired(account, &next, written_anyway, timings, now, plan);
     if next != object.status {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }

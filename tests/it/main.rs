@@ -19,3 +19,7 @@ mod seal_made_raw;
 mod seal_properties;
 mod seal_support;
 mod seal_vectors;
+mod reconcile_cluster;
+mod reconcile_model;
+mod seal_properties;
+mod seal_support;
