@@ -2,6 +2,7 @@
 //! subject, one claim a test.
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
+mod account;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
@@ -13,3 +14,5 @@ pub mod harness;
 mod injection_policy;
 mod install;
 mod launcher;
+mod operator;
+mod way;
