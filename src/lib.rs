@@ -23,7 +23,7 @@
 //! | [`seal`] | the vault: plaintext, envelope, keyring, mask; knows no Kubernetes | none |
 //! | [`api`] | the words: kinds, names, conditions, stamps, and the one gate for a spec | none |
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
-//! | [`admission`] | the front door: seals what is written, stamps who and when | `server` |
+//! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
 //! | [`keys`] | where the keyring lives | all |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `controller` |
 //! | [`runtime`] | arguments, logs, lease, TLS, metrics, shutdown | all |

@@ -10,12 +10,20 @@ use super::{KlivAccount, KlivSecret};
 /// # Errors
 /// Never with the types as they are; the serialiser's signature asks for it.
 pub fn all() -> anyhow::Result<Vec<(&'static str, String)>> {
+    values()?.into_iter().map(|(file, crd)| Ok((file, serde_saphyr::to_string(&crd)?))).collect()
+}
+
+/// Every CRD: its file name and its content.
+///
+/// # Errors
+/// As [`all`].
+pub fn values() -> anyhow::Result<Vec<(&'static str, Value)>> {
     let crds = [("klivsecrets.yaml", KlivSecret::crd()), ("klivaccounts.yaml", KlivAccount::crd())];
     crds.into_iter()
         .map(|(file, crd)| {
             let mut crd = serde_json::to_value(crd)?;
             drop_nullable(&mut crd);
-            Ok((file, serde_saphyr::to_string(&crd)?))
+            Ok((file, crd))
         })
         .collect()
 }

@@ -51,6 +51,8 @@ const WRITES_AT_ONCE: usize = 8;
 /// *Plan, apply* repeats until the plan is empty. More rounds than this in one go mean
 /// that somebody undoes what is done: then it waits.
 const ROUNDS: usize = 16;
+/// How long writes in flight may take when the engine stops.
+const FAREWELL: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
@@ -92,8 +94,9 @@ pub async fn run(
             () = sleep_until(due) => engine.start(),
         }
     }
-    // Each step in flight ends by itself: it looks at `stop` before every round.
-    while engine.running.join_next().await.is_some() {}
+    // Each run looks at `stop` before every round; a write that hangs is given up.
+    let in_flight = async { while engine.running.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(FAREWELL, in_flight).await;
     Ok(())
 }
 
@@ -284,9 +287,7 @@ impl Context {
     /// *Plan, apply* until the plan is empty.
     async fn reconcile(self, mut account: Account, mut memory: Memory, lost: bool) -> Done {
         let started = clock::monotonic();
-        memory.blocked = None;
-        memory.unopenable.clear();
-        memory.refused.clear();
+        memory.try_again();
         let mut changes = Vec::new();
         let mut look_again = None;
         let mut end = End::TryAgain;

@@ -118,21 +118,19 @@ fn without_limits(secret: &SecretObject) -> Decision {
             Reason::AwaitingValue,
             "waits for its value: set spec.value (see spec.request for what is needed)",
         ),
-        Source::Generate(_) | Source::Nothing => refused(
-            None,
-            Reason::AwaitingValue,
-            "the value was not generated, since the webhook did not run: apply the object again",
-        ),
+        // The spec lost its value in a write that the webhook did not see: what is in use stays.
+        Source::Generate(_) | Source::Nothing => match in_use(secret) {
+            Some(current) => published(current, false),
+            None => refused(
+                None,
+                Reason::AwaitingValue,
+                "has no value, since the webhook did not run: apply the object again",
+            ),
+        },
     }
 }
 
 fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decision {
-    let published = |member, is_new| Decision {
-        member: Some(member),
-        is_new,
-        reason: Reason::Published,
-        message: String::new(),
-    };
     let with = |generation| Member {
         secret: secret.name.clone(),
         uid: secret.uid.clone(),
@@ -161,6 +159,10 @@ fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decisio
         }
         _ => published(with(secret.generation), true),
     }
+}
+
+fn published(member: Member, is_new: bool) -> Decision {
+    Decision { member: Some(member), is_new, reason: Reason::Published, message: String::new() }
 }
 
 fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {

@@ -97,6 +97,13 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Before a new try: what stood in the way may be gone.
+    pub fn try_again(&mut self) {
+        self.blocked = None;
+        self.unopenable.clear();
+        self.refused.clear();
+    }
+
     /// Keeps no more than speaks of something that is still there.
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();

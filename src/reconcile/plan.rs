@@ -93,13 +93,14 @@ fn publish(
         members: set.members.clone(),
     };
     plan.actions.extend(again.map(make));
-    if !changed.is_empty() || dropped || !lost.is_empty() {
+    // What was about to be made and is not wanted any more may exist: it is retired.
+    let given_up = status.pending.iter().any(|name| !sets.iter().any(|set| set.name == *name));
+    if !changed.is_empty() || dropped || given_up || !lost.is_empty() {
         let pending: Vec<String> = changed.iter().map(|set| set.name.clone()).collect();
         if !pending.iter().all(|name| status.pending.contains(name)) {
             let mut next = status.clone();
-            // What was about to be made and is not wanted any more may exist: it is retired.
-            let stale = std::mem::replace(&mut next.pending, pending);
-            supersede(&mut next, stale.into_iter().map(|name| (name, None)), now);
+            let before = std::mem::replace(&mut next.pending, pending);
+            supersede(&mut next, made(before, memory), now);
             plan.actions.push(Action::WriteAccount(Record::Pending, Box::new(next)));
             return true;
         }
@@ -108,8 +109,10 @@ fn publish(
         if plan.actions.is_empty() {
             let mut next = switched(status, sets, memory, now);
             supersede(&mut next, lost.into_iter().map(|name| (name, None)), now);
-            next.functions = FunctionReport::default();
-            next.functions.total = i32::try_from(targets(account, &next.sets)).unwrap_or(i32::MAX);
+            if next.sets != status.sets {
+                let total = i32::try_from(targets(account, &next.sets)).unwrap_or(i32::MAX);
+                next.functions = FunctionReport { total, ..FunctionReport::default() };
+            }
             describe(account, &mut next, None, now);
             plan.actions.push(Action::WriteAccount(Record::Switch, Box::new(next)));
         }
@@ -159,13 +162,19 @@ fn switched(
             },
         })
         .collect();
-    let stale = std::mem::take(&mut next.pending).into_iter().map(|name| (name, None));
+    let stale = made(std::mem::take(&mut next.pending), memory);
     let former = status
         .sets
         .iter()
         .map(|set| (set.name.clone(), Some(set.uid.clone()).filter(|uid| !uid.is_empty())));
-    supersede(&mut next, stale.chain(former).collect::<Vec<_>>(), now);
+    supersede(&mut next, stale.into_iter().chain(former), now);
     next
+}
+
+/// Sets by name, with the uid where the answer to their creation told it.
+fn made(names: Vec<String>, memory: &Memory) -> Vec<(String, Option<String>)> {
+    let uid = |name: &String| memory.created.get(name).cloned().flatten();
+    names.into_iter().map(|name| (name.clone(), uid(&name))).collect()
 }
 
 /// Adds sets to the superseded ones, unless they are current or about to be.
