@@ -6,6 +6,7 @@ mod account;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod choices;
 mod confinement;
 mod crd;
 #[path = "../harness/mod.rs"]
@@ -14,5 +15,6 @@ pub mod harness;
 mod injection_policy;
 mod install;
 mod launcher;
+mod limits;
 mod operator;
 mod way;
