@@ -125,7 +125,7 @@ struct Engine {
 #[derive(Clone)]
 struct Context {
     applier: Applier,
-    recorder: Recorder,
+    reporter: Reporter,
     timings: Timings,
     stop: CancellationToken,
     metrics: Metrics,
@@ -172,7 +172,7 @@ impl Engine {
             instance: Some(settings.instance.clone()),
         };
         let context = Context {
-            recorder: Recorder::new(client.clone(), reporter),
+            reporter,
             applier: Applier { client, keyring, metrics: metrics.clone() },
             timings,
             stop,
@@ -357,8 +357,11 @@ impl Context {
             }
             if note.news && !note.text.is_empty() {
                 let reference = note.reference(&account.namespace);
+                // A recorder that remembers takes a new text for the old Event once more, and
+                // keeps its old text.
+                let recorder = Recorder::new(self.applier.client.clone(), self.reporter.clone());
                 // An Event that can't be written is not worth a retry.
-                if self.recorder.publish(&note.event(), &reference).await.is_err() {
+                if recorder.publish(&note.event(), &reference).await.is_err() {
                     tracing::debug!(account = account.namespace, "an Event could not be written");
                 }
             }

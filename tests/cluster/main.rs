@@ -2,9 +2,11 @@
 //! subject, one claim a test.
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
+mod account;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod choices;
 mod confinement;
 mod crd;
 mod guards;
@@ -17,3 +19,6 @@ mod keys;
 mod launcher;
 mod place;
 mod stamps;
+mod limits;
+mod operator;
+mod way;
