@@ -233,8 +233,7 @@ struct Process(Child);
 
 impl Process {
     fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str =
-            "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
+        const SCRIPT: &str = "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
