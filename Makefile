@@ -1,7 +1,6 @@
 # The commands of this repository. `make help` lists them.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 DEVCLUSTER := tests/devcluster/run.sh
@@ -34,10 +33,12 @@ test: check ## everything: sets up what it needs, also as root the whole cluster
 	cargo test --test e2e
 
 # Standard output is for the shell: eval "$(make -s up)". All else goes to standard error.
+# With -C, make says at the end that it leaves the directory: then that is a comment.
 up: ## a whole cluster with the operator of this checkout; prints the exports to evaluate
 	@$(DEVCLUSTER) up >/dev/null
 	@tests/devcluster/install.sh >&2
 	@$(DEVCLUSTER) env
+	$(if $(findstring w,$(firstword -$(MAKEFLAGS))),@printf '# ')
 
 down: ## stops the cluster and leaves nothing of it behind
 	@$(DEVCLUSTER) down

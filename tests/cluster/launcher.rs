@@ -1,6 +1,6 @@
 //! The launcher itself: what tests may rely on.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::harness::{Cluster, Options, control_plane, eventually, launcher, run};
 
@@ -67,6 +67,27 @@ async fn a_cluster_ends_with_the_process_that_started_it_even_when_killed() {
     drop(keeper.stdin.take()); // what the kernel does for a process that is killed
     eventually("the cluster and its folder are gone", async || (!state.exists()).then_some(()))
         .await;
+    assert!(keeper.wait().expect("ends").success());
+}
+
+#[tokio::test]
+async fn a_cluster_holds_no_stream_of_its_caller() {
+    let state = std::env::temp_dir().join(format!("kliv-streams-{}", std::process::id()));
+    let folder = state.to_str().expect("plain characters");
+    let up = launcher(&[]).get_program().to_str().expect("plain characters").to_owned();
+    let mut keeper = launcher(&["down", "--when-stdin-closes", "--state", folder])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    // The pipe is handed on under a number that nobody knows of.
+    let script = r#"exec 9>&1; "$0" up --control-plane-only --state "$1" >/dev/null 2>&1; echo up"#;
+    let mut shell = Command::new("bash");
+    shell.args(["-c", script, &up, folder]);
+    let reader = std::thread::spawn(move || run(shell, ""));
+    eventually("nobody has the pipe open", async || reader.is_finished().then_some(())).await;
+    assert_eq!(reader.join().expect("the reader").success(), "up\n");
+    assert!(state.join("state.json").exists(), "the cluster is up meanwhile");
+    drop(keeper.stdin.take());
     assert!(keeper.wait().expect("ends").success());
 }
 

@@ -14,6 +14,12 @@ if [[ ! -e $(dirname "$KUBECONFIG")/../containerd && -z ${KLIV_KUBECONFIG:-} ]];
     exit 0
 fi
 
+# One at a time: Helm refuses a second one at its work.
+if [[ -z ${KLIV_KUBECONFIG:-} ]]; then
+    exec 8>"$(dirname "$KUBECONFIG")/../install.lock"
+    flock 8
+fi
+
 image=${KLIV_IMAGE:-}
 if [[ -z $image ]]; then
     image=$(make -s image)

@@ -145,7 +145,7 @@ func keepCallersFilesToOurselves() {
 // takes ports for outgoing connections.
 func freePorts(names ...string) (map[string]int, error) {
 	ports := map[string]int{}
-	next := 20000 + (os.Getpid()*37+int(time.Now().UnixNano()/1000))%11000
+	next := 20000 + (os.Getpid()*37+int(time.Now().UnixNano()/1000))%9900
 	for range 2000 {
 		if len(ports) == len(names) {
 			return ports, nil
