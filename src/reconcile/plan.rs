@@ -146,7 +146,7 @@ fn switched(
     let mut next = status.clone();
     let same = status.sets.len() == sets.len()
         && sets.iter().all(|set| status.sets.iter().any(|current| current.name == set.name));
-    let revision = if same { status.revision } else { status.revision + 1 };
+    let revision = if same { status.revision } else { status.revision.saturating_add(1) };
     next.revision = revision;
     next.sets = sets
         .iter()

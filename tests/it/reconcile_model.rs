@@ -206,8 +206,10 @@ struct Model {
     old_key: Keyring,
     key_is_lost: bool,
     specs_before: BTreeMap<String, Value>,
-    /// Who handed in which value, by object.
-    authors: BTreeSet<(String, usize, String)>,
+    /// Who handed in which value, by place.
+    authors: BTreeSet<(usize, usize, String)>,
+    /// Where the record of who did it was lost.
+    authors_lost: BTreeSet<usize>,
     /// Sets that nobody knows any more since the KlivAccount was deleted by hand.
     orphans: BTreeSet<String>,
     said: Vec<String>,
@@ -241,6 +243,7 @@ impl Model {
             key_is_lost: false,
             specs_before: BTreeMap::new(),
             authors: BTreeSet::new(),
+            authors_lost: BTreeSet::new(),
             orphans: BTreeSet::new(),
             said: Vec::new(),
             order,
@@ -253,7 +256,6 @@ impl Model {
                 let (var, env) = PLACES[place];
                 let keyring = if old_key { &self.old_key } else { &self.keyrings[0] };
                 let sealed = self.cluster.seal(keyring, var, env, VALUES[value]);
-                self.authors.insert((name(place), value, USERS[user].to_owned()));
                 self.write(place, &json!({ "sealed": sealed }), user);
             }
             Step::PutBack { place } => {
@@ -287,6 +289,7 @@ impl Model {
             }
             Step::StatusLost { place } => {
                 if let Some(mut object) = self.cluster.secrets.remove(&name(place)) {
+                    self.authors_lost.insert(place);
                     object["status"] = json!({});
                     // Any write gives a new resourceVersion.
                     let spec = std::mem::take(&mut object["spec"]);
@@ -361,6 +364,8 @@ impl Model {
         if let Some(object) = self.cluster.secrets.get(&name(place)) {
             self.specs_before.insert(name(place), object["spec"].clone());
         }
+        let value = spec["sealed"].as_str().and_then(|sealed| self.open(place, sealed));
+        self.authors.extend(value.map(|value| (place, value, USERS[user].to_owned())));
         let mut spec = spec.clone();
         spec["envVar"] = var.into();
         if let Some(env) = env {
@@ -600,6 +605,16 @@ impl Model {
                 let plain = kliv_secrets::seal::Plaintext::new(VALUES[value].to_vec());
                 assert_eq!(status.masked_value, Some(mask(&plain)));
                 assert_eq!(status.version, Some(first.version));
+                let by = status.updated_by.as_deref();
+                assert!(
+                    self.authors_lost.contains(&place)
+                        || by.is_some_and(|by| self.authors.contains(&(
+                            place,
+                            value,
+                            by.to_owned()
+                        ))),
+                    "who wrote {value} into {place}? not {by:?}"
+                );
                 if opens {
                     assert_eq!(secret.sealed(), Some(first.sealed.as_str()));
                 }
