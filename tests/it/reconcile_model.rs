@@ -418,10 +418,12 @@ impl Model {
                 self.cluster.check();
             }
             let mut overtaken = false;
+            let mut written = BTreeSet::new();
             for effect in effects {
                 self.leader.memory.fold(&effect, now);
                 match effect {
                     Effect::Change(change) => {
+                        written.extend(change.uid().map(str::to_owned));
                         self.leader.view.apply(change);
                     }
                     Effect::Probed(_) => self.leader.memory.next_probe = Some(next_probe),
@@ -429,18 +431,15 @@ impl Model {
                     _ => {}
                 }
             }
-            if overtaken {
-                break;
-            }
-            for note in plan.notes {
+            for note in plan.notes.iter().filter(|note| plan.holds(note, &written)) {
                 if note.kind == "Deployment" {
-                    self.leader.memory.said.insert(note.uid, note.text.clone());
+                    self.leader.memory.said.insert(note.uid.clone(), note.text.clone());
                 }
                 if note.news && !note.text.is_empty() {
                     self.said.push(format!("{}: {}", note.name, note.text));
                 }
             }
-            if plan.actions.is_empty() {
+            if overtaken || plan.actions.is_empty() {
                 break;
             }
         }
