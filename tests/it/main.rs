@@ -3,6 +3,7 @@
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod inject;
+mod reconcile;
 mod reconcile_cluster;
 mod reconcile_model;
 mod seal_properties;
