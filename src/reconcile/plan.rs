@@ -353,15 +353,19 @@ fn progress(
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let report = report(injections, memory);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
-    // While functions move, each step is not worth a write.
-    let due = memory.reported.map(|last| after(last, timings.report_every));
-    if next == object.status && moving && next.functions != report {
-        match due.and_then(|due| wait(now, due)) {
-            Some(wait) => plan.look_again_in(wait),
-            None => next.functions = report,
+    let deleting = plan.actions.iter().any(|action| matches!(action, Action::Retire(_)))
+        || next.superseded.iter().any(|set| memory.deleted.contains_key(&set.name));
+    // While functions move, each step is not worth a write; and after a delete another write
+    // follows soon, when the set is forgotten.
+    let hold = timings.report_every * if deleting { 4 } else { u32::from(moving) };
+    let due = memory.reported.map(|last| after(last, hold));
+    match due.and_then(|due| wait(now, due)) {
+        Some(wait) if next == object.status => {
+            if next.functions != report {
+                plan.look_again_in(wait);
+            }
         }
-    } else {
-        next.functions = report;
+        _ => next.functions = report,
     }
     let written_anyway = next != object.status;
     next.superseded = retired(account, &next, written_anyway, timings, now, plan);
