@@ -20,6 +20,9 @@ use crate::api::condition::{self, Reason};
 use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, inject};
 
+/// What the CRD takes of superseded sets.
+const MAX_SUPERSEDED: usize = 512;
+
 /// How long things wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Timings {
@@ -53,7 +56,8 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
-    if memory.blocked.is_none() && publish(account, object, &sets, memory, now, &mut plan) {
+    let may_publish = memory.blocked.is_none() && has_room(&object.status);
+    if may_publish && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
 
@@ -68,6 +72,12 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     probe(object, memory, now, &mut plan);
     progress(account, object, &injections, memory, timings, now, &mut plan);
     plan
+}
+
+/// Whether the record takes another change of sets; if not, superseded ones go first.
+fn has_room(status: &KlivAccountStatus) -> bool {
+    let after = status.superseded.len() + status.sets.len() + status.pending.len();
+    status.superseded.is_empty() || after <= MAX_SUPERSEDED
 }
 
 /// Brings the desired sets into being; true while that goes on.
@@ -133,7 +143,9 @@ fn lost_sets(
             || status.pending.iter().any(|pending| pending == name)
             || changed.iter().any(|set| set.name == name)
     };
-    held(account).into_iter().filter(|name| !known(name)).map(str::to_owned).collect()
+    // Whoever writes Deployments can name as many as he likes: half of the record is for them.
+    let room = (MAX_SUPERSEDED / 2).saturating_sub(status.superseded.len());
+    held(account).into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect()
 }
 
 /// The status in which the desired sets are the current ones.

@@ -514,6 +514,38 @@ mod plans {
     }
 
     #[test]
+    fn the_record_of_superseded_sets_never_outgrows_its_limit() {
+        let superseded = |count: usize| -> Vec<Value> {
+            let name = |i| format!("kliv-env-x{i}");
+            (0..count).map(|i| json!({ "name": name(i), "since": NOW, "retired": true })).collect()
+        };
+        for (before, expected) in [(511, 1), (512, 0)] {
+            let mut account = settled();
+            account.secrets.insert("new".into(), new_secret("NEW", None));
+            account.object.as_mut().expect("there").status.superseded =
+                serde_json::from_value(superseded(before).into()).expect("sets");
+            let plan = plan_of(&account, &Memory::default());
+            let publishes = plan
+                .actions
+                .iter()
+                .filter(|action| matches!(action, Action::WriteAccount(Record::Pending, _)));
+            assert_eq!(publishes.count(), expected, "{before}");
+        }
+        // Nor do Deployments that name hundreds of sets fill it.
+        let mut account = settled();
+        for i in 0..600 {
+            let set = format!("kliv-env-y{i}");
+            let function = function(&format!("g{i}"), Some(("API_KEY", &set)));
+            account.functions.insert(function.name.clone(), function);
+        }
+        let plan = plan_of(&account, &Memory::default());
+        let [Action::WriteAccount(Record::Switch, status)] = &plan.actions[..] else {
+            panic!("{:?}", words(&plan));
+        };
+        assert_eq!(status.superseded.len(), 256);
+    }
+
+    #[test]
     fn a_current_set_that_is_missing_is_made_again() {
         let account = settled();
         let missing = BTreeSet::from([only_set(&account)]);
