@@ -82,8 +82,9 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
 
     // Sizes with the values in use, then each new value if it still fits.
     let mut sizes = Sizes::default();
-    for secret in &order[..order.len().min(MAX_SECRETS)] {
-        if let Some(member) = in_use(secret) {
+    for secret in &order {
+        let stays = decisions.get(&secret.name).is_some_and(|decision| decision.member.is_some());
+        if let Some(member) = in_use(secret).filter(|_| stays) {
             sizes.put(&member);
         }
     }
@@ -91,7 +92,8 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
         let Some(decision) = decisions.get_mut(&secret.name) else { continue };
         let Some(member) = decision.member.as_ref().filter(|_| decision.is_new) else { continue };
         let before = sizes.put(member);
-        if sizes.too_large() {
+        let smaller = before > sizes.get(member);
+        if !smaller && sizes.too_large() {
             sizes.restore(member, before);
             *decision = refused(
                 in_use(secret),
@@ -298,6 +300,10 @@ impl Sizes {
     fn put(&mut self, member: &Member) -> Option<usize> {
         let value = Sealed::parse(&member.sealed).map_or(0, |sealed| sealed.padded_len());
         self.of.insert(Self::key(member), value + member.env_var.len())
+    }
+
+    fn get(&self, member: &Member) -> Option<usize> {
+        self.of.get(&Self::key(member)).copied()
     }
 
     fn restore(&mut self, member: &Member, before: Option<usize>) {

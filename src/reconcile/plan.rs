@@ -20,6 +20,9 @@ use crate::api::condition::{self, Reason};
 use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, inject};
 
+/// What the CRD takes of superseded sets.
+const MAX_SUPERSEDED: usize = 512;
+
 /// How long things wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Timings {
@@ -53,7 +56,8 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
-    if memory.blocked.is_none() && publish(account, object, &sets, memory, now, &mut plan) {
+    let may_publish = memory.blocked.is_none() && has_room(&object.status);
+    if may_publish && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
 
@@ -68,6 +72,12 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     probe(object, memory, now, &mut plan);
     progress(account, object, &injections, memory, timings, now, &mut plan);
     plan
+}
+
+/// Whether the record takes another change of sets; if not, superseded ones go first.
+fn has_room(status: &KlivAccountStatus) -> bool {
+    let after = status.superseded.len() + status.sets.len() + status.pending.len();
+    status.superseded.is_empty() || after <= MAX_SUPERSEDED
 }
 
 /// Brings the desired sets into being; true while that goes on.
@@ -133,7 +143,9 @@ fn lost_sets(
             || status.pending.iter().any(|pending| pending == name)
             || changed.iter().any(|set| set.name == name)
     };
-    held(account).into_iter().filter(|name| !known(name)).map(str::to_owned).collect()
+    // Whoever writes Deployments can name as many as he likes: half of the record is for them.
+    let room = (MAX_SUPERSEDED / 2).saturating_sub(status.superseded.len());
+    held(account).into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect()
 }
 
 /// The status in which the desired sets are the current ones.
@@ -146,7 +158,7 @@ fn switched(
     let mut next = status.clone();
     let same = status.sets.len() == sets.len()
         && sets.iter().all(|set| status.sets.iter().any(|current| current.name == set.name));
-    let revision = if same { status.revision } else { status.revision + 1 };
+    let revision = if same { status.revision } else { status.revision.saturating_add(1) };
     next.revision = revision;
     next.sets = sets
         .iter()
@@ -353,15 +365,19 @@ fn progress(
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let report = report(injections, memory);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
-    // While functions move, each step is not worth a write.
-    let due = memory.reported.map(|last| after(last, timings.report_every));
-    if next == object.status && moving && next.functions != report {
-        match due.and_then(|due| wait(now, due)) {
-            Some(wait) => plan.look_again_in(wait),
-            None => next.functions = report,
+    let deleting = plan.actions.iter().any(|action| matches!(action, Action::Retire(_)))
+        || next.superseded.iter().any(|set| memory.deleted.contains_key(&set.name));
+    // While functions move, each step is not worth a write; and after a delete another write
+    // follows soon, when the set is forgotten.
+    let hold = timings.report_every * if deleting { 4 } else { u32::from(moving) };
+    let due = memory.reported.map(|last| after(last, hold));
+    match due.and_then(|due| wait(now, due)) {
+        Some(wait) if next == object.status => {
+            if next.functions != report {
+                plan.look_again_in(wait);
+            }
         }
-    } else {
-        next.functions = report;
+        _ => next.functions = report,
     }
     let written_anyway = next != object.status;
     next.superseded = retired(account, &next, written_anyway, timings, now, plan);

@@ -10,6 +10,7 @@ mod cases;
 mod chart;
 mod generated;
 mod inject;
+mod reconcile;
 mod reconcile_cluster;
 mod reconcile_model;
 mod runtime_logs;

@@ -206,8 +206,10 @@ struct Model {
     old_key: Keyring,
     key_is_lost: bool,
     specs_before: BTreeMap<String, Value>,
-    /// Who handed in which value, by object.
-    authors: BTreeSet<(String, usize, String)>,
+    /// Who handed in which value, by place.
+    authors: BTreeSet<(usize, usize, String)>,
+    /// Where the record of who did it was lost.
+    authors_lost: BTreeSet<usize>,
     /// Sets that nobody knows any more since the KlivAccount was deleted by hand.
     orphans: BTreeSet<String>,
     said: Vec<String>,
@@ -241,6 +243,7 @@ impl Model {
             key_is_lost: false,
             specs_before: BTreeMap::new(),
             authors: BTreeSet::new(),
+            authors_lost: BTreeSet::new(),
             orphans: BTreeSet::new(),
             said: Vec::new(),
             order,
@@ -253,7 +256,6 @@ impl Model {
                 let (var, env) = PLACES[place];
                 let keyring = if old_key { &self.old_key } else { &self.keyrings[0] };
                 let sealed = self.cluster.seal(keyring, var, env, VALUES[value]);
-                self.authors.insert((name(place), value, USERS[user].to_owned()));
                 self.write(place, &json!({ "sealed": sealed }), user);
             }
             Step::PutBack { place } => {
@@ -287,6 +289,7 @@ impl Model {
             }
             Step::StatusLost { place } => {
                 if let Some(mut object) = self.cluster.secrets.remove(&name(place)) {
+                    self.authors_lost.insert(place);
                     object["status"] = json!({});
                     // Any write gives a new resourceVersion.
                     let spec = std::mem::take(&mut object["spec"]);
@@ -361,6 +364,8 @@ impl Model {
         if let Some(object) = self.cluster.secrets.get(&name(place)) {
             self.specs_before.insert(name(place), object["spec"].clone());
         }
+        let value = spec["sealed"].as_str().and_then(|sealed| self.open(place, sealed));
+        self.authors.extend(value.map(|value| (place, value, USERS[user].to_owned())));
         let mut spec = spec.clone();
         spec["envVar"] = var.into();
         if let Some(env) = env {
@@ -413,10 +418,12 @@ impl Model {
                 self.cluster.check();
             }
             let mut overtaken = false;
+            let mut written = BTreeSet::new();
             for effect in effects {
                 self.leader.memory.fold(&effect, now);
                 match effect {
                     Effect::Change(change) => {
+                        written.extend(change.uid().map(str::to_owned));
                         self.leader.view.apply(change);
                     }
                     Effect::Probed(_) => self.leader.memory.next_probe = Some(next_probe),
@@ -424,18 +431,15 @@ impl Model {
                     _ => {}
                 }
             }
-            if overtaken {
-                break;
-            }
-            for note in plan.notes {
+            for note in plan.notes.iter().filter(|note| plan.holds(note, &written)) {
                 if note.kind == "Deployment" {
-                    self.leader.memory.said.insert(note.uid, note.text.clone());
+                    self.leader.memory.said.insert(note.uid.clone(), note.text.clone());
                 }
                 if note.news && !note.text.is_empty() {
                     self.said.push(format!("{}: {}", note.name, note.text));
                 }
             }
-            if plan.actions.is_empty() {
+            if overtaken || plan.actions.is_empty() {
                 break;
             }
         }
@@ -600,6 +604,16 @@ impl Model {
                 let plain = kliv_secrets::seal::Plaintext::new(VALUES[value].to_vec());
                 assert_eq!(status.masked_value, Some(mask(&plain)));
                 assert_eq!(status.version, Some(first.version));
+                let by = status.updated_by.as_deref();
+                assert!(
+                    self.authors_lost.contains(&place)
+                        || by.is_some_and(|by| self.authors.contains(&(
+                            place,
+                            value,
+                            by.to_owned()
+                        ))),
+                    "who wrote {value} into {place}? not {by:?}"
+                );
                 if opens {
                     assert_eq!(secret.sealed(), Some(first.sealed.as_str()));
                 }
@@ -711,6 +725,128 @@ fn story(steps: &[Step]) {
     }
     model.come_to_rest();
     model.check_rest();
+}
+
+/// An account at rest with three functions, nothing of it counted as written yet.
+fn at_rest() -> Model {
+    let mut model = Model::new(0);
+    for step in [put(0, 0), put(2, 1), put(4, 2)] {
+        model.step(&step);
+    }
+    for function in 0..FUNCTIONS.len() {
+        model.step(&Step::Deploy { function, environment: function, own: false, foreign: false });
+    }
+    model.come_to_rest();
+    model
+}
+
+impl Model {
+    /// Lets some minutes go by, in steps of this length, and gives the writes.
+    fn writes(&mut self, seconds: i64) -> Vec<String> {
+        for _ in 0..400 / seconds {
+            self.step(&Step::Run);
+            self.step(&Step::Pass { seconds });
+        }
+        self.check_rest();
+        std::mem::take(&mut self.cluster.writes)
+    }
+
+    fn generations(&self) -> Vec<i64> {
+        let deployed = self.cluster.deployments.values();
+        deployed.map(|d| d.object["metadata"]["generation"].as_i64().expect("a number")).collect()
+    }
+}
+
+#[test]
+fn a_changed_value_costs_n_plus_7_writes_and_one_rollout_a_function() {
+    for seconds in [5, 20, 40, 90] {
+        let mut model = Model::new(0);
+        model.step(&put(0, 0));
+        for function in 0..FUNCTIONS.len() {
+            model.step(&Step::Deploy { function, environment: 0, own: false, foreign: false });
+        }
+        model.come_to_rest();
+        let before = model.generations();
+        model.step(&put(0, 1));
+        let writes = model.writes(seconds);
+        assert!(writes.len() <= FUNCTIONS.len() + 7, "{seconds}: {writes:?}");
+        let after: Vec<i64> = before.iter().map(|generation| generation + 1).collect();
+        assert_eq!(model.generations(), after);
+    }
+}
+
+#[test]
+fn many_changes_at_once_are_one_new_set_each_and_one_rollout_a_function() {
+    let mut model = at_rest();
+    let before = model.generations();
+    for (place, value) in [(0, 1), (1, 1), (2, 2), (3, 0), (4, 1)] {
+        model.step(&put(place, value));
+    }
+    let writes = model.writes(20);
+    // The default set, that of prod and that of test.
+    assert_eq!(writes.iter().filter(|write| write.starts_with("create kliv-env")).count(), 3);
+    let after: Vec<i64> = before.iter().map(|generation| generation + 1).collect();
+    assert_eq!(model.generations(), after);
+}
+
+#[test]
+fn the_same_value_again_is_one_status_write_and_no_new_version() {
+    let mut model = at_rest();
+    let before = model.cluster.read_secrets()["api-key"].status.version;
+    model.step(&Step::Put { place: 0, value: 0, user: 1, old_key: true });
+    assert_eq!(model.writes(20), ["write api-key"]);
+    let after = &model.cluster.read_secrets()["api-key"].status;
+    assert_eq!((after.version, after.updated_by.as_deref()), (before, Some(USERS[0])));
+    assert!(model.said.is_empty(), "{:?}", model.said);
+}
+
+#[test]
+fn a_changed_description_is_one_status_write() {
+    let mut model = at_rest();
+    model.step(&Step::Describe { place: 0 });
+    assert_eq!(model.writes(20), ["write api-key"]);
+}
+
+#[test]
+fn a_ciphertext_from_elsewhere_is_one_status_write_and_the_running_set_is_untouched() {
+    let mut model = at_rest();
+    model.step(&Step::Misplace { place: 0, from: 2 });
+    assert_eq!(model.writes(20), ["write api-key"]);
+}
+
+#[test]
+fn a_published_set_deleted_by_hand_comes_back_and_nothing_else_moves() {
+    let mut model = at_rest();
+    let before = model.generations();
+    model.step(&Step::DeletePublished { which: 0 });
+    let writes = model.writes(20);
+    assert_eq!(writes.iter().filter(|write| write.starts_with("create kliv-env")).count(), 1);
+    assert_eq!(writes.len(), 2, "and its new uid is recorded: {writes:?}");
+    assert_eq!(model.generations(), before);
+}
+
+#[test]
+fn a_klivaccount_deleted_by_hand_comes_back_and_no_function_moves() {
+    let mut model = at_rest();
+    let before = model.generations();
+    model.step(&Step::DeleteAccount);
+    let writes = model.writes(20);
+    assert_eq!(model.generations(), before);
+    assert!(!writes.iter().any(|write| write.contains("kliv-env")), "{writes:?}");
+}
+
+#[test]
+fn a_value_that_waited_for_the_quota_is_told_with_who_handed_it_in() {
+    let mut model = at_rest();
+    model.step(&Step::Quota { full: true });
+    model.step(&Step::Put { place: 0, value: 1, user: 1, old_key: false });
+    model.step(&Step::Run);
+    model.step(&Step::Describe { place: 0 });
+    model.step(&Step::Run);
+    model.step(&Step::Quota { full: false });
+    model.writes(20);
+    let status = &model.cluster.read_secrets()["api-key"].status;
+    assert_eq!((status.version, status.updated_by.as_deref()), (Some(2), Some(USERS[1])));
 }
 
 #[test]
