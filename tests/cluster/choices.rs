@@ -137,9 +137,10 @@ async fn a_manual_function_takes_a_new_set_only_when_told() {
 async fn only_the_containers_that_are_named_get_entries() {
     let account = account("containers").await;
     account.put(&secret("API_TOKEN", "some value")).await;
-    let three = json!(["first", "second", "third"].map(|name| {
-        json!({ "name": name, "image": "example.org/none" })
-    }));
+    let three = json!(
+        ["first", "second", "third"]
+            .map(|name| { json!({ "name": name, "image": "example.org/none" }) })
+    );
     let with_three = |name: &str, annotations: &[(&str, &str)]| {
         let mut function = function_with(name, annotations);
         function["spec"]["template"]["spec"]["containers"] = three.clone();
@@ -152,9 +153,7 @@ async fn only_the_containers_that_are_named_get_entries() {
         json!({ "kubectl.kubernetes.io/default-container": "third" });
     account.create(&by_default).await;
 
-    for (name, wanted) in
-        [("usual", [1, 0, 0]), ("named", [0, 1, 1]), ("by-default", [0, 0, 1])]
-    {
+    for (name, wanted) in [("usual", [1, 0, 0]), ("named", [0, 1, 1]), ("by-default", [0, 0, 1])] {
         eventually(&format!("{name} has entries where they belong"), async || {
             let function = account.function(name).await;
             ([0, 1, 2].map(|index| env_in(&function, index).len()) == wanted).then_some(())

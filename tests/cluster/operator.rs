@@ -115,6 +115,13 @@ impl Operator {
         eventually("the webhook is ready", async || get(webhook, "/readyz")).await;
     }
 
+    /// A file that the processes can read.
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
     /// What both processes have logged so far, at the finest level.
     pub(crate) fn logs(&self) -> String {
         ["controller", "webhook"]
@@ -233,8 +240,7 @@ struct Process(Child);
 
 impl Process {
     fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str =
-            "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
+        const SCRIPT: &str = "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());

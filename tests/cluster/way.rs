@@ -79,9 +79,8 @@ async fn twenty_values_changed_at_once_are_one_new_replica_set_too() {
         });
         join_all(writes)
     };
-    let expected = |value: &'static str| {
-        names.iter().map(|name| (name.as_str(), value)).collect::<Vec<_>>()
-    };
+    let expected =
+        |value: &'static str| names.iter().map(|name| (name.as_str(), value)).collect::<Vec<_>>();
     all("one").await;
     account.published("variable-19").await;
     account.create(&function("api")).await;
@@ -118,10 +117,10 @@ async fn the_status_says_who_changed_a_value_when_and_through_what_and_shows_a_m
     assert_eq!(second.masked_value.as_deref(), Some("sk-p****w012"));
     assert_eq!((second.version, second.updated_by.as_deref()), (Some(2), Some("bo")));
     assert_eq!(second.created_time, first.created_time);
-    assert_eq!(second.history.iter().map(|e| (e.version, e.by.as_str())).collect::<Vec<_>>(), [
-        (2, "bo"),
-        (1, "anna")
-    ]);
+    assert_eq!(
+        second.history.iter().map(|e| (e.version, e.by.as_str())).collect::<Vec<_>>(),
+        [(2, "bo"), (1, "anna")]
+    );
 }
 
 #[tokio::test]
