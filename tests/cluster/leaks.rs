@@ -68,7 +68,7 @@ async fn a_value_is_in_its_published_set_and_nowhere_else_whatever_way_it_came()
 #[test]
 fn the_search_finds_a_value_in_every_form() {
     let value = canary("form");
-    let search = Search::of(&[value.clone()]);
+    let search = Search::of(std::slice::from_ref(&value));
     let json = json!({ "annotation": json!({ "value": value }).to_string() }).to_string();
     let base64 = |text: String| STANDARD_NO_PAD.encode(text);
     for text in [
