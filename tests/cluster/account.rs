@@ -96,8 +96,13 @@ pub(crate) fn env_in(function: &Deployment, container: usize) -> Vec<(String, Op
 impl<'a> Account<'a> {
     /// A new one.
     pub(crate) async fn new(operator: &'a Operator, name: &str) -> Self {
+        Self::at(operator, operator.cluster.namespace(name).await)
+    }
+
+    /// One that is there.
+    pub(crate) fn at(operator: &'a Operator, namespace: String) -> Self {
         let cluster = &operator.cluster;
-        Self { cluster, namespace: cluster.namespace(name).await, client: cluster.client() }
+        Self { cluster, namespace, client: cluster.client() }
     }
 
     /// kubectl in this namespace, with an object on its standard input.

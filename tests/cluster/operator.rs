@@ -115,6 +115,13 @@ impl Operator {
         eventually("the webhook is ready", async || get(webhook, "/readyz")).await;
     }
 
+    /// A file that the processes can read.
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
     /// What both processes have logged so far, at the finest level.
     pub(crate) fn logs(&self) -> String {
         ["controller", "webhook"]
