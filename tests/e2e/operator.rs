@@ -57,6 +57,9 @@ impl Operator {
         let args = ["upgrade", "kliv-secrets", &chart, "-n", NAMESPACE, "--reuse-values"];
         let wait = ["--set", set, "--wait", "--timeout", "3m"];
         self.cluster.helm(&[args.as_slice(), wait.as_slice()].concat()).success();
+        for part in ["webhook", "controller"] {
+            self.rolled_out(part).await;
+        }
         self.leads().await;
     }
 
