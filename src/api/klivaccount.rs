@@ -129,6 +129,11 @@ pub struct SupersededSet {
     pub uid: Option<String>,
     /// Since when it is not current.
     pub since: Time,
+    /// It is deleted as soon as nothing uses it. Recorded before the first try, and from
+    /// then on its name is never used again: a delete that arrives late finds nothing that
+    /// is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
 }
 
 /// How far the functions of an account are.

@@ -1,6 +1,7 @@
 //! What a plan may ask for. Everything here can be printed: it holds ciphertext, names
 //! and masks, never a value.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -71,6 +72,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether what a note tells is so, when of the plan's writes those of objects with
+    /// these uids were done.
+    #[must_use]
+    pub fn holds(&self, note: &Note, written: &BTreeSet<String>) -> bool {
+        let is_written = self.actions.iter().any(|action| match action {
+            Action::WriteSecret { uid, .. } => *uid == note.uid,
+            Action::Inject { function, .. } => note.kind == "Deployment" && *function == note.name,
+            _ => false,
+        });
+        !is_written || written.contains(&note.uid)
+    }
+
     /// Looks again at the earlier of the two times.
     pub(super) fn look_again_in(&mut self, wait: Duration) {
         self.look_again = Some(self.look_again.map_or(wait, |other| other.min(wait)));

@@ -275,9 +275,12 @@ impl Applier {
                     self.metrics.wrote("Secret", "delete");
                     effects.push(Effect::Deleted(name.clone()));
                 }
-                // 409: the name is taken by a Secret with another uid, which is not ours to delete.
-                Err(Error::Api(status)) if status.code == 404 || status.code == 409 => {
+                Err(Error::Api(status)) if status.code == 404 => {
                     effects.push(Effect::Gone(name.clone()));
+                }
+                // The precondition failed. A policy keeps everybody else off these names.
+                Err(Error::Api(status)) if status.code == 409 => {
+                    effects.push(Effect::Reborn(name.clone()));
                 }
                 Err(error) => effects.push(trouble("delete a superseded set", &error)),
             }

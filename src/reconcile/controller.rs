@@ -86,11 +86,13 @@ pub async fn run(
                 }
                 None => anyhow::bail!("the watches ended"),
             },
-            Some(done) = engine.running.join_next() => {
-                if let Ok(done) = done {
+            Some(done) = engine.running.join_next_with_id() => match done {
+                Ok((task, done)) => {
+                    engine.tasks.remove(&task);
                     engine.finish(done);
                 }
-            }
+                Err(error) => engine.give_back(error.id()),
+            },
             () = sleep_until(due) => engine.start(),
         }
     }
@@ -119,13 +121,15 @@ struct Engine {
     lost: BTreeSet<String>,
     listed: Vec<Kind>,
     running: JoinSet<Done>,
+    /// The account that each task runs for.
+    tasks: BTreeMap<tokio::task::Id, String>,
 }
 
 /// What every run needs.
 #[derive(Clone)]
 struct Context {
     applier: Applier,
-    recorder: Recorder,
+    reporter: Reporter,
     timings: Timings,
     stop: CancellationToken,
     metrics: Metrics,
@@ -162,8 +166,11 @@ impl Engine {
     ) -> Self {
         let timings = Timings {
             keep_superseded: settings.keep_superseded,
-            retire_every: settings.keep_superseded.min(Duration::from_secs(30)),
-            report_every: Duration::from_secs(10),
+            retire_every: settings
+                .keep_superseded
+                .clamp(Duration::from_secs(1), Duration::from_secs(30)),
+            // A rollout is mostly over before: then it is told in one write.
+            report_every: Duration::from_secs(60),
             republish_interval: settings.republish_interval,
             started: clock::now(),
         };
@@ -172,7 +179,7 @@ impl Engine {
             instance: Some(settings.instance.clone()),
         };
         let context = Context {
-            recorder: Recorder::new(client.clone(), reporter),
+            reporter,
             applier: Applier { client, keyring, metrics: metrics.clone() },
             timings,
             stop,
@@ -187,6 +194,7 @@ impl Engine {
             lost: BTreeSet::new(),
             listed: Vec::new(),
             running: JoinSet::new(),
+            tasks: BTreeMap::new(),
             settings,
         }
     }
@@ -246,8 +254,23 @@ impl Engine {
             let mut memory = self.memories.remove(&namespace).unwrap_or_default();
             memory.next_probe.get_or_insert_with(|| self.context.next_probe());
             let lost = self.lost.contains(&namespace);
-            self.running.spawn(self.context.clone().reconcile(account, memory, lost));
+            let task = self.running.spawn(self.context.clone().reconcile(account, memory, lost));
+            self.tasks.insert(task.id(), namespace);
         }
+    }
+
+    /// A run that ended in a panic: its account is tried again, with nothing remembered.
+    fn give_back(&mut self, task: tokio::task::Id) {
+        let Some(namespace) = self.tasks.remove(&task) else { return };
+        tracing::error!(account = namespace, "the run for this account failed; tried again");
+        self.finish(Done {
+            namespace,
+            memory: Memory::default(),
+            changes: Vec::new(),
+            look_again: None,
+            end: End::TryAgain,
+            took: Duration::ZERO,
+        });
     }
 
     fn finish(&mut self, done: Done) {
@@ -331,10 +354,12 @@ impl Context {
         let effects: Vec<Effect> =
             futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).concat().await;
         let mut overtaken = false;
+        let mut written = BTreeSet::new();
         for effect in effects {
             memory.fold(&effect, clock::now());
             match effect {
                 Effect::Change(change) => {
+                    written.extend(change.uid().map(str::to_owned));
                     account.apply(change.clone());
                     changes.push(change);
                 }
@@ -351,14 +376,17 @@ impl Context {
                 _ => {}
             }
         }
-        for note in plan.notes.iter().filter(|_| !overtaken) {
+        for note in plan.notes.iter().filter(|note| plan.holds(note, &written)) {
             if note.kind == "Deployment" {
                 memory.said.insert(note.uid.clone(), note.text.clone());
             }
             if note.news && !note.text.is_empty() {
                 let reference = note.reference(&account.namespace);
+                // A recorder that remembers takes a new text for the old Event once more, and
+                // keeps its old text.
+                let recorder = Recorder::new(self.applier.client.clone(), self.reporter.clone());
                 // An Event that can't be written is not worth a retry.
-                if self.recorder.publish(&note.event(), &reference).await.is_err() {
+                if recorder.publish(&note.event(), &reference).await.is_err() {
                     tracing::debug!(account = account.namespace, "an Event could not be written");
                 }
             }

@@ -10,6 +10,7 @@ use super::observed::{Account, SecretObject};
 use crate::api::condition::Reason;
 use crate::api::names::{MAX_SECRETS, MAX_SET_BYTES, SET_PREFIX};
 use crate::api::{Intent, Source};
+use crate::inject::Function;
 use crate::seal::Sealed;
 
 /// What becomes of one secret.
@@ -81,8 +82,9 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
 
     // Sizes with the values in use, then each new value if it still fits.
     let mut sizes = Sizes::default();
-    for secret in &order[..order.len().min(MAX_SECRETS)] {
-        if let Some(member) = in_use(secret) {
+    for secret in &order {
+        let stays = decisions.get(&secret.name).is_some_and(|decision| decision.member.is_some());
+        if let Some(member) = in_use(secret).filter(|_| stays) {
             sizes.put(&member);
         }
     }
@@ -90,7 +92,8 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
         let Some(decision) = decisions.get_mut(&secret.name) else { continue };
         let Some(member) = decision.member.as_ref().filter(|_| decision.is_new) else { continue };
         let before = sizes.put(member);
-        if sizes.too_large() {
+        let smaller = before > sizes.get(member);
+        if !smaller && sizes.too_large() {
             sizes.restore(member, before);
             *decision = refused(
                 in_use(secret),
@@ -102,7 +105,7 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
     }
 
     let members: Vec<&Member> = decisions.values().filter_map(|d| d.member.as_ref()).collect();
-    let sets = sets(&members);
+    let sets = sets(&members, &Names::of(account));
     (decisions, sets)
 }
 
@@ -185,7 +188,7 @@ pub(super) fn in_use(secret: &SecretObject) -> Option<Member> {
 
 /// The default set, and one for each environment that a value names, in which that
 /// environment's values win.
-fn sets(members: &[&Member]) -> Vec<DesiredSet> {
+fn sets(members: &[&Member], names: &Names<'_>) -> Vec<DesiredSet> {
     let mut environments: BTreeSet<&str> =
         members.iter().filter_map(|m| m.environment.as_deref()).collect();
     environments.insert("");
@@ -204,11 +207,62 @@ fn sets(members: &[&Member]) -> Vec<DesiredSet> {
             let members: Vec<Member> = chosen.into_values().cloned().collect();
             (!members.is_empty()).then(|| DesiredSet {
                 environment: environment.to_owned(),
-                name: set_name(environment, &members),
+                name: names.pick(&set_name(environment, &members)),
                 members,
             })
         })
         .collect()
+}
+
+/// Which names of sets are taken.
+///
+/// The same content has the same name, with one exception: a name that was retired is not
+/// used again, since a delete of it may still be on its way. Then the content gets the
+/// name with a number, which it keeps.
+struct Names<'a> {
+    /// Names of contents that are there or about to be; the best first.
+    kept: Vec<&'a str>,
+    retired: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(account: &'a Account) -> Self {
+        let status = account.object.as_ref().map(|object| &object.status);
+        let superseded = || status.into_iter().flat_map(|status| &status.superseded);
+        let retired: BTreeSet<&str> =
+            superseded().filter(|set| set.retired).map(|set| set.name.as_str()).collect();
+        let mut kept: Vec<&str> = Vec::new();
+        if let Some(status) = status {
+            kept.extend(status.sets.iter().map(|set| set.name.as_str()));
+            kept.extend(status.pending.iter().map(String::as_str));
+        }
+        kept.extend(superseded().map(|set| set.name.as_str()));
+        // Where the KlivAccount was deleted, functions still know.
+        kept.extend(account.functions.values().flat_map(Function::sets_held));
+        kept.retain(|name| !retired.contains(name));
+        Self { kept, retired }
+    }
+
+    fn pick(&self, content: &str) -> String {
+        let of_content = |name: &&&str| {
+            name.strip_prefix(content).is_some_and(|rest| {
+                let number = rest.strip_prefix('-').unwrap_or_default();
+                rest.is_empty() || (1..=6).contains(&number.len()) && is_number(number)
+            })
+        };
+        if let Some(kept) = self.kept.iter().find(of_content) {
+            return (*kept).to_owned();
+        }
+        let numbered = (2_u32..).map(|n| format!("{content}-{n}"));
+        std::iter::once(content.to_owned())
+            .chain(numbered)
+            .find(|name| !self.retired.contains(name.as_str()))
+            .unwrap_or_default()
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn set_name(environment: &str, members: &[Member]) -> String {
@@ -246,6 +300,10 @@ impl Sizes {
     fn put(&mut self, member: &Member) -> Option<usize> {
         let value = Sealed::parse(&member.sealed).map_or(0, |sealed| sealed.padded_len());
         self.of.insert(Self::key(member), value + member.env_var.len())
+    }
+
+    fn get(&self, member: &Member) -> Option<usize> {
+        self.of.get(&Self::key(member)).copied()
     }
 
     fn restore(&mut self, member: &Member, before: Option<usize>) {

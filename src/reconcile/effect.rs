@@ -19,6 +19,9 @@ pub enum Effect {
     Deleted(String),
     /// A superseded set is gone.
     Gone(String),
+    /// A superseded set has another uid than the one recorded: it was made anew, and the
+    /// record of that was lost.
+    Reborn(String),
     /// It was looked whether superseded sets are in use.
     LookedForUse,
     /// Current sets that are not there; the others are.
@@ -54,7 +57,11 @@ impl Memory {
             Effect::Gone(name) => {
                 self.created.remove(name);
                 self.deleted.remove(name);
+                self.reborn.remove(name);
                 self.gone.insert(name.clone());
+            }
+            Effect::Reborn(name) => {
+                self.reborn.insert(name.clone());
             }
             Effect::LookedForUse => self.retired = Some(now),
             Effect::Probed(missing) => self.missing.clone_from(missing),

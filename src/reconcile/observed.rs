@@ -76,6 +76,8 @@ pub struct Memory {
     /// When each superseded set was deleted; a second delete must answer 404 before it
     /// is forgotten.
     pub deleted: BTreeMap<String, Timestamp>,
+    /// Superseded sets that have another uid than the one recorded.
+    pub reborn: BTreeSet<String>,
     /// Superseded sets that are gone for good.
     pub gone: BTreeSet<String>,
     /// Current sets that a probe did not find.
@@ -112,6 +114,7 @@ impl Memory {
         let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
         self.deleted.retain(|name, _| superseded(name));
         self.gone.retain(superseded);
+        self.reborn.retain(superseded);
         self.created.retain(|name, _| {
             status.pending.contains(name) || status.sets.iter().any(|set| set.name == *name)
         });

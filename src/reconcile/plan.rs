@@ -20,6 +20,9 @@ use crate::api::condition::{self, Reason};
 use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, inject};
 
+/// What the CRD takes of superseded sets.
+const MAX_SUPERSEDED: usize = 512;
+
 /// How long things wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Timings {
@@ -53,7 +56,8 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
-    if memory.blocked.is_none() && publish(account, object, &sets, memory, now, &mut plan) {
+    let may_publish = memory.blocked.is_none() && has_room(&object.status);
+    if may_publish && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
 
@@ -68,6 +72,12 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     probe(object, memory, now, &mut plan);
     progress(account, object, &injections, memory, timings, now, &mut plan);
     plan
+}
+
+/// Whether the record takes another change of sets; if not, superseded ones go first.
+fn has_room(status: &KlivAccountStatus) -> bool {
+    let after = status.superseded.len() + status.sets.len() + status.pending.len();
+    status.superseded.is_empty() || after <= MAX_SUPERSEDED
 }
 
 /// Brings the desired sets into being; true while that goes on.
@@ -133,8 +143,9 @@ fn lost_sets(
             || status.pending.iter().any(|pending| pending == name)
             || changed.iter().any(|set| set.name == name)
     };
-    let held = account.functions.values().flat_map(Function::sets_held);
-    held.filter(|name| !known(name)).map(str::to_owned).collect()
+    // Whoever writes Deployments can name as many as he likes: half of the record is for them.
+    let room = (MAX_SUPERSEDED / 2).saturating_sub(status.superseded.len());
+    held(account).into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect()
 }
 
 /// The status in which the desired sets are the current ones.
@@ -147,7 +158,7 @@ fn switched(
     let mut next = status.clone();
     let same = status.sets.len() == sets.len()
         && sets.iter().all(|set| status.sets.iter().any(|current| current.name == set.name));
-    let revision = if same { status.revision } else { status.revision + 1 };
+    let revision = if same { status.revision } else { status.revision.saturating_add(1) };
     next.revision = revision;
     next.sets = sets
         .iter()
@@ -185,7 +196,7 @@ fn supersede(
 ) {
     for (name, uid) in sets {
         if !status.superseded.iter().any(|set| set.name == name) {
-            status.superseded.push(SupersededSet { name, uid, since: Time(now) });
+            status.superseded.push(SupersededSet { name, uid, since: Time(now), retired: false });
         }
     }
     let wanted: BTreeSet<&String> =
@@ -263,7 +274,7 @@ fn unopenable() -> Decision {
     }
 }
 
-/// Superseded sets go once their time is over and nothing uses them.
+/// Retired sets go as soon as nothing uses them.
 fn retire(
     account: &Account,
     object: &AccountObject,
@@ -272,25 +283,54 @@ fn retire(
     now: Timestamp,
     plan: &mut Plan,
 ) {
-    let held: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_held).collect();
+    let held = held(account);
     let mut due = Vec::new();
-    for set in &object.status.superseded {
+    for set in object.status.superseded.iter().filter(|set| set.retired) {
         if memory.gone.contains(&set.name) || held.contains(set.name.as_str()) {
             continue;
         }
-        let from = match memory.deleted.get(&set.name) {
-            Some(deleted) => after(*deleted, timings.retire_every),
-            None => after(set.since.0, timings.keep_superseded),
-        };
-        let from = memory.retired.map_or(from, |last| from.max(after(last, timings.retire_every)));
+        let kept = after(set.since.0, timings.keep_superseded);
+        let last = memory.deleted.get(&set.name).copied().max(memory.retired);
+        let from = last.map_or(kept, |last| kept.max(after(last, timings.retire_every)));
         match wait(now, from) {
-            None => due.push((set.name.clone(), set.uid.clone())),
+            None => {
+                let uid = set.uid.clone().filter(|_| !memory.reborn.contains(&set.name));
+                due.push((set.name.clone(), uid));
+            }
             Some(wait) => plan.look_again_in(wait),
         }
     }
     if !due.is_empty() {
         plan.actions.push(Action::Retire(due));
     }
+}
+
+/// Superseded sets that no function holds are retired: when the KlivAccount is written
+/// anyway, and when their time is over.
+fn retired(
+    account: &Account,
+    status: &KlivAccountStatus,
+    written_anyway: bool,
+    timings: &Timings,
+    now: Timestamp,
+    plan: &mut Plan,
+) -> Vec<SupersededSet> {
+    let held = held(account);
+    let mut due = written_anyway;
+    let mut next = status.superseded.clone();
+    for set in next.iter_mut().filter(|set| !set.retired && !held.contains(set.name.as_str())) {
+        set.retired = true;
+        match wait(now, after(set.since.0, timings.keep_superseded)) {
+            None => due = true,
+            Some(wait) => plan.look_again_in(wait),
+        }
+    }
+    if due { next } else { status.superseded.clone() }
+}
+
+/// The names of all sets that functions refer to.
+fn held(account: &Account) -> BTreeSet<&str> {
+    account.functions.values().flat_map(Function::sets_held).collect()
 }
 
 /// A current set that somebody deleted by hand comes back.
@@ -325,16 +365,22 @@ fn progress(
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let report = report(injections, memory);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
-    // While functions move, each step is not worth a write.
-    let due = memory.reported.map(|last| after(last, timings.report_every));
-    if next == object.status && moving && next.functions != report {
-        match due.and_then(|due| wait(now, due)) {
-            Some(wait) => plan.look_again_in(wait),
-            None => next.functions = report,
+    let deleting = plan.actions.iter().any(|action| matches!(action, Action::Retire(_)))
+        || next.superseded.iter().any(|set| memory.deleted.contains_key(&set.name));
+    // While functions move, each step is not worth a write; and after a delete another write
+    // follows soon, when the set is forgotten.
+    let hold = timings.report_every * if deleting { 4 } else { u32::from(moving) };
+    let due = memory.reported.map(|last| after(last, hold));
+    match due.and_then(|due| wait(now, due)) {
+        Some(wait) if next == object.status => {
+            if next.functions != report {
+                plan.look_again_in(wait);
+            }
         }
-    } else {
-        next.functions = report;
+        _ => next.functions = report,
     }
+    let written_anyway = next != object.status;
+    next.superseded = retired(account, &next, written_anyway, timings, now, plan);
     if next != object.status {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }

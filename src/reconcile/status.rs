@@ -25,15 +25,13 @@ pub(super) fn secret(
     let before = &secret.status;
     let mut next = before.clone();
     next.observed_generation = Some(secret.generation);
-    // A forged number can't be followed further than integers go.
-    next.recorded_stamp = secret.stamps.newest().max(before.recorded_stamp);
-
     let stuck = blocked.filter(|_| decision.is_new && decision.reason == Reason::Published);
     let (reason, message) = match stuck {
         Some((reason, message)) => (*reason, message.clone()),
         None if decision.reason == Reason::Published => (Reason::Published, who_gets_it(decision)),
         None => (decision.reason, decision.message.clone()),
     };
+    next.recorded_stamp = recorded_stamp(secret, reason == Reason::Published);
     if reason == Reason::Published {
         match &secret.candidate {
             Candidate::New { mask, .. } => accept(secret, &mut next, decision, mask, now),
@@ -58,6 +56,19 @@ fn who_gets_it(decision: &Decision) -> String {
     }
 }
 
+/// The last stamp that this status covers. A value that waits keeps its stamp: who handed
+/// it in is recorded together with it.
+fn recorded_stamp(secret: &SecretObject, published: bool) -> Option<i64> {
+    let before = secret.status.recorded_stamp;
+    let waits =
+        !published && matches!(secret.candidate, Candidate::New { .. } | Candidate::Unreadable(_));
+    let covered = match secret.stamps.last_value_change(before.unwrap_or(0)) {
+        Some(stamp) if waits => Some(stamp.seq.saturating_sub(1)),
+        _ => secret.stamps.newest(),
+    };
+    covered.max(before)
+}
+
 /// A new value becomes the one in use.
 fn accept(
     secret: &SecretObject,
@@ -70,7 +81,7 @@ fn accept(
     let stamp = secret.stamps.last_value_change(secret.status.recorded_stamp.unwrap_or(0));
     let time = Time(stamp.map_or(now, |stamp| stamp.time));
     let said = |field: fn(&Stamp) -> &String| stamp.map(field).cloned();
-    let version = next.version.unwrap_or(0) + 1;
+    let version = next.version.unwrap_or(0).saturating_add(1);
     next.version = Some(version);
     next.created_time.get_or_insert_with(|| time.clone());
     next.updated_time = Some(time.clone());

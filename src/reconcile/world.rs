@@ -61,6 +61,17 @@ impl Change {
             | Self::NamespaceGone(account) => account,
         }
     }
+
+    /// The uid of the object, where it is there.
+    #[must_use]
+    pub fn uid(&self) -> Option<&str> {
+        match self {
+            Self::Secret(_, secret) => Some(&secret.uid),
+            Self::Account(_, object) => Some(&object.uid),
+            Self::Function(_, function) => Some(&function.uid),
+            _ => None,
+        }
+    }
 }
 
 impl World {

@@ -2,12 +2,26 @@
 //! subject, one claim a test.
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
+mod account;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod choices;
+mod confinement;
 mod crd;
+mod guards;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod injection_policy;
+mod install;
+mod keys;
 mod launcher;
+mod leaks;
+mod limits;
+mod operator;
+mod place;
+mod stamps;
+mod quiet;
+mod rights;
+mod way;

@@ -88,7 +88,7 @@ step "A key is rotated: one rollout per function"
 wait_for "the rollouts" is_live
 before=$(replica_sets)
 started=$(date +%s%N)
-manifest "$serial-rotated" | kubectl -n "$account" apply -f - | grep -v unchanged
+manifest "$serial-rotated" | sed '/^---/,$d' | kubectl -n "$account" apply -f -
 for function in checkout preview; do
   wait_for "the new value in $function" answers $function OPENAI_API_KEY "demo-openai-$serial-rotated-for-both"
 done

@@ -10,8 +10,8 @@ use kliv_secrets::seal::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::seal_made::{KeyringVector, OpenVector, SealingKeyVector, made, unhex};
 use crate::seal_support::{Tape, bytes};
-use crate::seal_vectors_made::{KeyringVector, OpenVector, SealingKeyVector, made, unhex};
 
 #[test]
 fn every_sealed_value_opens_or_is_refused_as_its_file_says() {
@@ -91,7 +91,7 @@ fn every_keyring_is_read_or_refused_as_its_file_says() {
     }
 }
 
-/// Compares what `seal_vectors_made` makes today with the files, byte for byte.
+/// Compares what `seal_made` makes today with the files, byte for byte.
 #[test]
 fn the_files_are_those_that_are_made() {
     let stored: BTreeMap<String, String> =

@@ -173,3 +173,8 @@ spec:
 {{- define "kliv-secrets.stamp" -}}
 ^[0-9]{1,15} [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z (value|spec) [a-z]{1,32} .
 {{- end }}
+
+{{- /* Whether the cluster has MutatingAdmissionPolicy. `helm template` does not ask it. */ -}}
+{{- define "kliv-secrets.injectionByPolicy" -}}
+{{- if or (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy") (semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version) }}yes{{ end }}
+{{- end }}

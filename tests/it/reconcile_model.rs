@@ -1,0 +1,887 @@
+//! The engine's correctness as a property (see `src/reconcile/mod.rs`): whatever people
+//! do, wherever the engine crashes and whenever a paused old leader wakes up, no function
+//! refers to a set that does not exist, and when the specs stop changing the account
+//! reaches the state that its specs ask for and stays there without a further write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kliv_secrets::api::names::{
+    ANNOTATION_INJECT, ANNOTATION_REVISION, ANNOTATION_ROLLOUT, FUNCTION_LABEL, LABEL_ENVIRONMENT,
+};
+use kliv_secrets::api::{PublishedSet, object_name};
+use kliv_secrets::reconcile::{Account, Action, Effect, Memory, Timings, inspect, plan};
+use kliv_secrets::seal::{Binding, Keyring, Sealed, mask};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::reconcile_cluster::{ACCOUNT, Cluster, environment, is_function, ours};
+use crate::seal_support::{Tape, bytes, keyring};
+
+/// The places that secrets of the test are for.
+const PLACES: [(&str, Option<&str>); 5] = [
+    ("API_KEY", None),
+    ("API_KEY", Some("prod")),
+    ("DB_URL", None),
+    ("DB_URL", Some("test")),
+    ("MAIL_KEY", Some("prod")),
+];
+const VALUES: [&[u8]; 3] = [b"short", b"sk-proj-abc123xyz789", b"another-value-of-some-length"];
+const USERS: [&str; 2] = ["anna", "system:serviceaccount:ci:deployer"];
+const FUNCTIONS: [&str; 3] = ["f0", "f1", "f2"];
+const ENVIRONMENTS: [&str; 3] = ["", "prod", "staging"];
+
+const KEEP: Duration = Duration::from_secs(120);
+/// More rounds than any account needs in one go.
+const ROUNDS: usize = 12;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A value is handed in, sealed with the older of two keys or the newer.
+    Put {
+        place: usize,
+        value: usize,
+        user: usize,
+        old_key: bool,
+    },
+    /// The spec that was there before comes back, as git would have it.
+    PutBack {
+        place: usize,
+    },
+    Describe {
+        place: usize,
+    },
+    /// A ciphertext that was made for somewhere else.
+    Misplace {
+        place: usize,
+        from: usize,
+    },
+    Garbage {
+        place: usize,
+    },
+    /// The value is taken back; a question stands in its place.
+    Ask {
+        place: usize,
+    },
+    /// The spec is emptied while no webhook runs.
+    Empty {
+        place: usize,
+    },
+    DeleteSecret {
+        place: usize,
+    },
+    StatusLost {
+        place: usize,
+    },
+    Deploy {
+        function: usize,
+        environment: usize,
+        own: bool,
+        foreign: bool,
+    },
+    DeleteFunction {
+        function: usize,
+    },
+    Relabel {
+        function: usize,
+        environment: usize,
+    },
+    Manual {
+        function: usize,
+        manual: bool,
+    },
+    /// A manual function is told to take the current set.
+    Tell {
+        function: usize,
+    },
+    OptOut {
+        function: usize,
+        out: bool,
+    },
+    IsFunction {
+        function: usize,
+        is: bool,
+    },
+    Policy {
+        on: bool,
+    },
+    DeletePublished {
+        which: usize,
+    },
+    DeleteAccount,
+    Quota {
+        full: bool,
+    },
+    /// The older sealing key is missing.
+    KeyLost {
+        lost: bool,
+    },
+    /// The engine's watch of one kind falls behind, or catches up.
+    Lag {
+        kind: usize,
+        behind: bool,
+    },
+    Pass {
+        seconds: i64,
+    },
+    Run,
+    /// A run that ends in a crash after so many actions.
+    Crash {
+        after: usize,
+    },
+    /// A run in which the leader is paused after so many actions, and another takes over.
+    Pause {
+        after: usize,
+    },
+    /// The same, just before superseded sets are deleted.
+    PauseAtRetire,
+    /// A paused leader wakes up and does the next thing that it was about to do.
+    Wake,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let place = || 0..PLACES.len();
+    let function = || 0..FUNCTIONS.len();
+    let on = any::<bool>;
+    prop_oneof![
+        8 => (place(), 0..VALUES.len(), 0..USERS.len(), on())
+            .prop_map(|(place, value, user, old_key)| Step::Put { place, value, user, old_key }),
+        2 => place().prop_map(|place| Step::PutBack { place }),
+        1 => place().prop_map(|place| Step::Describe { place }),
+        1 => (place(), place()).prop_map(|(place, from)| Step::Misplace { place, from }),
+        1 => place().prop_map(|place| Step::Garbage { place }),
+        1 => place().prop_map(|place| Step::Ask { place }),
+        1 => place().prop_map(|place| Step::Empty { place }),
+        4 => place().prop_map(|place| Step::DeleteSecret { place }),
+        1 => place().prop_map(|place| Step::StatusLost { place }),
+        4 => (function(), 0..ENVIRONMENTS.len(), on(), prop::bool::weighted(0.1))
+            .prop_map(|(function, environment, own, foreign)| Step::Deploy {
+                function, environment, own, foreign
+            }),
+        1 => function().prop_map(|function| Step::DeleteFunction { function }),
+        1 => (function(), 0..ENVIRONMENTS.len())
+            .prop_map(|(function, environment)| Step::Relabel { function, environment }),
+        2 => (function(), on()).prop_map(|(function, manual)| Step::Manual { function, manual }),
+        1 => function().prop_map(|function| Step::Tell { function }),
+        1 => (function(), on()).prop_map(|(function, out)| Step::OptOut { function, out }),
+        1 => (function(), on()).prop_map(|(function, is)| Step::IsFunction { function, is }),
+        1 => on().prop_map(|on| Step::Policy { on }),
+        1 => (0..4_usize).prop_map(|which| Step::DeletePublished { which }),
+        1 => Just(Step::DeleteAccount),
+        2 => on().prop_map(|full| Step::Quota { full }),
+        2 => on().prop_map(|lost| Step::KeyLost { lost }),
+        2 => (0..3_usize, on()).prop_map(|(kind, behind)| Step::Lag { kind, behind }),
+        8 => prop::sample::select(vec![1, 35, 65, 121, 400]).prop_map(|seconds| Step::Pass { seconds }),
+        10 => Just(Step::Run),
+        4 => (0..9_usize).prop_map(|after| Step::Crash { after }),
+        3 => (0..9_usize).prop_map(|after| Step::Pause { after }),
+        3 => Just(Step::PauseAtRetire),
+        4 => Just(Step::Wake),
+    ]
+}
+
+/// The engine in one process.
+struct Leader {
+    view: Account,
+    behind: [bool; 3],
+    memory: Memory,
+    started: Timestamp,
+}
+
+/// What a leader was about to do when it was paused.
+struct Paused {
+    account: Account,
+    actions: Vec<Action>,
+    until: Timestamp,
+}
+
+struct Model {
+    cluster: Cluster,
+    leader: Leader,
+    paused: Vec<Paused>,
+    /// With both keys; with the newer only.
+    keyrings: [Keyring; 2],
+    old_key: Keyring,
+    key_is_lost: bool,
+    specs_before: BTreeMap<String, Value>,
+    /// Who handed in which value, by place.
+    authors: BTreeSet<(usize, usize, String)>,
+    /// Where the record of who did it was lost.
+    authors_lost: BTreeSet<usize>,
+    /// Sets that nobody knows any more since the KlivAccount was deleted by hand.
+    orphans: BTreeSet<String>,
+    said: Vec<String>,
+    /// Decides the order of a plan's actions.
+    order: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Stop {
+    Never,
+    Crash(usize),
+    Pause(usize),
+    PauseAtRetire,
+}
+
+impl Model {
+    fn new(order: usize) -> Self {
+        let old_key = keyring(1);
+        let mut both = Keyring::parse(&old_key.to_bytes()).expect("its own text");
+        let cluster = Cluster::new();
+        both.rotate(cluster.now, &mut Tape(&[3; 32]));
+        let mut newer = Keyring::parse(&both.to_bytes()).expect("its own text");
+        newer.forget(old_key.sealing_key().key_id());
+        let leader = Leader::new(&cluster);
+        Self {
+            cluster,
+            leader,
+            paused: Vec::new(),
+            keyrings: [both, newer],
+            old_key,
+            key_is_lost: false,
+            specs_before: BTreeMap::new(),
+            authors: BTreeSet::new(),
+            authors_lost: BTreeSet::new(),
+            orphans: BTreeSet::new(),
+            said: Vec::new(),
+            order,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Put { place, value, user, old_key } => {
+                let (var, env) = PLACES[place];
+                let keyring = if old_key { &self.old_key } else { &self.keyrings[0] };
+                let sealed = self.cluster.seal(keyring, var, env, VALUES[value]);
+                self.write(place, &json!({ "sealed": sealed }), user);
+            }
+            Step::PutBack { place } => {
+                if let Some(spec) = self.specs_before.get(&name(place)).cloned() {
+                    self.write(place, &spec, 0);
+                }
+            }
+            Step::Describe { place } => {
+                if let Some(object) = self.cluster.secrets.get(&name(place)) {
+                    let mut spec = object["spec"].clone();
+                    spec["description"] = self.cluster.now.to_string().into();
+                    self.write(place, &spec, 0);
+                }
+            }
+            Step::Misplace { place, from } => {
+                let sealed = self.cluster.secrets.get(&name(from));
+                let sealed = sealed.and_then(|object| object["spec"].get("sealed").cloned());
+                if let Some(sealed) = sealed.filter(|_| place != from) {
+                    self.write(place, &json!({ "sealed": sealed }), 0);
+                }
+            }
+            Step::Garbage { place } => {
+                self.write(place, &json!({ "sealed": "kliv1.garbage" }), 0);
+            }
+            Step::Ask { place } => {
+                self.write(place, &json!({ "request": { "purpose": "mail" } }), 0);
+            }
+            Step::Empty { place } => self.write(place, &json!({}), 0),
+            Step::DeleteSecret { place } => {
+                self.cluster.secrets.remove(&name(place));
+            }
+            Step::StatusLost { place } => {
+                if let Some(mut object) = self.cluster.secrets.remove(&name(place)) {
+                    self.authors_lost.insert(place);
+                    object["status"] = json!({});
+                    // Any write gives a new resourceVersion.
+                    let spec = std::mem::take(&mut object["spec"]);
+                    self.cluster.secrets.insert(name(place), object);
+                    self.cluster.write_spec(&name(place), &spec, USERS[0]);
+                }
+            }
+            Step::Deploy { function, environment, own, foreign } => {
+                let foreign = foreign.then_some("kliv-env-foreign");
+                self.cluster.excused.extend(foreign.map(str::to_owned));
+                self.cluster.write_deployment(FUNCTIONS[function], |object| {
+                    deploy(object, environment, own, foreign);
+                });
+            }
+            Step::DeleteFunction { function } => {
+                self.cluster.deployments.remove(FUNCTIONS[function]);
+            }
+            Step::Relabel { function, environment } => self.edit(function, |object| {
+                let environment = ENVIRONMENTS[environment];
+                object["metadata"]["labels"][LABEL_ENVIRONMENT] = environment.into();
+            }),
+            Step::Manual { function, manual } => {
+                let text = if manual { "manual" } else { "auto" };
+                self.annotate(function, ANNOTATION_ROLLOUT, text);
+            }
+            Step::Tell { function } => {
+                let status = self.cluster.read_account().map(|object| object.status);
+                let revision = status.map_or(0, |status| status.revision);
+                self.annotate(function, ANNOTATION_REVISION, &revision.to_string());
+            }
+            Step::OptOut { function, out } => {
+                self.annotate(function, ANNOTATION_INJECT, if out { "none" } else { "" });
+            }
+            Step::IsFunction { function, is } => self.edit(function, |object| {
+                let label = if is { FUNCTION_LABEL.1 } else { "job" };
+                object["metadata"]["labels"][FUNCTION_LABEL.0] = label.into();
+            }),
+            Step::Policy { on } => self.cluster.policy = on.then(|| self.cluster.sets()),
+            Step::DeletePublished { which } => {
+                if let Some(set) = self.cluster.sets().get(which) {
+                    self.cluster.published.remove(&set.name);
+                    self.cluster.excused.insert(set.name.clone());
+                }
+            }
+            Step::DeleteAccount => {
+                if let Some(object) = self.cluster.read_account() {
+                    self.cluster.account = None;
+                    let status = object.status;
+                    self.orphans.extend(status.superseded.into_iter().map(|set| set.name));
+                    self.orphans.extend(status.pending);
+                    self.orphans.extend(status.sets.into_iter().map(|set| set.name));
+                    // An old leader that is paused meanwhile is not bound by the record any
+                    // more: two things gone wrong at once are too many.
+                    self.paused.clear();
+                }
+            }
+            Step::Quota { full } => self.cluster.quota_is_full = full,
+            Step::KeyLost { lost } => self.key_is_lost = lost,
+            Step::Lag { kind, behind } => self.leader.behind[kind] = behind,
+            Step::Pass { seconds } => self.cluster.pass(seconds),
+            Step::Run => self.run(Stop::Never),
+            Step::Crash { after } => self.run(Stop::Crash(after)),
+            Step::Pause { after } => self.run(Stop::Pause(after)),
+            Step::PauseAtRetire => self.run(Stop::PauseAtRetire),
+            Step::Wake => self.wake(),
+        }
+        self.cluster.check();
+    }
+
+    fn write(&mut self, place: usize, spec: &Value, user: usize) {
+        let (var, env) = PLACES[place];
+        if let Some(object) = self.cluster.secrets.get(&name(place)) {
+            self.specs_before.insert(name(place), object["spec"].clone());
+        }
+        let value = spec["sealed"].as_str().and_then(|sealed| self.open(place, sealed));
+        self.authors.extend(value.map(|value| (place, value, USERS[user].to_owned())));
+        let mut spec = spec.clone();
+        spec["envVar"] = var.into();
+        if let Some(env) = env {
+            spec["environment"] = env.into();
+        }
+        self.cluster.write_spec(&name(place), &spec, USERS[user]);
+    }
+
+    fn edit(&mut self, function: usize, edit: impl FnOnce(&mut Value)) {
+        if self.cluster.deployments.contains_key(FUNCTIONS[function]) {
+            self.cluster.write_deployment(FUNCTIONS[function], edit);
+        }
+    }
+
+    fn annotate(&mut self, function: usize, annotation: &str, text: &str) {
+        self.edit(function, |object| {
+            object["metadata"]["annotations"][annotation] = text.into();
+        });
+    }
+
+    /// One run of the controller for the account.
+    fn run(&mut self, mut stop: Stop) {
+        self.leader.look(&self.cluster);
+        self.leader.memory.try_again();
+        let next_probe = self.cluster.now + SignedDuration::from_secs(300);
+        self.leader.memory.next_probe.get_or_insert(next_probe);
+        for round in 0.. {
+            assert!(round < ROUNDS, "a run that never ends: {:?}", self.cluster.writes);
+            let now = self.cluster.now;
+            let keyring = &self.keyrings[usize::from(self.key_is_lost)];
+            inspect(&mut self.leader.view, keyring);
+            let mut plan =
+                plan(&self.leader.view, &self.leader.memory, &self.leader.timings(), now);
+            if !plan.actions.is_empty() {
+                let turn = self.order % plan.actions.len();
+                plan.actions.rotate_left(turn);
+                self.order = self.order.wrapping_mul(31).wrapping_add(7);
+            }
+            let mut effects = Vec::new();
+            for (i, action) in plan.actions.iter().enumerate() {
+                match (&mut stop, action) {
+                    (Stop::Crash(0), _) => return self.leader = Leader::new(&self.cluster),
+                    (Stop::Pause(0), _) | (Stop::PauseAtRetire, Action::Retire(_)) => {
+                        return self.pause(&plan.actions[i..]);
+                    }
+                    (Stop::Crash(after) | Stop::Pause(after), _) => *after -= 1,
+                    (Stop::Never | Stop::PauseAtRetire, _) => {}
+                }
+                effects.extend(self.cluster.act(&self.leader.view, action, keyring));
+                self.cluster.check();
+            }
+            let mut overtaken = false;
+            let mut written = BTreeSet::new();
+            for effect in effects {
+                self.leader.memory.fold(&effect, now);
+                match effect {
+                    Effect::Change(change) => {
+                        written.extend(change.uid().map(str::to_owned));
+                        self.leader.view.apply(change);
+                    }
+                    Effect::Probed(_) => self.leader.memory.next_probe = Some(next_probe),
+                    Effect::Stale => overtaken = true,
+                    _ => {}
+                }
+            }
+            for note in plan.notes.iter().filter(|note| plan.holds(note, &written)) {
+                if note.kind == "Deployment" {
+                    self.leader.memory.said.insert(note.uid.clone(), note.text.clone());
+                }
+                if note.news && !note.text.is_empty() {
+                    self.said.push(format!("{}: {}", note.name, note.text));
+                }
+            }
+            if overtaken || plan.actions.is_empty() {
+                break;
+            }
+        }
+        self.leader.memory.forget_what_is_over(&self.leader.view);
+    }
+
+    /// The leader stops before `rest`; another one takes over.
+    fn pause(&mut self, rest: &[Action]) {
+        let used = self.cluster.in_use();
+        let actions = rest.iter().map(|action| match action {
+            // It has just looked what is in use.
+            Action::Retire(sets) => Action::Retire(
+                sets.iter().filter(|(set, _)| !used.contains(set)).cloned().collect(),
+            ),
+            other => other.clone(),
+        });
+        self.paused.push(Paused {
+            account: self.leader.view.clone(),
+            actions: actions.collect(),
+            until: self.cluster.now + KEEP,
+        });
+        self.leader = Leader::new(&self.cluster);
+    }
+
+    fn wake(&mut self) {
+        let Some(paused) = self.paused.first_mut() else { return };
+        let account = paused.account.clone();
+        // It holds no longer than superseded sets are kept.
+        let action = paused.actions.pop().filter(|_| self.cluster.now < paused.until);
+        if paused.actions.is_empty() {
+            self.paused.remove(0);
+        }
+        match action {
+            Some(Action::Retire(sets)) => {
+                for (name, uid) in sets {
+                    self.cluster.delete_published(&name, uid.as_deref());
+                }
+            }
+            Some(action) => {
+                self.cluster.act(&account, &action, &self.keyrings[0]);
+            }
+            None => {}
+        }
+    }
+
+    /// Nobody does anything any more, and nothing is in the way.
+    fn come_to_rest(&mut self) {
+        self.cluster.quota_is_full = false;
+        self.key_is_lost = false;
+        self.leader.behind = [false; 3];
+        self.paused.clear();
+        for _ in 0..30 {
+            self.cluster.pass(35);
+            self.run(Stop::Never);
+            self.cluster.check();
+        }
+        self.cluster.writes.clear();
+        self.said.clear();
+        for _ in 0..3 {
+            self.cluster.pass(35);
+            self.run(Stop::Never);
+            self.leader = Leader::new(&self.cluster);
+            self.run(Stop::Never);
+        }
+        assert!(self.cluster.writes.is_empty(), "law 3: {:?}", self.cluster.writes);
+        assert!(self.said.is_empty(), "said again: {:?}", self.said);
+    }
+
+    /// What the specs ask for is there.
+    fn check_rest(&self) {
+        let secrets = self.cluster.read_secrets();
+        let Some(object) = self.cluster.read_account() else {
+            assert!(secrets.is_empty(), "no KlivAccount");
+            return;
+        };
+        let status = object.status;
+        let values = self.values();
+        let environments: BTreeSet<&str> = values
+            .keys()
+            .map(|place| PLACES[*place].1.unwrap_or_default())
+            .chain([""])
+            .filter(|env| !self.expected(env, &values).is_empty())
+            .collect();
+        let there: BTreeSet<&str> = status.sets.iter().map(|s| s.environment.as_str()).collect();
+        assert_eq!(environments, there);
+        assert_eq!(status.sets.len(), there.len());
+        for set in &status.sets {
+            let expected = self.expected(&set.environment, &values);
+            let published = &self.cluster.published[&set.name];
+            assert!(published.data == expected, "{} holds something else", set.name);
+            assert!(set.keys.iter().eq(expected.keys()), "{:?}", set.keys);
+        }
+        let used = self.cluster.in_use();
+        for set in &status.superseded {
+            assert!(used.contains(&set.name), "law 2: {} outlives its use", set.name);
+        }
+        assert!(status.pending.is_empty());
+        let known: BTreeSet<&String> = status
+            .sets
+            .iter()
+            .map(|set| &set.name)
+            .chain(status.superseded.iter().map(|set| &set.name))
+            .collect();
+        for name in self.cluster.published.keys() {
+            assert!(known.contains(name) || self.orphans.contains(name), "{name} is left over");
+        }
+        self.check_functions(&status.sets, &values);
+        self.check_secrets(&values);
+        let ready = &status.conditions[0];
+        assert_eq!((ready.type_.as_str(), ready.status.as_str()), ("Ready", "True"));
+        assert_eq!(status.secrets, i32::try_from(secrets.len()).expect("few"));
+        let waiting = status.functions.not_updated.len();
+        assert!(status.functions.not_updated.iter().all(|f| f.reason == "Manual"));
+        let waiting = i32::try_from(waiting).expect("few");
+        assert_eq!(status.functions.total, status.functions.updated + waiting);
+    }
+
+    fn check_functions(&self, sets: &[PublishedSet], values: &BTreeMap<usize, usize>) {
+        for deployed in self.cluster.deployments.values() {
+            let object = &deployed.object;
+            let annotation = |name: &str| object["metadata"]["annotations"][name].as_str();
+            if !is_function(object) || annotation(ANNOTATION_ROLLOUT) == Some("manual") {
+                continue;
+            }
+            let named = |env: &str| sets.iter().find(|set| set.environment == env);
+            let Some(set) = named(environment(object)).or_else(|| named("")) else {
+                assert!(ours(object).is_empty());
+                continue;
+            };
+            let mut expected = self.expected(&set.environment, values);
+            if annotation(ANNOTATION_INJECT) == Some("none") {
+                expected.clear();
+            }
+            if object["metadata"]["own"] == true {
+                expected.remove("API_KEY");
+            }
+            let ours = ours(object);
+            assert!(ours.keys().eq(expected.keys()), "{ours:?}");
+            assert!(ours.values().all(|name| *name == set.name), "{ours:?}");
+        }
+    }
+
+    fn check_secrets(&self, values: &BTreeMap<usize, usize>) {
+        for (place, _) in PLACES.iter().enumerate() {
+            let secrets = self.cluster.read_secrets();
+            let Some(secret) = secrets.get(&name(place)) else { continue };
+            let status = &secret.status;
+            assert_eq!(status.observed_generation, Some(secret.generation));
+            let ready = &status.conditions[0];
+            let opens = secret.sealed().is_some_and(|sealed| self.open(place, sealed).is_some());
+            let reason = match self.cluster.secrets[&name(place)]["spec"].get("sealed") {
+                Some(_) if opens => "Published",
+                Some(_) => "DecryptionFailed",
+                None if values.contains_key(&place) => "Published",
+                None => "AwaitingValue",
+            };
+            assert_eq!(ready.reason, reason);
+            assert_eq!(ready.status, if reason == "Published" { "True" } else { "False" });
+            assert!(status.history.len() <= 5);
+            if let Some(first) = status.history.first() {
+                let value = self.open(place, &first.sealed).expect("only what opened");
+                let plain = kliv_secrets::seal::Plaintext::new(VALUES[value].to_vec());
+                assert_eq!(status.masked_value, Some(mask(&plain)));
+                assert_eq!(status.version, Some(first.version));
+                let by = status.updated_by.as_deref();
+                assert!(
+                    self.authors_lost.contains(&place)
+                        || by.is_some_and(|by| self.authors.contains(&(
+                            place,
+                            value,
+                            by.to_owned()
+                        ))),
+                    "who wrote {value} into {place}? not {by:?}"
+                );
+                if opens {
+                    assert_eq!(secret.sealed(), Some(first.sealed.as_str()));
+                }
+            }
+        }
+    }
+
+    /// Which value each place has in the end.
+    fn values(&self) -> BTreeMap<usize, usize> {
+        let secrets = self.cluster.read_secrets();
+        let value = |place: usize| {
+            let secret = secrets.get(&name(place))?;
+            let spec = &self.cluster.secrets[&name(place)]["spec"];
+            if spec.get("request").is_some() {
+                return None;
+            }
+            let now = secret.sealed().and_then(|sealed| self.open(place, sealed));
+            now.or_else(|| self.open(place, &secret.status.history.first()?.sealed))
+        };
+        (0..PLACES.len()).filter_map(|place| Some((place, value(place)?))).collect()
+    }
+
+    fn open(&self, place: usize, sealed: &str) -> Option<usize> {
+        let (variable, environment) = PLACES[place];
+        let binding = Binding { account: ACCOUNT, variable, environment };
+        let opened = self.keyrings[0].open(&Sealed::parse(sealed).ok()?, &binding).ok()?;
+        VALUES.iter().position(|value| *value == bytes(&opened.value))
+    }
+
+    fn expected(&self, env: &str, values: &BTreeMap<usize, usize>) -> BTreeMap<String, Vec<u8>> {
+        let of = |wanted: Option<&str>| {
+            let places = values.iter().filter(move |(place, _)| PLACES[**place].1 == wanted);
+            places
+                .map(|(place, value)| (PLACES[*place].0.to_owned(), VALUES[*value].to_vec()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let mut expected = of(None);
+        expected.extend(of(Some(env)));
+        expected
+    }
+}
+
+impl Leader {
+    fn new(cluster: &Cluster) -> Self {
+        let view = Account { namespace: ACCOUNT.into(), ..Account::default() };
+        let mut leader =
+            Self { view, behind: [false; 3], memory: Memory::default(), started: cluster.now };
+        leader.look(cluster);
+        leader
+    }
+
+    /// Sees what is there, but for kinds whose watch is behind.
+    fn look(&mut self, cluster: &Cluster) {
+        let [secrets, functions, account] = self.behind;
+        if !secrets {
+            self.view.secrets = cluster.read_secrets();
+        }
+        if !functions {
+            self.view.functions = cluster.read_functions();
+        }
+        if !account {
+            self.view.object = cluster.read_account();
+        }
+    }
+
+    fn timings(&self) -> Timings {
+        Timings {
+            keep_superseded: KEEP,
+            retire_every: Duration::from_secs(30),
+            report_every: Duration::from_secs(60),
+            republish_interval: Duration::from_secs(300),
+            started: self.started,
+        }
+    }
+}
+
+fn name(place: usize) -> String {
+    object_name(PLACES[place].0, PLACES[place].1)
+}
+
+fn deploy(object: &mut Value, environment: usize, own: bool, foreign: Option<&str>) {
+    object["metadata"]["labels"] = json!({
+        FUNCTION_LABEL.0: FUNCTION_LABEL.1, LABEL_ENVIRONMENT: ENVIRONMENTS[environment] });
+    object["metadata"]["own"] = own.into();
+    let mut env = vec![json!({ "name": "OWN", "value": "$(DB_URL)/x" })];
+    if own {
+        env.push(json!({ "name": "API_KEY", "value": "mine" }));
+    }
+    if let Some(set) = foreign {
+        let reference = json!({ "secretKeyRef": { "name": set, "key": "FOREIGN" } });
+        env.push(json!({ "name": "FOREIGN", "valueFrom": reference }));
+    }
+    object["spec"]["template"]["spec"]["containers"][0]["env"] = env.into();
+}
+
+fn put(place: usize, value: usize) -> Step {
+    Step::Put { place, value, user: 0, old_key: false }
+}
+
+fn deploy_function() -> Step {
+    Step::Deploy { function: 0, environment: 0, own: false, foreign: false }
+}
+
+/// Does the steps one by one, and comes to rest.
+fn story(steps: &[Step]) {
+    let mut model = Model::new(0);
+    for step in steps {
+        model.step(step);
+    }
+    model.come_to_rest();
+    model.check_rest();
+}
+
+/// An account at rest with three functions, nothing of it counted as written yet.
+fn at_rest() -> Model {
+    let mut model = Model::new(0);
+    for step in [put(0, 0), put(2, 1), put(4, 2)] {
+        model.step(&step);
+    }
+    for function in 0..FUNCTIONS.len() {
+        model.step(&Step::Deploy { function, environment: function, own: false, foreign: false });
+    }
+    model.come_to_rest();
+    model
+}
+
+impl Model {
+    /// Lets some minutes go by, in steps of this length, and gives the writes.
+    fn writes(&mut self, seconds: i64) -> Vec<String> {
+        for _ in 0..400 / seconds {
+            self.step(&Step::Run);
+            self.step(&Step::Pass { seconds });
+        }
+        self.check_rest();
+        std::mem::take(&mut self.cluster.writes)
+    }
+
+    fn generations(&self) -> Vec<i64> {
+        let deployed = self.cluster.deployments.values();
+        deployed.map(|d| d.object["metadata"]["generation"].as_i64().expect("a number")).collect()
+    }
+}
+
+#[test]
+fn a_changed_value_costs_n_plus_7_writes_and_one_rollout_a_function() {
+    for seconds in [5, 20, 40, 90] {
+        let mut model = Model::new(0);
+        model.step(&put(0, 0));
+        for function in 0..FUNCTIONS.len() {
+            model.step(&Step::Deploy { function, environment: 0, own: false, foreign: false });
+        }
+        model.come_to_rest();
+        let before = model.generations();
+        model.step(&put(0, 1));
+        let writes = model.writes(seconds);
+        assert!(writes.len() <= FUNCTIONS.len() + 7, "{seconds}: {writes:?}");
+        let after: Vec<i64> = before.iter().map(|generation| generation + 1).collect();
+        assert_eq!(model.generations(), after);
+    }
+}
+
+#[test]
+fn many_changes_at_once_are_one_new_set_each_and_one_rollout_a_function() {
+    let mut model = at_rest();
+    let before = model.generations();
+    for (place, value) in [(0, 1), (1, 1), (2, 2), (3, 0), (4, 1)] {
+        model.step(&put(place, value));
+    }
+    let writes = model.writes(20);
+    // The default set, that of prod and that of test.
+    assert_eq!(writes.iter().filter(|write| write.starts_with("create kliv-env")).count(), 3);
+    let after: Vec<i64> = before.iter().map(|generation| generation + 1).collect();
+    assert_eq!(model.generations(), after);
+}
+
+#[test]
+fn the_same_value_again_is_one_status_write_and_no_new_version() {
+    let mut model = at_rest();
+    let before = model.cluster.read_secrets()["api-key"].status.version;
+    model.step(&Step::Put { place: 0, value: 0, user: 1, old_key: true });
+    assert_eq!(model.writes(20), ["write api-key"]);
+    let after = &model.cluster.read_secrets()["api-key"].status;
+    assert_eq!((after.version, after.updated_by.as_deref()), (before, Some(USERS[0])));
+    assert!(model.said.is_empty(), "{:?}", model.said);
+}
+
+#[test]
+fn a_changed_description_is_one_status_write() {
+    let mut model = at_rest();
+    model.step(&Step::Describe { place: 0 });
+    assert_eq!(model.writes(20), ["write api-key"]);
+}
+
+#[test]
+fn a_ciphertext_from_elsewhere_is_one_status_write_and_the_running_set_is_untouched() {
+    let mut model = at_rest();
+    model.step(&Step::Misplace { place: 0, from: 2 });
+    assert_eq!(model.writes(20), ["write api-key"]);
+}
+
+#[test]
+fn a_published_set_deleted_by_hand_comes_back_and_nothing_else_moves() {
+    let mut model = at_rest();
+    let before = model.generations();
+    model.step(&Step::DeletePublished { which: 0 });
+    let writes = model.writes(20);
+    assert_eq!(writes.iter().filter(|write| write.starts_with("create kliv-env")).count(), 1);
+    assert_eq!(writes.len(), 2, "and its new uid is recorded: {writes:?}");
+    assert_eq!(model.generations(), before);
+}
+
+#[test]
+fn a_klivaccount_deleted_by_hand_comes_back_and_no_function_moves() {
+    let mut model = at_rest();
+    let before = model.generations();
+    model.step(&Step::DeleteAccount);
+    let writes = model.writes(20);
+    assert_eq!(model.generations(), before);
+    assert!(!writes.iter().any(|write| write.contains("kliv-env")), "{writes:?}");
+}
+
+#[test]
+fn a_value_that_waited_for_the_quota_is_told_with_who_handed_it_in() {
+    let mut model = at_rest();
+    model.step(&Step::Quota { full: true });
+    model.step(&Step::Put { place: 0, value: 1, user: 1, old_key: false });
+    model.step(&Step::Run);
+    model.step(&Step::Describe { place: 0 });
+    model.step(&Step::Run);
+    model.step(&Step::Quota { full: false });
+    model.writes(20);
+    let status = &model.cluster.read_secrets()["api-key"].status;
+    assert_eq!((status.version, status.updated_by.as_deref()), (Some(2), Some(USERS[1])));
+}
+
+#[test]
+fn a_leader_that_is_paused_before_a_delete_does_no_harm_to_a_set_that_came_back() {
+    let pass = |seconds| Step::Pass { seconds };
+    story(&[
+        put(0, 0),
+        deploy_function(),
+        Step::Run,
+        put(2, 1),
+        Step::Run,
+        pass(65),
+        pass(65),
+        Step::PauseAtRetire,
+        Step::DeleteSecret { place: 2 },
+        Step::Run,
+        Step::Wake,
+        Step::Wake,
+        pass(1),
+    ]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn from_any_point_the_account_comes_to_rest_as_its_specs_ask(
+        order in any::<usize>(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut model = Model::new(order);
+        for step in &steps {
+            model.step(step);
+        }
+        model.come_to_rest();
+        model.check_rest();
+    }
+}
