@@ -21,7 +21,7 @@ mod leaks;
 mod limits;
 mod operator;
 mod place;
-mod stamps;
 mod quiet;
 mod rights;
+mod stamps;
 mod way;
