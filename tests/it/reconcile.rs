@@ -9,7 +9,7 @@ use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
 use kliv_secrets::api::{KlivSecretStatus, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Candidate, Change, Kind, Member, Memory, Plan, Record,
+    Account, AccountObject, Action, Candidate, Change, Effect, Kind, Member, Memory, Plan, Record,
     SecretObject, Timings, Why, World, content_id, decide, plan,
 };
 use kube::api::DynamicObject;
@@ -125,7 +125,7 @@ fn timings() -> Timings {
     Timings {
         keep_superseded: Duration::from_secs(120),
         retire_every: Duration::from_secs(30),
-        report_every: Duration::from_secs(60),
+        report_every: Duration::from_secs(150),
         republish_interval: Duration::from_secs(300),
         started: now(),
     }
@@ -659,17 +659,17 @@ mod plans {
     fn a_deleted_set_is_forgotten_after_a_second_delete_has_found_nothing() {
         let account = with_superseded(500, true);
         let name = || "kliv-env-x".to_owned();
-        let mut memory = Memory { retired: Some(ago(10)), ..Memory::default() };
-        memory.deleted.insert(name(), ago(10));
+        let mut memory = Memory { retired: Some(ago(100)), ..Memory::default() };
+        memory.fold(&Effect::Deleted(name()), ago(100));
         let plan = plan_of(&account, &memory);
         assert_eq!(words(&plan), Vec::<String>::new());
         assert_eq!(plan.look_again, Some(Duration::from_secs(20)));
 
-        memory.retired = Some(ago(30));
-        memory.deleted.insert(name(), ago(30));
+        let mut memory = Memory { retired: Some(ago(120)), ..Memory::default() };
+        memory.fold(&Effect::Gone(name()), ago(120));
         assert_eq!(words(&plan_of(&account, &memory)), ["retire 1 superseded sets"]);
 
-        memory.gone.insert(name());
+        memory.fold(&Effect::Gone(name()), now());
         let plan = plan_of(&account, &memory);
         let [Action::WriteAccount(Record::Progress, status)] = &plan.actions[..] else {
             panic!("{:?}", words(&plan));
