@@ -16,17 +16,17 @@
 //!
 //! ## The rooms
 //!
-//! Dependencies point one way, from the top of this list to its end.
+//! Each may use those above it, none below. `main.rs` puts them together.
 //!
 //! | room | what it does | I/O |
 //! |---|---|---|
 //! | [`seal`] | the vault: plaintext, envelope, keyring, mask; knows no Kubernetes | none |
 //! | [`api`] | the words: kinds, names, conditions, stamps, and the one gate for a spec | none |
+//! | [`runtime`] | what processes stand on: arguments, clock, logs, lease, TLS, metrics | most |
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
-//! | [`admission`] | the front door: seals what is written, stamps who and when | `server` |
-//! | [`keys`] | where the keyring lives | all |
+//! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
+//! | [`keys`] | where the keyring lives | `cluster`, `file` |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `controller` |
-//! | [`runtime`] | arguments, logs, lease, TLS, metrics, shutdown | all |
 //!
 //! ## The laws
 //!

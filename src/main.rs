@@ -1,17 +1,26 @@
 //! The machine door: `kliv-secrets controller | webhook | crds`.
+#![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
-use kliv_secrets::runtime::{
-    Metrics, Readiness,
-    args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
-    client, clock, crd_files, entropy, hardening, http,
-    lease::{self, Ended, Standing},
-    logs, shutdown, tls,
+use kliv_secrets::{
+    admission,
+    api::names,
+    keys, reconcile,
+    runtime::{
+        Check, Metrics, Readiness,
+        args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
+        client, clock, crd_files, entropy, hardening, http,
+        lease::{self, Ended, Standing},
+        logs, shutdown, tls,
+    },
 };
 use tokio_util::sync::CancellationToken;
+
+/// Accounts that the engine works on at a time.
+const ACCOUNTS_AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
@@ -39,7 +48,11 @@ fn process(
     hardening::no_core_dumps().context("can't turn core dumps off")?;
     logs::start(common.log_format, &common.log_level)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(work);
+    // What did not end by itself is not waited for: another replica may lead by now.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Runs health and metrics beside `work`; the process ends with the first of the two, or
@@ -67,33 +80,31 @@ async fn beside_http(
 async fn controller(args: &ControllerArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let lead = lead(args, &metrics, &readiness, &stop);
-    beside_http(&args.common, &metrics, &readiness, &stop, lead).await
+    let replica = replica(args, &metrics, &readiness, &stop);
+    beside_http(&args.common, &metrics, &readiness, &stop, replica).await
 }
 
-async fn lead(
+async fn replica(
     args: &ControllerArgs,
     metrics: &Metrics,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let ready = Ready::new(readiness);
     let client = client::connect().await?;
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "kliv-secrets-controller".into());
-    // A replica is ready when it leads and has done what the webhook needs, or when it
-    // stands by for one that leads: so an install that waits for all replicas has waited
-    // for a leader that works.
-    let ready = readiness.check("to lead and have read everything, or to stand by");
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| names::LEASE.into());
+    let identity = entropy::unique(&host);
     let ended = lease::lead(
         client.clone(),
         &args.namespace,
-        entropy::unique(&host),
+        identity.clone(),
         lease::Settings::default(),
         stop.clone(),
         |standing| {
             metrics.leads(standing == Standing::Leads);
-            ready.set(standing == Standing::Follows);
+            ready.stands(standing);
         },
-        |stop| work_as_leader(args, client, stop),
+        |stop| leader(args, client, identity, metrics, &ready, stop),
     )
     .await?;
     match ended {
@@ -103,24 +114,94 @@ async fn lead(
     }
 }
 
-async fn work_as_leader(
+/// What the one replica does that leads.
+async fn leader(
     args: &ControllerArgs,
     client: kube::Client,
+    identity: String,
+    metrics: &Metrics,
+    ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let settings =
-        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() };
-    tls::ensure(&client, &settings, clock::now()).await?;
-    tls::keep(client, settings, stop).await;
-    Ok(())
+    let wrapping =
+        args.keyring_wrapping_key_file.as_deref().map(keys::read_wrapping_key).transpose()?;
+    let source = keys::KeySource {
+        namespace: &args.namespace,
+        wrapping: wrapping.as_ref(),
+        wrap_existing: args.keyring_wrap_existing,
+    };
+    let keyring = keys::load_or_create(&client, &source, clock::now()).await?;
+    keys::publish_sealing_key(&client, &args.namespace, keyring.sealing_key()).await?;
+    metrics.keyring_keys(keyring.keys().count());
+    ready.keyring.set(true);
+
+    let certificate = tls::keep(
+        client.clone(),
+        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
+        || ready.certificate.set(true),
+        stop.clone(),
+    );
+    let settings = reconcile::Settings {
+        function_selector: args.function_selector.clone(),
+        quiet: args.quiet_period,
+        longest: args.max_wait,
+        keep_superseded: args.keep_superseded,
+        republish_interval: args.republish_interval,
+        concurrency: ACCOUNTS_AT_ONCE,
+        instance: identity,
+    };
+    let engine = async {
+        let listed = || ready.listed.set(true);
+        let (keyring, metrics) = (Arc::new(keyring), metrics.clone());
+        let ended = reconcile::run(client, keyring, settings, metrics, listed, stop.clone()).await;
+        stop.cancel();
+        ended
+    };
+    let (ended, ()) = tokio::join!(engine, certificate);
+    ended
+}
+
+/// When a replica of the controller is ready: when it stands by for one that leads, or
+/// when it leads and has done what the webhook and the functions need. So an install that
+/// waits for its replicas has waited for a leader that works.
+struct Ready {
+    leader: Check,
+    keyring: Check,
+    certificate: Check,
+    listed: Check,
+}
+
+impl Ready {
+    fn new(readiness: &Readiness) -> Self {
+        Self {
+            leader: readiness.check("a leader"),
+            keyring: readiness.check("the keyring"),
+            certificate: readiness.check("the webhook's certificate"),
+            listed: readiness.check("everything to be listed"),
+        }
+    }
+
+    fn stands(&self, standing: Standing) {
+        self.leader.set(standing != Standing::Candidate);
+        // The leader's own work, as far as this replica knows: another's is not asked for.
+        for check in [&self.keyring, &self.certificate, &self.listed] {
+            check.set(standing == Standing::Follows);
+        }
+    }
 }
 
 async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let work = async {
-        stop.cancelled().await;
-        Ok(())
+    let door = admission::WebhookConfig {
+        bind: args.bind,
+        tls_dir: args.tls_dir.clone(),
+        sealing_key_dir: args.sealing_key_dir.clone(),
+        poll: Duration::from_secs(2),
+        ready: readiness.check("certificate and sealing key"),
+        metrics: metrics.clone(),
     };
+    let stopped = stop.clone();
+    let work = async { Ok(admission::serve(door, stopped.cancelled_owned()).await?) };
     beside_http(&args.common, &metrics, &readiness, &stop, work).await
 }

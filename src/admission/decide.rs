@@ -193,19 +193,21 @@ impl Write<'_> {
     }
 }
 
+/// Every field of a spec but the value, and what it is called in a refusal.
+const FIELDS: [(&str, &str); 8] = [
+    ("envVar", "spec.envVar"),
+    ("environment", "spec.environment"),
+    ("description", "spec.description"),
+    ("sealed", "spec.sealed"),
+    ("generate", "spec.generate"),
+    ("rotateAfterDays", "spec.rotateAfterDays"),
+    ("expirationTime", "spec.expirationTime"),
+    ("request", "spec.request"),
+];
+
 /// Reads a spec field by field, so that the one that can't be read is named; the
 /// reader's own error would quote it.
 fn understand(spec: Option<&Map<String, Value>>) -> Result<KlivSecretSpec, Cause> {
-    const FIELDS: [(&str, &str); 8] = [
-        ("envVar", "spec.envVar"),
-        ("environment", "spec.environment"),
-        ("description", "spec.description"),
-        ("sealed", "spec.sealed"),
-        ("generate", "spec.generate"),
-        ("rotateAfterDays", "spec.rotateAfterDays"),
-        ("expirationTime", "spec.expirationTime"),
-        ("request", "spec.request"),
-    ];
     let Some(spec) = spec else { return Err(Cause::fixed("spec", "is missing")) };
     if let Ok(spec) = KlivSecretSpec::deserialize(spec) {
         return Ok(spec);
@@ -235,4 +237,27 @@ fn understand(spec: Option<&Map<String, Value>>) -> Result<KlivSecretSpec, Cause
 fn is_dns_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     (1..=253).contains(&text.len()) && text.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::CustomResourceExt as _;
+
+    use super::*;
+    use crate::api::KlivSecret;
+
+    #[test]
+    fn every_field_of_the_schema_can_be_named() {
+        let crd = serde_json::to_value(KlivSecret::crd()).expect("JSON");
+        let fields = crd
+            .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties")
+            .and_then(Value::as_object)
+            .expect("a schema");
+        let mut named: Vec<&str> = FIELDS.iter().map(|(key, _)| *key).chain(["value"]).collect();
+        named.sort_unstable();
+        assert_eq!(fields.keys().collect::<Vec<_>>(), named);
+        for (key, field) in FIELDS {
+            assert_eq!(field, format!("spec.{key}"));
+        }
+    }
 }

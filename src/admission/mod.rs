@@ -26,13 +26,16 @@
 mod answer;
 mod decide;
 mod edit;
+mod files;
 mod generate;
 mod review;
 mod scrub;
 mod seal_write;
 mod search;
+mod server;
 mod stamp;
 mod warn;
 
 pub use answer::{Answer, Cause, Verdict};
 pub use decide::answer;
+pub use server::{ServeError, WebhookConfig, serve};

@@ -64,7 +64,13 @@ impl Needles {
 
     /// The first field that holds the value: its path, which never does.
     pub(super) fn find_in(&self, object: &Object) -> Option<String> {
-        self.walk(&object.0, "", DEEPEST)
+        self.walk(&object.0, "", DEEPEST).or_else(|| {
+            // kubectl's copy comes last: what is in it mostly stands in the object too, and
+            // there it can be taken out. It is looked at as the object itself is.
+            let copy = Object(serde_json::from_str(object.annotation(LAST_APPLIED)?).ok()?);
+            self.walk(&copy.0, "", DEEPEST)?;
+            Some(child("metadata.annotations", LAST_APPLIED))
+        })
     }
 
     fn walk(&self, value: &Value, path: &str, deeper: usize) -> Option<String> {
@@ -90,9 +96,7 @@ impl Needles {
         if self.is_plain_word && is_name(path) {
             return None;
         }
-        // kubectl's copy of the manifest is looked at as the object itself is.
-        let is_copy = annotation(path) == Some(LAST_APPLIED);
-        if !is_copy && self.is_in(text) {
+        if self.is_in(text) {
             return Some(path.to_owned());
         }
         let text = text.trim_start();
@@ -100,8 +104,7 @@ impl Needles {
             return None;
         }
         let inner = Object(serde_json::from_str(text).ok()?);
-        let inside = if is_copy { "" } else { "…" };
-        self.walk(&inner.0, inside, deeper - 1).map(|_| path.to_owned())
+        self.walk(&inner.0, "…", deeper - 1).map(|_| path.to_owned())
     }
 
     fn is_in(&self, text: &str) -> bool {
@@ -128,7 +131,7 @@ fn child(path: &str, key: &str) -> String {
     }
 }
 
-/// Written by the API server itself, thrown away by it, or ciphertext.
+/// Written by the API server itself, thrown away by it, ciphertext, or looked at apart.
 fn passed_over(path: &str) -> bool {
     const PATHS: [&str; 11] = [
         "apiVersion",
@@ -144,7 +147,7 @@ fn passed_over(path: &str) -> bool {
         "spec.sealed",
     ];
     PATHS.contains(&path)
-        || annotation(path) == Some(ANNOTATION_STAMPS)
+        || [ANNOTATION_STAMPS, LAST_APPLIED].map(Some).contains(&annotation(path))
         || (path.starts_with("metadata.managedFields[")
             && [".time", ".operation", ".apiVersion"].iter().any(|end| path.ends_with(end)))
 }
@@ -324,6 +327,17 @@ mod tests {
         }
         let number = json!({ "spec": { "rotateAfterDays": 1_234_567_890 } });
         assert_eq!(find("1234567890", number).as_deref(), Some("spec.rotateAfterDays"));
+    }
+
+    #[test]
+    fn a_field_is_named_rather_than_the_copy_that_kubectl_made_of_it() {
+        let copy = json!({ "spec": { "description": "0123456789" } }).to_string();
+        let annotations = json!({ LAST_APPLIED: copy });
+        let mut object = json!({ "metadata": { "annotations": annotations } });
+        let path = format!("metadata.annotations[{LAST_APPLIED}]");
+        assert_eq!(find("0123456789", object.clone()), Some(path));
+        object["spec"] = json!({ "description": "0123456789" });
+        assert_eq!(find("0123456789", object).as_deref(), Some("spec.description"));
     }
 
     #[test]

@@ -71,11 +71,11 @@ fn says_nothing(name: &str) -> Option<String> {
         "VAR",
     ];
     let capitals = name.to_ascii_uppercase();
-    let mut words = capitals
-        .split('_')
-        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
-        .filter(|word| !word.is_empty());
-    words.all(|word| word.len() < 2 || WORDS.contains(&word)).then(|| {
+    let fits_all = capitals.split('_').all(|word| {
+        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        word.is_empty() || WORDS.contains(&word)
+    });
+    (name.len() <= 2 || fits_all).then(|| {
         format!(
             "the name {name} says nothing about what it opens; name it after the service, e.g. \
              SENDGRID_API_KEY"

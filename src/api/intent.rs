@@ -105,11 +105,7 @@ impl Intent {
             (None, None, Some(question)) => Source::Question(question.clone()),
             (None, None, None) => Source::Nothing,
         };
-        Ok(Self {
-            env_var: spec.env_var.clone(),
-            environment: spec.environment.clone(),
-            source,
-        })
+        Ok(Self { env_var: spec.env_var.clone(), environment: spec.environment.clone(), source })
     }
 }
 
@@ -130,12 +126,7 @@ pub fn object_name(env_var: &str, environment: Option<&str>) -> String {
 /// # Errors
 /// It is malformed or reserved.
 pub fn check_env_var(name: &str) -> Result<(), Refusal> {
-    let refuse = |message| {
-        Err(Refusal {
-            field: "spec.envVar",
-            message,
-        })
-    };
+    let refuse = |message| Err(Refusal { field: "spec.envVar", message });
     let bytes = name.as_bytes();
     let well_formed = name.len() <= MAX_ENV_VAR
         && bytes.first().is_some_and(u8::is_ascii_alphabetic)

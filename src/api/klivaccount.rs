@@ -24,13 +24,42 @@ use serde::{Deserialize, Serialize};
     status = "KlivAccountStatus",
     derive = "PartialEq",
     doc = "What the account has published and which functions are on it. Made by the operator, always named default.",
-    printcolumn(name = "Secrets", type_ = "integer", json_path = ".status.secrets", description = "Secrets in the account"),
-    printcolumn(name = "Functions", type_ = "integer", json_path = ".status.functions.total", description = "Functions of the account"),
-    printcolumn(name = "Updated", type_ = "integer", json_path = ".status.functions.updated", description = "Functions that run with the current set"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(
+        name = "Secrets",
+        type_ = "integer",
+        json_path = ".status.secrets",
+        description = "Secrets in the account"
+    ),
+    printcolumn(
+        name = "Functions",
+        type_ = "integer",
+        json_path = ".status.functions.total",
+        description = "Functions of the account"
+    ),
+    printcolumn(
+        name = "Updated",
+        type_ = "integer",
+        json_path = ".status.functions.updated",
+        description = "Functions that run with the current set"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Revision", type_ = "integer", json_path = ".status.revision", priority = 1),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
+    printcolumn(
+        name = "Revision",
+        type_ = "integer",
+        json_path = ".status.revision",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct KlivAccountSpec {}

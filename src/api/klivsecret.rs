@@ -44,7 +44,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
     validation = Rule::new("!has(self.value)")
         .message("spec.value was not sealed, so nothing was stored: the kliv-secrets webhook did not answer. Look at `kubectl get pods -A -l app.kubernetes.io/name=kliv-secrets`, then try again")
         .reason(Reason::FieldValueForbidden),
-    validation = Rule::new("has(self.sealed) || has(self.generate) || has(self.request)")
+    validation = Rule::new("has(self.value) || has(self.sealed) || has(self.generate) || has(self.request)")
         .message("give one of spec.value, spec.sealed, spec.generate or spec.request"),
     validation = Rule::new("self.envVar.matches('^[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?$')")
         .message("spec.envVar must start with a letter, end with a letter or digit, and hold only letters, digits and underscores, e.g. OPENAI_API_KEY"),

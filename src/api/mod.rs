@@ -17,7 +17,8 @@ pub use intent::{
     Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, object_name,
 };
 pub use klivaccount::{
-    FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet,
+    FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus, NotUpdated, PublishedSet,
+    SupersededSet,
 };
 pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,

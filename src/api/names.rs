@@ -55,7 +55,7 @@ pub const SEALING_KEY_CONFIGMAP: &str = "kliv-secrets-sealing-key";
 /// The entry of [`SEALING_KEY_CONFIGMAP`] that holds the text form of
 /// [`SealingKey`](crate::seal::SealingKey).
 pub const SEALING_KEY_ENTRY: &str = "sealing-key";
-/// The name of the mutating webhook's configuration and of the one webhook in it.
+/// The name of the mutating webhook's configuration.
 pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
 /// The leader's Lease, in the operator's namespace.
 pub const LEASE: &str = "kliv-secrets-controller";

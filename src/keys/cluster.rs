@@ -7,12 +7,13 @@ use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, Post
 use kube::{Api, Client};
 use tracing::info;
 
+use super::KeysError;
 use super::objects::{
     keyring_secret, publishes, read_keyring, sealing_key_configmap, take_content, wipe,
 };
-use super::{KeysError, entropy};
 use crate::api::KlivSecret;
 use crate::api::names::{FIELD_MANAGER, KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
+use crate::runtime::entropy;
 use crate::seal::{Keyring, SealingKey, WrappingKey};
 
 /// How often a write that lost a race is tried again: each race has a winner, whose
@@ -41,7 +42,7 @@ pub async fn load_or_create(
     now: Timestamp,
 ) -> Result<Keyring, KeysError> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), source.namespace);
-    for _ in 1..ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         if let Some(keyring) = load(&secrets, source).await? {
             return Ok(keyring);
         }
@@ -115,7 +116,8 @@ async fn load(secrets: &Api<Secret>, source: &KeySource<'_>) -> Result<Option<Ke
     let (keyring, rewrite) =
         read_keyring(namespace, &content, source.wrapping, source.wrap_existing)?;
     if rewrite {
-        let mut wrapped = keyring_secret(namespace, &keyring, source.wrapping, &mut entropy());
+        let mut wrapped =
+            keyring_secret(namespace, &keyring, source.wrapping, &mut entropy::system());
         wrapped.metadata.resource_version = version;
         let written = secrets
             .replace(KEYRING_SECRET, &post(), &wrapped)
@@ -133,8 +135,9 @@ async fn create(
     source: &KeySource<'_>,
     now: Timestamp,
 ) -> Result<Option<Keyring>, KeysError> {
-    let keyring = Keyring::generate(now, &mut entropy());
-    let secret = keyring_secret(source.namespace, &keyring, source.wrapping, &mut entropy());
+    let keyring = Keyring::generate(now, &mut entropy::system());
+    let secret =
+        keyring_secret(source.namespace, &keyring, source.wrapping, &mut entropy::system());
     let created = secrets.create(&post(), &secret).await;
     wipe(secret);
     match created {

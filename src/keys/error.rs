@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use crate::api::names::{KEYRING_ENTRY, KEYRING_SECRET, KEYRING_SECRET_TYPE};
+use crate::api::names::{KEYRING_ENTRY, KEYRING_SECRET};
 use crate::seal::KeyringError;
 
 /// Why there is no keyring to work with. The texts hold names only, never content.
@@ -13,8 +13,7 @@ pub enum KeysError {
     #[error(
         "the Secret {namespace}/{KEYRING_SECRET} is gone, and {example} is sealed with a key that was in it; \
          a new key would not open it, so none is made. Restore it from your backup: \
-         kubectl -n {namespace} create secret generic {KEYRING_SECRET} --type={KEYRING_SECRET_TYPE} \
-         --from-file={KEYRING_ENTRY}=<backup file>. \
+         kubectl -n {namespace} create -f <backup file>. \
          Without a backup the values are lost: delete every KlivSecret and hand them in again"
     )]
     Gone {

@@ -11,12 +11,10 @@
 //! Nothing is logged but names and key ids.
 
 mod cluster;
-mod entropy;
 mod error;
 mod file;
 mod objects;
 
 pub use cluster::{KeySource, load_or_create, publish_sealing_key};
-pub use entropy::entropy;
 pub use error::KeysError;
 pub use file::read_wrapping_key;

@@ -94,12 +94,12 @@ fn metadata(namespace: &str, name: &str) -> ObjectMeta {
 mod tests {
     use k8s_openapi::jiff::Timestamp;
 
-    use super::super::entropy;
     use super::*;
+    use crate::runtime::entropy;
     use crate::seal::KeyringError;
 
     fn keyring() -> Keyring {
-        Keyring::generate(Timestamp::UNIX_EPOCH, &mut entropy())
+        Keyring::generate(Timestamp::UNIX_EPOCH, &mut entropy::system())
     }
 
     fn wrapping(byte: u8) -> WrappingKey {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn stored(keyring: &Keyring, wrapping: Option<&WrappingKey>) -> Zeroizing<Vec<u8>> {
-        take_content(keyring_secret("ops", keyring, wrapping, &mut entropy())).unwrap()
+        take_content(keyring_secret("ops", keyring, wrapping, &mut entropy::system())).unwrap()
     }
 
     fn reason(content: &[u8], wrapping: Option<&WrappingKey>) -> KeysError {

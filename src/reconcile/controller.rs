@@ -51,6 +51,8 @@ const WRITES_AT_ONCE: usize = 8;
 /// *Plan, apply* repeats until the plan is empty. More rounds than this in one go mean
 /// that somebody undoes what is done: then it waits.
 const ROUNDS: usize = 16;
+/// How long writes in flight may take when the engine stops.
+const FAREWELL: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
@@ -94,8 +96,9 @@ pub async fn run(
             () = sleep_until(due) => engine.start(),
         }
     }
-    // Each step in flight ends by itself: it looks at `stop` before every round.
-    while engine.running.join_next().await.is_some() {}
+    // Each run looks at `stop` before every round; a write that hangs is given up.
+    let in_flight = async { while engine.running.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(FAREWELL, in_flight).await;
     Ok(())
 }
 
@@ -126,7 +129,7 @@ struct Engine {
 #[derive(Clone)]
 struct Context {
     applier: Applier,
-    recorder: Recorder,
+    reporter: Reporter,
     timings: Timings,
     stop: CancellationToken,
     metrics: Metrics,
@@ -176,7 +179,7 @@ impl Engine {
             instance: Some(settings.instance.clone()),
         };
         let context = Context {
-            recorder: Recorder::new(client.clone(), reporter),
+            reporter,
             applier: Applier { client, keyring, metrics: metrics.clone() },
             timings,
             stop,
@@ -379,8 +382,11 @@ impl Context {
             }
             if note.news && !note.text.is_empty() {
                 let reference = note.reference(&account.namespace);
+                // A recorder that remembers takes a new text for the old Event once more, and
+                // keeps its old text.
+                let recorder = Recorder::new(self.applier.client.clone(), self.reporter.clone());
                 // An Event that can't be written is not worth a retry.
-                if self.recorder.publish(&note.event(), &reference).await.is_err() {
+                if recorder.publish(&note.event(), &reference).await.is_err() {
                     tracing::debug!(account = account.namespace, "an Event could not be written");
                 }
             }

@@ -107,6 +107,16 @@ pub struct ControllerArgs {
     /// stored as it is, in a Secret of the operator's namespace
     #[arg(long, env = "KLIV_KEYRING_WRAPPING_KEY_FILE", value_name = "FILE")]
     pub keyring_wrapping_key_file: Option<PathBuf>,
+
+    /// Take a keyring that is not wrapped as the operator's own, and wrap it: for one start,
+    /// after a wrapping key was introduced
+    #[arg(
+        long,
+        env = "KLIV_KEYRING_WRAP_EXISTING",
+        requires = "keyring_wrapping_key_file",
+        default_value_t = false
+    )]
+    pub keyring_wrap_existing: bool,
 }
 
 /// Flags of `kliv-secrets webhook`.

@@ -1,6 +1,6 @@
 //! Keeps the webhook's certificate: the Secret that the webhook serves from, and the
 //! `caBundle` by which the API server trusts it. What to do is decided in
-//! [`certificate`](super::certificate); nothing is written when all is well.
+//! [`super::certificate`]; nothing is written when all is well.
 #![expect(clippy::disallowed_types, reason = "reads and writes the certificate's Secret")]
 
 use std::{collections::BTreeMap, time::Duration};
@@ -28,6 +28,7 @@ use super::{
 use crate::api::names;
 
 const EVERY: Duration = Duration::from_secs(60);
+const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// Tries after somebody else wrote at the same time.
 const TRIES: usize = 3;
 
@@ -90,16 +91,26 @@ pub enum TlsError {
     },
 }
 
-/// Looks after the certificate every minute until `stop`.
-pub async fn keep(client: Client, settings: Settings, stop: CancellationToken) {
-    loop {
+/// Looks after the certificate, now and every minute until `stop`. `ready` hears whenever
+/// all is as it should be.
+pub async fn keep(client: Client, settings: Settings, ready: impl Fn(), stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let wait = match ensure(&client, &settings, clock::now()).await {
+            // An install makes the configuration after the controller: it comes soon.
+            Ok(outcome) if outcome.bundle == Bundle::NoConfiguration => AFTER_ERROR,
+            Ok(outcome) => {
+                log(outcome);
+                ready();
+                EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the webhook's certificate");
+                AFTER_ERROR
+            }
+        };
         tokio::select! {
-            () = sleep(entropy::jittered(EVERY)) => {}
-            () = stop.cancelled() => return,
-        }
-        match ensure(&client, &settings, clock::now()).await {
-            Ok(outcome) => log(outcome),
-            Err(error) => tracing::warn!(%error, "the webhook's certificate"),
+            () = sleep(entropy::jittered(wait)) => {}
+            () = stop.cancelled() => {}
         }
     }
 }

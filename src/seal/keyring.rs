@@ -17,6 +17,7 @@ use super::suite::{KEY_BYTES, Kem, PrivateKey, Suite};
 use super::text::{key_from_base64url, to_base64url};
 use super::{Binding, CryptoRng, Sealed};
 
+const KIND: &str = "kliv-keyring ";
 const HEADING: &str = "kliv-keyring 1";
 
 /// An installation's private keys: one active, with which new values are sealed, and
@@ -94,7 +95,7 @@ impl Keyring {
         let mut lines = text.strip_suffix('\n').ok_or(KeyringError::Malformed)?.split('\n');
         match lines.next() {
             Some(HEADING) => {}
-            Some(other) if other.starts_with("kliv-keyring ") => return Err(KeyringError::Version),
+            Some(other) if is_version_of(KIND, other) => return Err(KeyringError::Version),
             _ => return Err(KeyringError::Malformed),
         }
         let installation = lines
@@ -235,6 +236,12 @@ impl Key {
         }
         text.push('\n');
     }
+}
+
+/// Whether a first line is of this kind, whatever its number.
+pub(super) fn is_version_of(kind: &str, line: &str) -> bool {
+    let number = line.strip_prefix(kind).unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// RFC 3339 in UTC, in the one form that is written.

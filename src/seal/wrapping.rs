@@ -6,10 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::key::InstallationId;
-use super::keyring::KeyringError;
+use super::keyring::{KeyringError, is_version_of};
 use super::text::{from_base64url, key_from_base64, to_base64url};
 use super::{CryptoRng, Keyring};
 
+const KIND: &str = "kliv-keyring-wrapped ";
 const HEADING: &str = "kliv-keyring-wrapped 1";
 const NONCE_BYTES: usize = 12;
 
@@ -38,10 +39,10 @@ impl WrappingKey {
     }
 }
 
-/// Whether these bytes are a wrapped keyring rather than a plain one.
+/// Whether these bytes are a wrapped keyring, of any version, rather than a plain one.
 #[must_use]
 pub fn is_wrapped(bytes: &[u8]) -> bool {
-    bytes.starts_with(HEADING.as_bytes())
+    bytes.starts_with(KIND.as_bytes())
 }
 
 impl Keyring {
@@ -52,6 +53,9 @@ impl Keyring {
     pub fn unwrap(bytes: &[u8], key: &WrappingKey) -> Result<Self, KeyringError> {
         let text = std::str::from_utf8(bytes).map_err(|_| KeyringError::Malformed)?;
         let mut lines = text.strip_suffix('\n').ok_or(KeyringError::Malformed)?.split('\n');
+        if lines.clone().next().is_some_and(|line| line != HEADING && is_version_of(KIND, line)) {
+            return Err(KeyringError::Version);
+        }
         let (Some(HEADING), Some(installation), Some(sealed), None) =
             (lines.next(), lines.next(), lines.next(), lines.next())
         else {

@@ -2,25 +2,23 @@
 
 use futures::stream::{self, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Namespace;
 use kliv_secrets::api::names::ACCOUNT_NAME;
 use kliv_secrets::api::{KlivAccount, KlivAccountSpec, PublishedSet};
-use kube::Client;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::cases::{self, Case};
 use crate::chart;
-use crate::harness::{self, eventually};
+use crate::harness::{self, Cluster, eventually};
+use crate::place::CONTROLLER;
 
 #[tokio::test]
 async fn the_policy_does_what_every_case_of_the_table_says() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
-    let client = cluster.client();
+    chart::install(cluster).await;
 
     let failures: Vec<String> = stream::iter(cases::all().into_iter().enumerate())
-        .map(|(index, case)| try_case(client.clone(), index, case))
+        .map(|(index, case)| try_case(cluster, index, case))
         .buffer_unordered(4)
         .flat_map(stream::iter)
         .collect()
@@ -32,12 +30,12 @@ async fn the_policy_does_what_every_case_of_the_table_says() {
 #[tokio::test]
 async fn without_an_account_a_function_is_left_alone() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
-    let namespace = namespace(cluster.client(), "no-account").await;
+    chart::install(cluster).await;
+    let namespace = cluster.namespace("no-account").await;
     let case = cases::all().into_iter().find(|case| case.before.is_none()).expect("a create");
 
     let written = case.write.deployment();
-    let stored = write(cluster.client(), &namespace, &written, false).await;
+    let stored = write(cluster, &namespace, &written, false).await;
 
     let env = |object: &Value| object["spec"]["template"]["spec"]["containers"][0]["env"].clone();
     assert_eq!(env(&stored), env(&written));
@@ -46,76 +44,70 @@ async fn without_an_account_a_function_is_left_alone() {
 #[tokio::test]
 async fn an_account_that_the_policy_cannot_read_blocks_no_write() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
-    let client = cluster.client();
-    let namespace = namespace(client.clone(), "too-much").await;
+    chart::install(cluster).await;
+    let namespace = cluster.namespace("too-much").await;
     // More work than the API server lets a policy do: 256 variables for each of many containers.
     let keys = (0..256).map(|i| format!("VARIABLE_{i:0>119}")).collect();
     let set = PublishedSet { name: "kliv-env-1".into(), keys, revision: 1, ..Default::default() };
-    publish(&client, &namespace, vec![set]).await;
+    publish(cluster, &namespace, vec![set]).await;
 
-    let containers: Vec<Value> = (0..100)
-        .map(|i| json!({ "name": format!("c{i}"), "image": "example.org/none" }))
-        .collect();
+    let containers: Vec<Value> =
+        (0..100).map(|i| json!({ "name": format!("c{i}"), "image": "example.org/none" })).collect();
     let names: Vec<String> = (0..100).map(|i| format!("c{i}")).collect();
     let mut deployment = function();
     deployment["metadata"]["annotations"] =
         json!({ "secrets.kliv.dev/containers": names.join(",") });
     deployment["spec"]["template"]["spec"]["containers"] = json!(containers);
 
-    let stored = write(client, &namespace, &deployment, false).await;
-    assert_eq!(stored["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len), Some(100));
+    let stored = write(cluster, &namespace, &deployment, false).await;
+    assert_eq!(
+        stored["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len),
+        Some(100)
+    );
 }
 
 #[tokio::test]
 async fn an_account_of_the_greatest_size_is_injected() {
     let cluster = harness::control_plane().await;
-    chart::install(&cluster).await;
-    let client = cluster.client();
-    let namespace = namespace(client.clone(), "greatest").await;
+    chart::install(cluster).await;
+    let namespace = cluster.namespace("greatest").await;
     let keys = (0..256).map(|i| format!("VARIABLE_{i:0>119}")).collect();
     let set = PublishedSet { name: "kliv-env-1".into(), keys, revision: 1, ..Default::default() };
-    publish(&client, &namespace, vec![set]).await;
+    publish(cluster, &namespace, vec![set]).await;
 
     let mut deployment = function();
     let own: Vec<Value> =
         (0..100).map(|i| json!({"name": format!("OWN_{i}"), "value": "x"})).collect();
     deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!(own);
-    let stored = write(client, &namespace, &deployment, false).await;
+    let stored = write(cluster, &namespace, &deployment, false).await;
 
     let env = stored["spec"]["template"]["spec"]["containers"][0]["env"].as_array().map(Vec::len);
     assert_eq!(env, Some(356));
 }
 
-async fn try_case(client: Client, index: usize, case: Case) -> Vec<String> {
-    let namespace = namespace(client.clone(), &format!("case-{index}")).await;
+async fn try_case(cluster: &Cluster, index: usize, case: Case) -> Vec<String> {
+    let namespace = cluster.namespace(&format!("case-{index}")).await;
     // The object before the write comes before the account: the policy leaves it alone.
     if let Some(before) = &case.before {
-        write(client.clone(), &namespace, &before.deployment(), false).await;
+        write(cluster, &namespace, &before.deployment(), false).await;
     }
-    publish(&client, &namespace, case.sets()).await;
-    let stored =
-        write(client.clone(), &namespace, &case.write.deployment(), case.before.is_some()).await;
+    publish(cluster, &namespace, case.sets()).await;
+    let written = case.write.deployment();
+    let stored = write(cluster, &namespace, &written, case.before.is_some()).await;
     case.differences(&stored).into_iter().map(|d| format!("{}: {d}", case.name)).collect()
-}
-
-async fn namespace(client: Client, name: &str) -> String {
-    let object = json!({"metadata": {"generateName": format!("{name}-")}});
-    let object: Namespace = serde_json::from_value(object).expect("a Namespace");
-    let created = Api::all(client).create(&PostParams::default(), &object).await;
-    created.expect("creates").metadata.name.expect("a name")
 }
 
 /// Writes the account's contract and waits until the policy sees it: by a set of an
 /// environment that no case has.
-async fn publish(client: &Client, namespace: &str, mut sets: Vec<PublishedSet>) {
+async fn publish(cluster: &Cluster, namespace: &str, mut sets: Vec<PublishedSet>) {
+    let controller = cluster.as_user(CONTROLLER, &["system:masters"]);
     sets.push(PublishedSet {
         environment: "probe".into(),
         name: "kliv-env-probe".into(),
         keys: vec!["PROBE".into()],
         ..Default::default()
     });
-    let accounts: Api<KlivAccount> = Api::namespaced(client.clone(), namespace);
+    let accounts: Api<KlivAccount> = Api::namespaced(controller, namespace);
     let account = KlivAccount::new(ACCOUNT_NAME, KlivAccountSpec {});
     accounts.create(&PostParams::default(), &account).await.expect("creates");
     let status = json!({ "status": { "sets": sets } });
@@ -126,7 +118,7 @@ async fn publish(client: &Client, namespace: &str, mut sets: Vec<PublishedSet>) 
 
     let mut probe = function();
     probe["metadata"]["labels"]["secrets.kliv.dev/environment"] = json!("probe");
-    let functions: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let functions: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
     let probe: Deployment = serde_json::from_value(probe).expect("a Deployment");
     let dry_run = PostParams { dry_run: true, ..Default::default() };
     eventually("the policy sees the account", async || {
@@ -136,8 +128,8 @@ async fn publish(client: &Client, namespace: &str, mut sets: Vec<PublishedSet>) 
     .await;
 }
 
-async fn write(client: Client, namespace: &str, object: &Value, exists: bool) -> Value {
-    let functions: Api<Deployment> = Api::namespaced(client, namespace);
+async fn write(cluster: &Cluster, namespace: &str, object: &Value, exists: bool) -> Value {
+    let functions: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
     let object: Deployment = serde_json::from_value(object.clone()).expect("a Deployment");
     let params = PostParams::default();
     let stored = if exists {

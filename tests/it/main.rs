@@ -1,10 +1,24 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod admission_examples;
+mod admission_leaks;
+mod admission_server;
+mod admission_support;
+mod admission_writes;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod chart;
+mod generated;
 mod inject;
 mod reconcile;
 mod reconcile_cluster;
 mod reconcile_model;
+mod runtime_logs;
+mod seal_corpus;
+mod seal_made;
+mod seal_made_keys;
+mod seal_made_open;
+mod seal_made_raw;
 mod seal_properties;
 mod seal_support;
+mod seal_vectors;

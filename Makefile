@@ -1,0 +1,54 @@
+# The commands of this repository. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+DEVCLUSTER := tests/devcluster/run.sh
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+
+.PHONY: help check gen test up down image demo
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+check: ## the quick gate: format, lints, tests that need no cluster, docs, generated files, chart
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test --lib --bins --test it
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	cargo run --quiet -- crds --check crds
+	cargo run --quiet -- crds --check charts/kliv-secrets/files/crds
+	cd tests/devcluster && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go test ./...
+	@helm=$$(command -v helm || $(DEVCLUSTER) tool helm); if [[ -n $$helm ]]; then \
+		$$helm lint --quiet charts/kliv-secrets --set image.repository=kliv-secrets,image.tag=dev; \
+	else echo "chart not linted: no helm yet; make up builds it"; fi
+
+gen: ## writes what is made from the code: CRDs and the chart's copies
+	cargo run --quiet -- crds --out crds
+	KLIV_GEN=1 cargo test --quiet --test it chart::
+
+test: check ## everything: sets up what it needs, also as root the whole cluster
+	$(DEVCLUSTER) build
+	cargo test --test cluster
+	cargo test --test e2e
+
+# Standard output is for the shell: eval "$(make -s up)". All else goes to standard error.
+# With -C, make says at the end that it leaves the directory: then that is a comment.
+up: ## a whole cluster with the operator of this checkout; prints the exports to evaluate
+	@$(DEVCLUSTER) up >/dev/null
+	@tests/devcluster/install.sh >&2
+	@$(DEVCLUSTER) env
+	$(if $(findstring w,$(firstword -$(MAKEFLAGS))),@printf '# ')
+
+down: ## stops the cluster and leaves nothing of it behind
+	@$(DEVCLUSTER) down
+
+# A target is named so that macros and build scripts, which run here, stay as they are.
+image: ## target/image/kliv-secrets.tar, an image of one static binary; prints its name and tag
+	@RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin kliv-secrets \
+		--target $(HOST) --target-dir target >&2
+	@$(DEVCLUSTER) image pack --name kliv-secrets --out target/image/kliv-secrets.tar \
+		--binary target/$(HOST)/release/kliv-secrets
+
+demo: ## the product at work, in a screen or two
+	@tests/demo/demo.sh

@@ -1,0 +1,196 @@
+//! The front door's server: TLS around [`answer`], and the files it stands on.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
+use futures::StreamExt as _;
+use tokio::sync::{Semaphore, watch};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::answer;
+use super::files::{certificate, sealing_key};
+use crate::runtime::{Check, Metrics, clock, entropy};
+use crate::seal::SealingKey;
+
+/// The largest review, bytes. An update carries the object twice, a request to the API
+/// server has at most 3 MiB, and JSON in JSON grows.
+const MAX_REVIEW: usize = 12 * 1024 * 1024;
+
+/// How much of reviews is held at a time, bytes; more wait, so that memory has an upper
+/// bound.
+const HELD: usize = 4 * MAX_REVIEW;
+
+/// How long a review may take to arrive; the API server gives up after 30 seconds at most.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long requests that have begun may take when the process ends.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What the front door needs.
+pub struct WebhookConfig {
+    /// Where it listens, HTTPS.
+    pub bind: SocketAddr,
+    /// The mounted Secret with `tls.crt` and `tls.key`.
+    pub tls_dir: PathBuf,
+    /// The mounted ConfigMap with the sealing key.
+    pub sealing_key_dir: PathBuf,
+    /// How often the files are looked at.
+    pub poll: Duration,
+    /// Met once certificate and sealing key are loaded and the door listens.
+    pub ready: Check,
+    /// Where answers are counted.
+    pub metrics: Metrics,
+}
+
+/// Why the front door could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, or may not be used.
+    #[error("can't listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// Accepting connections failed for good.
+    #[error("the webhook's server ended")]
+    Ended(#[source] io::Error),
+}
+
+/// Serves `POST /mutate` until `shutdown`, then finishes what it began. Waits first
+/// until certificate and sealing key are there: the controller makes them.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(
+    config: WebhookConfig,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let mut shutdown = pin!(shutdown);
+    let mut look = tokio::time::interval(config.poll);
+    let (mut certificate, mut sealing_key) =
+        (certificate(&config.tls_dir), sealing_key(&config.sealing_key_dir));
+
+    let (mut tls, mut key) = (None, None);
+    let (tls, key) = loop {
+        tokio::select! {
+            () = &mut shutdown => return Ok(()),
+            _ = look.tick() => {}
+        }
+        tls = certificate.changed().await.or(tls);
+        key = sealing_key.changed().await.or(key);
+        if let (Some(tls), Some(key)) = (&tls, &key) {
+            break (Arc::clone(tls), Arc::clone(key));
+        }
+    };
+
+    let tls = RustlsConfig::from_config(tls);
+    let (new_key, key) = watch::channel(key);
+    let door = Door { key, metrics: config.metrics, room: Arc::new(Semaphore::new(HELD)) };
+    let routes = Router::new().route("/mutate", post(mutate)).with_state(door);
+
+    let listen = |error| ServeError::Listen(config.bind, error);
+    let listener = TcpListener::bind(config.bind).map_err(listen)?;
+    listener.set_nonblocking(true).map_err(listen)?;
+    let handle = Handle::new();
+    let server = from_tcp_rustls(listener, tls.clone()).map_err(listen)?.handle(handle.clone());
+    let mut server = pin!(server.serve(routes.into_make_service()));
+    config.ready.set(true);
+    tracing::info!(address = %config.bind, "the front door is open");
+    loop {
+        tokio::select! {
+            ended = &mut server => return ended.map_err(ServeError::Ended),
+            () = &mut shutdown => break,
+            _ = look.tick() => {
+                if let Some(new) = certificate.changed().await {
+                    tls.reload_from_config(new);
+                }
+                if let Some(new) = sealing_key.changed().await {
+                    new_key.send_replace(new);
+                }
+            }
+        }
+    }
+    config.ready.set(false);
+    handle.graceful_shutdown(Some(FAREWELL));
+    server.await.map_err(ServeError::Ended)
+}
+
+#[derive(Clone)]
+struct Door {
+    key: watch::Receiver<Arc<SealingKey>>,
+    metrics: Metrics,
+    room: Arc<Semaphore>,
+}
+
+async fn mutate(State(door): State<Door>, request: Request) -> Response {
+    let size = size(&request);
+    let Ok(_room) = door.room.acquire_many(size).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let read = tokio::time::timeout(PATIENCE, read(request.into_body())).await;
+    let review = match read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
+        Ok(review) => review,
+        Err(status) => {
+            door.metrics.reviewed("unreadable");
+            return status.into_response();
+        }
+    };
+    let key = Arc::clone(&door.key.borrow());
+    let answer = answer(&review, &key, clock::now(), &mut entropy::system());
+    let result = answer.verdict.word();
+    door.metrics.reviewed(result);
+    // Names only, and only well-formed ones: never anything of the object.
+    tracing::debug!(
+        uid = answer.uid,
+        namespace = answer.namespace,
+        name = answer.name,
+        result,
+        "answered"
+    );
+    ([(header::CONTENT_TYPE, "application/json")], answer.to_json()).into_response()
+}
+
+/// The size that a request announces, or else the largest.
+fn size(request: &Request) -> u32 {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|size| size.to_str().ok()?.parse().ok());
+    u32::try_from(announced.unwrap_or(MAX_REVIEW).min(MAX_REVIEW)).unwrap_or(u32::MAX)
+}
+
+/// Reads a body into memory that is wiped afterwards, and wipes the pieces it came in.
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
+    let mut pieces = body.into_data_stream();
+    let mut review = Zeroizing::new(Vec::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| StatusCode::BAD_REQUEST)?;
+        if review.len() + piece.len() > MAX_REVIEW {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        make_room(&mut review, piece.len());
+        review.extend_from_slice(&piece);
+        if let Ok(mut piece) = piece.try_into_mut() {
+            piece.zeroize();
+        }
+    }
+    Ok(review)
+}
+
+/// Grows by hand: a vector that grows by itself leaves its former content behind.
+fn make_room(buffer: &mut Zeroizing<Vec<u8>>, more: usize) {
+    let needed = buffer.len() + more;
+    if needed <= buffer.capacity() {
+        return;
+    }
+    let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(buffer.capacity() * 2)));
+    larger.extend_from_slice(buffer);
+    *buffer = larger;
+}

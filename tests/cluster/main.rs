@@ -1,0 +1,27 @@
+//! Tests on a real API server: one control plane, started for this binary. One file a
+//! subject, one claim a test.
+#![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
+
+mod account;
+#[path = "../inject-cases/mod.rs"]
+mod cases;
+mod chart;
+mod choices;
+mod confinement;
+mod crd;
+mod guards;
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
+pub mod harness;
+mod injection_policy;
+mod install;
+mod keys;
+mod launcher;
+mod leaks;
+mod limits;
+mod operator;
+mod place;
+mod quiet;
+mod rights;
+mod stamps;
+mod way;

@@ -1,0 +1,289 @@
+//! Both processes of the operator beside a control plane without nodes.
+//!
+//! ```text
+//!  the chart, without its Deployments ─► cluster: CRDs, rights, policies
+//!  controller  its ServiceAccount's token; rights and confinement are in force
+//!  webhook     files, written from Secret and ConfigMap as a kubelet would
+//!  API server ─► https://localhost:PORT/mutate
+//! ```
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
+use kube::api::Api;
+use serde_json::{Value, json};
+
+use crate::harness::{Cluster, Options, eventually};
+
+/// The operator's namespace.
+pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
+/// Who the controller is.
+pub(crate) const CONTROLLER: &str =
+    "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
+
+/// A cluster with the operator at work.
+pub(crate) struct Operator {
+    // Before the cluster: fields end in this order.
+    controller: Option<Process>,
+    webhook: Option<Process>,
+    pub(crate) cluster: Cluster,
+    folder: PathBuf,
+    controller_flags: Vec<String>,
+    /// The webhook's, then where controller and webhook tell of themselves.
+    addresses: [SocketAddr; 3],
+}
+
+impl Operator {
+    /// The one that tests share that restart nothing. Superseded sets go after 3 s, and
+    /// sets deleted by hand come back within 3 s.
+    pub(crate) async fn shared() -> &'static Self {
+        static SHARED: tokio::sync::OnceCell<Operator> = tokio::sync::OnceCell::const_new();
+        SHARED
+            .get_or_init(async || {
+                let flags = ["--keep-superseded=3s", "--republish-interval=3s"];
+                Self::start(Options::default(), &flags).await
+            })
+            .await
+    }
+
+    /// Starts a cluster and the operator beside it, and waits until it works.
+    pub(crate) async fn start(options: Options, controller_flags: &[&str]) -> Self {
+        let cluster = Cluster::start(options);
+        let folder = cluster.kubeconfig().with_file_name("operator");
+        fs::create_dir(&folder).expect("a folder");
+        let mut operator = Self {
+            controller: None,
+            webhook: None,
+            cluster,
+            folder,
+            controller_flags: controller_flags.iter().map(|&flag| flag.to_owned()).collect(),
+            addresses: [(); 3].map(|()| free_address()),
+        };
+        operator.install();
+        operator.start_processes().await;
+        operator.works().await;
+        operator
+    }
+
+    /// Ends both processes and starts them again, the controller with further flags.
+    pub(crate) async fn restart(&mut self, more_flags: &[&str]) {
+        self.stop();
+        self.controller_flags.extend(more_flags.iter().map(|&flag| flag.to_owned()));
+        self.start_processes().await;
+    }
+
+    /// Ends both processes.
+    pub(crate) fn stop(&mut self) {
+        self.stop_webhook();
+        drop(self.controller.take());
+    }
+
+    /// Ends the webhook alone.
+    pub(crate) fn stop_webhook(&mut self) {
+        drop(self.webhook.take());
+    }
+
+    /// Starts what does not run, and waits until it is ready.
+    pub(crate) async fn start_processes(&mut self) {
+        let [door, controller, webhook] = self.addresses;
+        if self.controller.is_none() {
+            let mut command = self.command("controller", controller);
+            command
+                .env("KUBECONFIG", self.kubeconfig_of_controller())
+                .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
+                .args(&self.controller_flags);
+            self.controller = Some(Process::start(command, &self.log("controller")));
+        }
+        eventually("the controller is ready", async || get(controller, "/readyz")).await;
+        self.write_files().await;
+        if self.webhook.is_none() {
+            let mut command = self.command("webhook", webhook);
+            command
+                .env_remove("KUBECONFIG")
+                .args(["--bind", &door.to_string()])
+                .arg("--tls-dir")
+                .arg(self.folder.join("tls"))
+                .arg("--sealing-key-dir")
+                .arg(self.folder.join("sealing-key"));
+            self.webhook = Some(Process::start(command, &self.log("webhook")));
+        }
+        eventually("the webhook is ready", async || get(webhook, "/readyz")).await;
+    }
+
+    /// A file that the processes can read.
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// What both processes have logged so far, at the finest level.
+    pub(crate) fn logs(&self) -> String {
+        ["controller", "webhook"]
+            .map(|process| fs::read_to_string(self.log(process)).expect("a log"))
+            .concat()
+    }
+
+    /// The metrics pages of both processes.
+    pub(crate) fn metrics(&self) -> String {
+        let [_, controller, webhook] = self.addresses;
+        [controller, webhook].map(|of| get(of, "/metrics").expect("metrics")).concat()
+    }
+
+    /// How often the controller has gone through an account and found nothing left to do.
+    pub(crate) fn reconciles(&self) -> u64 {
+        let page = get(self.addresses[1], "/metrics").expect("metrics");
+        let line = "kliv_secrets_reconciles_total{result=\"ok\"} ";
+        page.lines().find_map(|l| l.strip_prefix(line)).map_or(0, |n| n.parse().expect("a number"))
+    }
+
+    /// The chart, except for what only a node could run.
+    fn install(&self) {
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
+        let args = [
+            "template",
+            "kliv-secrets",
+            chart,
+            "--namespace=kliv-secrets-system",
+            "--set=image.repository=example.org/none,image.tag=none",
+            "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
+        ];
+        let rendered = self.cluster.helm(&args).success();
+        let mut objects: Vec<Value> = serde_saphyr::from_multiple(&rendered).expect("YAML");
+        objects.retain(|object| {
+            let kind = object["kind"].as_str().expect("a kind");
+            !["Deployment", "PodDisruptionBudget"].contains(&kind)
+        });
+        for object in &mut objects {
+            if object["kind"] == "MutatingWebhookConfiguration" {
+                let url = format!("https://localhost:{}/mutate", self.addresses[0].port());
+                object["webhooks"][0]["clientConfig"] = json!({ "url": url });
+            }
+        }
+        let is_crd = |object: &Value| object["kind"] == "CustomResourceDefinition";
+        let (crds, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_crd);
+        let apply = |objects: Vec<Value>| {
+            let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+            let args = ["apply", "--server-side", "-f", "-"];
+            self.cluster.kubectl_reading(&list.to_string(), &args).success();
+        };
+        self.cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
+        apply(crds);
+        let established = ["wait", "crd", "--all", "--for=condition=Established"];
+        self.cluster.kubectl(&established).success();
+        apply(others);
+    }
+
+    fn command(&self, process: &str, http: SocketAddr) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kliv-secrets"));
+        command.args([process, "--log-level=trace", "--http-bind", &http.to_string()]);
+        command
+    }
+
+    fn log(&self, process: &str) -> PathBuf {
+        self.folder.join(format!("{process}.log"))
+    }
+
+    fn kubeconfig_of_controller(&self) -> PathBuf {
+        let token = ["create", "token", "kliv-secrets-controller", "-n", NAMESPACE];
+        let token = self.cluster.kubectl(&token).success();
+        let config = ["config", "view", "--raw", "--minify", "-o", "json"];
+        let config = self.cluster.kubectl(&config).success();
+        let mut config: Value = serde_json::from_str(&config).expect("JSON");
+        config["users"][0]["user"] = json!({ "token": token.trim() });
+        let path = self.folder.join("kubeconfig");
+        fs::write(&path, config.to_string()).expect("a file");
+        path
+    }
+
+    /// Writes what a kubelet would mount into the webhook's pod.
+    async fn write_files(&self) {
+        let secrets: Api<Secret> = Api::namespaced(self.cluster.client(), NAMESPACE);
+        let tls = secrets.get(WEBHOOK_TLS_SECRET).await.expect("the certificate").data;
+        let tls = tls.expect("a certificate");
+        let mounted = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), tls[key].0.clone()));
+        write(&self.folder.join("tls"), mounted);
+        let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client(), NAMESPACE);
+        let map = maps.get(SEALING_KEY_CONFIGMAP).await.expect("the sealing key");
+        let entries = map.data.expect("entries").into_iter();
+        write(&self.folder.join("sealing-key"), entries.map(|(k, v)| (k, v.into_bytes())));
+    }
+
+    /// Waits until the API server seals and injects: it takes up certificates and
+    /// policies a moment after they are written.
+    async fn works(&self) {
+        let account = super::account::Account::new(self, "warm-up").await;
+        let manifest = super::account::secret("READY", "steady-go").to_string();
+        let apply = ["apply", "-n", &account.namespace, "-f", "-"];
+        eventually("the API server asks the webhook", async || {
+            self.cluster.kubectl_reading(&manifest, &apply).ok.then_some(())
+        })
+        .await;
+        account.published("ready").await;
+        eventually("the API server injects", async || {
+            let function = super::account::function("probe");
+            let answer = account.dry_run(&function).await;
+            (!super::account::env_of(&answer).is_empty()).then_some(())
+        })
+        .await;
+    }
+}
+
+/// A process that ends with the value, and with the test's process whatever becomes of
+/// that: a shell beside it waits for the end of its standard input.
+struct Process(Child);
+
+impl Process {
+    fn start(command: Command, log: &Path) -> Self {
+        const SCRIPT: &str = "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
+        let log = File::options().create(true).append(true).open(log).expect("a log file");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let both = log.try_clone().expect("a log file");
+        let child = shell.stdin(Stdio::piped()).stdout(both).stderr(log).spawn();
+        Self(child.expect("starts"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let ended = self.0.wait().expect("ends");
+        if !std::thread::panicking() {
+            assert!(ended.success(), "a process of the operator did not end well: {ended}");
+        }
+    }
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+/// The answer's body, where it is 200.
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+}
+
+fn write(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    fs::create_dir_all(folder).expect("a folder");
+    for (name, content) in files {
+        fs::write(folder.join(name), content).expect("a file");
+    }
+}

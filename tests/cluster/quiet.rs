@@ -1,0 +1,132 @@
+//! What is written when nothing, or one thing, changed: counted in the audit log.
+
+use kliv_secrets::api::KlivAccount;
+use kube::api::{Api, ListParams};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+use crate::account::{Account, function, function_in, secret, secret_in};
+use crate::harness::{AuditMark, Options, Request, eventually};
+use crate::operator::Operator;
+
+#[tokio::test]
+async fn the_same_manifest_again_is_at_most_one_status_write() {
+    let operator = operator().await;
+    let account = busy_account(&operator, "same").await;
+    let manifest = secret("API_TOKEN", "one");
+    let mark = operator.cluster.audit_mark().await;
+
+    account.apply(&manifest);
+    account.published("api-token").await;
+    account.caught_up().await;
+
+    let writes = writes_in(&account, mark).await;
+    let status = ("klivsecrets/status", "api-token");
+    let others = writes.iter().filter(|w| (w.resource.as_str(), w.name.as_str()) != status);
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&Request>::new());
+    assert!(writes.len() <= 1, "{writes:?}");
+}
+
+#[tokio::test]
+async fn a_restart_writes_nothing_at_all() {
+    let mut operator = operator().await;
+    let namespace = busy_account(&operator, "restart").await.namespace;
+    let mark = operator.cluster.audit_mark().await;
+
+    operator.restart(&[]).await;
+
+    let accounts: Api<KlivAccount> = Api::all(operator.cluster.client());
+    let accounts = accounts.list(&ListParams::default()).await.expect("KlivAccounts").items.len();
+    eventually("every account was gone through", async || {
+        (operator.reconciles() >= u64::try_from(accounts).expect("a number")).then_some(())
+    })
+    .await;
+    // And once more, so that what follows from that is over as well.
+    Account::at(&operator, namespace).caught_up().await;
+    let writes = writes(&operator, mark).await;
+    assert_eq!(writes, []);
+}
+
+#[tokio::test]
+async fn a_changed_value_is_no_more_writes_than_its_functions_and_seven() {
+    const FUNCTIONS: usize = 5;
+    let operator = operator().await;
+    let account = Account::new(&operator, "writes").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    account.put(&secret("DB_PASSWORD", "one")).await;
+    let names = (0..FUNCTIONS).map(|index| format!("function-{index}")).collect::<Vec<_>>();
+    for name in &names {
+        account.create(&function(name)).await;
+        account.gets(name, &[("API_TOKEN", "one"), ("DB_PASSWORD", "one")]).await;
+    }
+    settled(&account).await;
+    let mark = operator.cluster.audit_mark().await;
+
+    account.put(&secret("API_TOKEN", "two")).await;
+    for name in &names {
+        account.gets(name, &[("API_TOKEN", "two"), ("DB_PASSWORD", "one")]).await;
+    }
+    settled(&account).await;
+
+    let writes = writes_in(&account, mark).await;
+    let what = |w: &Request| format!("{} {} {}", w.verb, w.resource, w.name);
+    let list = writes.iter().map(what).collect::<Vec<_>>().join("\n");
+    assert!(writes.len() <= FUNCTIONS + 7, "{} writes:\n{list}", writes.len());
+    // All that had to be written was: the count is of the whole change.
+    assert!(list.contains("create secrets") && list.contains("delete secrets"), "{list}");
+    assert_eq!(list.matches("patch deployments function-").count(), FUNCTIONS, "{list}");
+}
+
+/// An operator that one test at a time may use, and restart.
+async fn operator() -> MutexGuard<'static, Operator> {
+    static OPERATOR: OnceCell<Mutex<Operator>> = OnceCell::const_new();
+    let start =
+        async || Mutex::new(Operator::start(Options::default(), &["--keep-superseded=3s"]).await);
+    OPERATOR.get_or_init(start).await.lock().await
+}
+
+/// One with two environments, functions of all kinds, and a past.
+async fn busy_account<'a>(operator: &'a Operator, name: &str) -> Account<'a> {
+    let account = Account::new(operator, name).await;
+    account.create(&function("before")).await;
+    account.put(&secret("API_TOKEN", "zero")).await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    account.put(&secret_in("test", "API_TOKEN", "of test")).await;
+    account.create(&function("after")).await;
+    account.create(&function_in("test", "tested")).await;
+    account.gets("before", &[("API_TOKEN", "one")]).await;
+    account.gets("after", &[("API_TOKEN", "one")]).await;
+    account.gets("tested", &[("API_TOKEN", "of test")]).await;
+    settled(&account).await;
+    account
+}
+
+/// Waits until all functions have rolled out and all that is superseded is gone.
+async fn settled(account: &Account<'_>) {
+    eventually("the account is settled", async || {
+        let status = account.status().await;
+        let superseded = status.superseded.len() + status.pending.len();
+        let moving = status.functions.total - status.functions.updated;
+        (superseded == 0 && moving == 0).then_some(())
+    })
+    .await;
+    account.caught_up().await;
+}
+
+/// What our ServiceAccounts wrote since, Events and the Lease aside.
+async fn writes(operator: &Operator, mark: AuditMark) -> Vec<Request> {
+    let ours = "system:serviceaccount:kliv-secrets-system:";
+    let asked = operator.cluster.audit_since(mark).await.into_iter();
+    asked
+        .filter(|r| r.is_write() && r.user.starts_with(ours))
+        .filter(|r| !["events", "leases"].contains(&r.resource.as_str()))
+        .collect()
+}
+
+async fn writes_in(account: &Account<'_>, mark: AuditMark) -> Vec<Request> {
+    let ours = "system:serviceaccount:kliv-secrets-system:";
+    let asked = account.cluster.audit_since(mark).await.into_iter();
+    asked
+        .filter(|r| r.is_write() && r.user.starts_with(ours) && r.namespace == account.namespace)
+        .filter(|r| !["events", "leases"].contains(&r.resource.as_str()))
+        .collect()
+}

@@ -1,0 +1,8 @@
+//! Tests on the machine's whole cluster, where pods run. Skipped without root, unless
+//! `KLIV_REQUIRE_E2E` is set: then they fail. One file a subject, one claim a test.
+#![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
+
+mod ground;
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
+pub mod harness;

@@ -1,0 +1,27 @@
+//! What tests on a real cluster share.
+//!
+//! ```text
+//!  control_plane()  one a test binary, no node    ┐
+//!  Cluster::start() one of your own, with Options ├─ tests/devcluster/run.sh
+//!  whole_cluster()  the machine's, pods run       ┘
+//!  cluster_with_operator()  what `make up` gives
+//!
+//!  cluster.client() .as_user() .as_service_account() .kubectl() .helm()
+//!          .namespace()      a fresh one
+//!          .etcd_history()   every key at every revision
+//!          .audit()          what was asked of the API server
+//!  eventually("claim", async || …)
+//! ```
+
+mod audit;
+mod clients;
+mod cluster;
+mod command;
+mod etcd;
+mod wait;
+
+pub use audit::{AuditMark, Request};
+pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
+pub use command::{Outcome, launcher, run};
+pub use etcd::Stored;
+pub use wait::eventually;

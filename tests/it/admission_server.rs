@@ -1,0 +1,229 @@
+//! The front door over real TLS: what it waits for, what it takes up, how it ends.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use getrandom::rand_core::UnwrapErr;
+use kliv_secrets::admission::{ServeError, WebhookConfig, serve};
+use kliv_secrets::runtime::{Check, Metrics, Readiness};
+use kliv_secrets::seal::Keyring;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission_support::{create, now, secret, update};
+
+/// A front door on a free port of this machine.
+struct Door {
+    folder: TempDir,
+    address: SocketAddr,
+    ready: Check,
+    metrics: Metrics,
+    stop: CancellationToken,
+    serving: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Door {
+    /// Starts it with empty folders.
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["tls", "key"] {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        let address = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port");
+        let (ready, metrics) = (Readiness::default().check("door"), Metrics::new());
+        let stop = CancellationToken::new();
+        let config = WebhookConfig {
+            bind: address,
+            tls_dir: folder.path().join("tls"),
+            sealing_key_dir: folder.path().join("key"),
+            poll: Duration::from_millis(10),
+            ready: ready.clone(),
+            metrics: metrics.clone(),
+        };
+        let serving = tokio::spawn(serve(config, stop.clone().cancelled_owned()));
+        Self { folder, address, ready, metrics, stop, serving }
+    }
+
+    async fn open() -> (Self, CertificateDer<'static>, Keyring) {
+        let door = Self::start();
+        let (certificate, keyring) = (door.put_certificate(), door.put_key());
+        until("the door is open", async || door.ready.is_met()).await;
+        (door, certificate, keyring)
+    }
+
+    fn put(&self, path: &str, content: impl AsRef<[u8]>) {
+        write(&self.folder.path().join(path), content.as_ref());
+    }
+
+    fn put_certificate(&self) -> CertificateDer<'static> {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("made");
+        self.put("tls/tls.crt", made.cert.pem());
+        self.put("tls/tls.key", made.signing_key.serialize_pem());
+        made.cert.der().clone()
+    }
+
+    fn put_key(&self) -> Keyring {
+        let keyring = Keyring::generate(now(), &mut UnwrapErr(getrandom::SysRng));
+        self.put("key/sealing-key", keyring.sealing_key().to_string());
+        keyring
+    }
+
+    /// The status and body of a POST; none when there is no answer, e.g. because the
+    /// certificate is another.
+    async fn post(
+        &self,
+        path: &str,
+        trusted: &CertificateDer<'static>,
+        body: &Value,
+    ) -> Option<(u16, Vec<u8>)> {
+        let (address, trusted) = (self.address, trusted.clone());
+        let (path, body) = (path.to_owned(), body.to_string());
+        let ask = move || post(address, &path, trusted, body.as_bytes());
+        tokio::task::spawn_blocking(ask).await.expect("no panic")
+    }
+
+    async fn seals_with(&self, trusted: &CertificateDer<'static>, keyring: &Keyring) -> bool {
+        let review = create(secret(json!({ "value": "made-up-value-1" })));
+        let Some((200, body)) = self.post("/mutate", trusted, &review).await else { return false };
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(answer["response"]["allowed"], true);
+        let patch = answer["response"]["patch"].as_str().expect("a patch");
+        let patch = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, patch);
+        let patch = String::from_utf8(patch.expect("base64")).expect("text");
+        patch.contains(&format!("kliv1.{}.", keyring.sealing_key().key_id()))
+    }
+}
+
+/// As Kubernetes exchanges a mounted file: at once.
+fn write(path: &Path, content: &[u8]) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, content).expect("written");
+    std::fs::rename(beside, path).expect("renamed");
+}
+
+fn post(
+    address: SocketAddr,
+    path: &str,
+    trusted: CertificateDer<'static>,
+    body: &[u8],
+) -> Option<(u16, Vec<u8>)> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted).ok()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").ok()?;
+    let tls = ClientConnection::new(Arc::new(config), name).ok()?;
+    let mut stream = StreamOwned::new(tls, TcpStream::connect(address).ok()?);
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    // A server that has answered already may not read the rest.
+    let _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    // Some end a connection without the farewell of TLS.
+    let _ = stream.read_to_end(&mut answer);
+    let text = String::from_utf8_lossy(&answer);
+    let status = text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let body = text.split_once("\r\n\r\n")?.1.as_bytes().to_vec();
+    Some((status, body))
+}
+
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect(what);
+}
+
+#[tokio::test]
+async fn opens_once_certificate_and_sealing_key_are_there_and_seals() {
+    let door = Door::start();
+    let certificate = door.put_certificate();
+    assert!(!door.ready.is_met());
+    assert!(TcpStream::connect(door.address).is_err(), "nobody listens before it can seal");
+    let keyring = door.put_key();
+    until("the door is open", async || door.ready.is_met()).await;
+    assert!(door.seals_with(&certificate, &keyring).await);
+    let counted = door.metrics.text().expect("text");
+    assert!(counted.contains("admission_reviews_total{result=\"allowed\"} 1"), "{counted}");
+}
+
+#[tokio::test]
+async fn takes_up_a_new_certificate_and_keeps_the_last_good_one() {
+    let (door, first, keyring) = Door::open().await;
+    door.put("tls/tls.crt", "nonsense");
+    assert!(door.seals_with(&first, &keyring).await);
+    let second = door.put_certificate();
+    until("the new certificate", async || door.seals_with(&second, &keyring).await).await;
+    assert!(!door.seals_with(&first, &keyring).await);
+
+    // A key that belongs to another certificate is not taken, nor is none at all.
+    let other = rcgen::KeyPair::generate().expect("made");
+    door.put("tls/tls.key", other.serialize_pem());
+    assert!(door.seals_with(&second, &keyring).await);
+    std::fs::remove_file(door.folder.path().join("tls/tls.crt")).expect("removed");
+    assert!(door.seals_with(&second, &keyring).await);
+    let third = door.put_certificate();
+    until("the next certificate", async || door.seals_with(&third, &keyring).await).await;
+}
+
+#[tokio::test]
+async fn seals_with_a_new_key_and_keeps_the_last_good_one() {
+    let (door, certificate, first) = Door::open().await;
+    door.put("key/sealing-key", "nonsense");
+    assert!(door.seals_with(&certificate, &first).await);
+    let second = door.put_key();
+    until("the new key", async || door.seals_with(&certificate, &second).await).await;
+}
+
+#[tokio::test]
+async fn an_update_of_the_largest_objects_fits_and_more_is_refused() {
+    let (door, certificate, _) = Door::open().await;
+    let large = |size: usize| secret(json!({ "sealed": "x", "description": "d".repeat(size) }));
+    let mebi = 1024 * 1024;
+    let review = update(large(3 * mebi), large(3 * mebi));
+    let (status, body) = door.post("/mutate", &certificate, &review).await.expect("answered");
+    assert_eq!(status, 200);
+    let answer: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(answer["response"]["allowed"], true);
+
+    let review = update(large(7 * mebi), large(7 * mebi));
+    // The rest is not read, so the answer may be lost on its way.
+    let answered = door.post("/mutate", &certificate, &review).await;
+    assert!(answered.is_none_or(|(status, _)| status == 413));
+}
+
+#[tokio::test]
+async fn has_one_door() {
+    let (door, certificate, _) = Door::open().await;
+    let (status, _) = door.post("/", &certificate, &json!({})).await.expect("answered");
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn ends_when_told_to_open_or_not() {
+    let (open, ..) = Door::open().await;
+    for door in [open, Door::start()] {
+        door.stop.cancel();
+        door.serving.await.expect("no panic").expect("no error");
+        assert!(!door.ready.is_met());
+        assert!(TcpStream::connect(door.address).is_err());
+    }
+}
