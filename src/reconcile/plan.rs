@@ -290,8 +290,9 @@ fn retire(
             continue;
         }
         let kept = after(set.since.0, timings.keep_superseded);
-        let last = memory.deleted.get(&set.name).copied().max(memory.retired);
-        let from = last.map_or(kept, |last| kept.max(after(last, timings.retire_every)));
+        let deleted = memory.deleted.get(&set.name);
+        let from = deleted.map_or(kept, |deleted| after(*deleted, timings.keep_superseded));
+        let from = memory.retired.map_or(from, |last| from.max(after(last, timings.retire_every)));
         match wait(now, from) {
             None => {
                 let uid = set.uid.clone().filter(|_| !memory.reborn.contains(&set.name));
@@ -306,26 +307,30 @@ fn retire(
 }
 
 /// Superseded sets that no function holds are retired: when the KlivAccount is written
-/// anyway, and when their time is over.
-fn retired(
+/// anyway, and when their time is over. Whether that was done.
+fn retire_by_record(
     account: &Account,
-    status: &KlivAccountStatus,
+    status: &mut KlivAccountStatus,
     written_anyway: bool,
-    timings: &Timings,
+    patience: Duration,
     now: Timestamp,
     plan: &mut Plan,
-) -> Vec<SupersededSet> {
+) -> bool {
     let held = held(account);
+    let mut free: Vec<&mut SupersededSet> = status
+        .superseded
+        .iter_mut()
+        .filter(|set| !set.retired && !held.contains(set.name.as_str()))
+        .collect();
     let mut due = written_anyway;
-    let mut next = status.superseded.clone();
-    for set in next.iter_mut().filter(|set| !set.retired && !held.contains(set.name.as_str())) {
-        set.retired = true;
-        match wait(now, after(set.since.0, timings.keep_superseded)) {
+    for set in &free {
+        match wait(now, after(set.since.0, patience)) {
             None => due = true,
             Some(wait) => plan.look_again_in(wait),
         }
     }
-    if due { next } else { status.superseded.clone() }
+    free.iter_mut().filter(|_| due).for_each(|set| set.retired = true);
+    due && !free.is_empty()
 }
 
 /// The names of all sets that functions refer to.
@@ -365,22 +370,23 @@ fn progress(
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let report = report(injections, memory);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
-    let deleting = plan.actions.iter().any(|action| matches!(action, Action::Retire(_)))
-        || next.superseded.iter().any(|set| memory.deleted.contains_key(&set.name));
-    // While functions move, each step is not worth a write; and after a delete another write
-    // follows soon, when the set is forgotten.
-    let hold = timings.report_every * if deleting { 4 } else { u32::from(moving) };
-    let due = memory.reported.map(|last| after(last, hold));
+    // While functions move, each step is not worth a write.
+    let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
-        Some(wait) if next == object.status => {
+        Some(wait) if moving && next == object.status => {
             if next.functions != report {
                 plan.look_again_in(wait);
             }
         }
-        _ => next.functions = report,
+        _ => next.functions = report.clone(),
     }
     let written_anyway = next != object.status;
-    next.superseded = retired(account, &next, written_anyway, timings, now, plan);
+    // A rollout that goes on ends with a write, which retires as well.
+    let longest = if moving { timings.report_every } else { Duration::ZERO };
+    let patience = timings.keep_superseded.max(longest);
+    if retire_by_record(account, &mut next, written_anyway, patience, now, plan) {
+        next.functions = report;
+    }
     if next != object.status {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }

@@ -9,7 +9,7 @@ use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
 use kliv_secrets::api::{KlivSecretStatus, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Candidate, Change, Kind, Member, Memory, Plan, Record,
+    Account, AccountObject, Action, Candidate, Change, Effect, Kind, Member, Memory, Plan, Record,
     SecretObject, Timings, Why, World, content_id, decide, plan,
 };
 use kube::api::DynamicObject;
@@ -125,7 +125,7 @@ fn timings() -> Timings {
     Timings {
         keep_superseded: Duration::from_secs(120),
         retire_every: Duration::from_secs(30),
-        report_every: Duration::from_secs(60),
+        report_every: Duration::from_secs(150),
         republish_interval: Duration::from_secs(300),
         started: now(),
     }
@@ -377,6 +377,59 @@ mod decisions {
     }
 }
 
+mod candidates {
+    use kliv_secrets::reconcile::inspect;
+    use kliv_secrets::seal::{Binding, Keyring};
+
+    use super::*;
+    use crate::seal_support::{keyring, sealed as seal};
+
+    const PLACE: Binding<'static> =
+        Binding { account: "shop", variable: "API_KEY", environment: Some("prod") };
+
+    fn candidate(keyring: &Keyring, text: &str, in_use: Option<&str>) -> Candidate {
+        let in_use = in_use.map(|text| (2, text.to_owned()));
+        let secret = secret("API_KEY", Some("prod"), json!({ "sealed": text }), in_use);
+        let mut account = account([secret]);
+        inspect(&mut account, keyring);
+        account.secrets["api-key.prod"].candidate.clone()
+    }
+
+    #[test]
+    fn a_ciphertext_is_compared_with_the_value_in_use() {
+        let keyring = keyring(1);
+        let seal = |value: &[u8], n| seal(&keyring, &PLACE, value, [n; 32]).to_string();
+        let value = b"sk-proj-abc123xyz789";
+        let (first, again, other) = (seal(value, 1), seal(value, 2), seal(b"other", 3));
+        let Candidate::New { mask, .. } = candidate(&keyring, &first, None) else {
+            panic!("not new");
+        };
+        assert_eq!(mask, "sk-p****z789");
+        assert_eq!(candidate(&keyring, &first, Some(&first)), Candidate::Current);
+        assert_eq!(candidate(&keyring, &again, Some(&first)), Candidate::SameValue);
+        assert!(matches!(candidate(&keyring, &first, Some(&other)), Candidate::New { .. }));
+    }
+
+    #[test]
+    fn a_ciphertext_that_does_not_open_here_says_why() {
+        let here = keyring(1);
+        let place = |account, variable, environment| Binding { account, variable, environment };
+        let refused = Candidate::Unreadable(Why::Refused);
+        for (keyring, binding, expected) in [
+            (&here, place("other", "API_KEY", Some("prod")), &refused),
+            (&here, place("shop", "OTHER", Some("prod")), &refused),
+            (&here, place("shop", "API_KEY", None), &refused),
+            (&here, place("shop", "API_KEY", Some("test")), &refused),
+            (&keyring(2), PLACE, &Candidate::Unreadable(Why::UnknownKey)),
+        ] {
+            let text = seal(keyring, &binding, b"value", [1; 32]).to_string();
+            assert_eq!(candidate(&here, &text, None), *expected);
+        }
+        let garbage = candidate(&here, "kliv1.garbage", None);
+        assert_eq!(garbage, Candidate::Unreadable(Why::Malformed));
+    }
+}
+
 mod plans {
     use super::*;
 
@@ -606,17 +659,17 @@ mod plans {
     fn a_deleted_set_is_forgotten_after_a_second_delete_has_found_nothing() {
         let account = with_superseded(500, true);
         let name = || "kliv-env-x".to_owned();
-        let mut memory = Memory { retired: Some(ago(10)), ..Memory::default() };
-        memory.deleted.insert(name(), ago(10));
+        let mut memory = Memory { retired: Some(ago(100)), ..Memory::default() };
+        memory.fold(&Effect::Deleted(name()), ago(100));
         let plan = plan_of(&account, &memory);
         assert_eq!(words(&plan), Vec::<String>::new());
         assert_eq!(plan.look_again, Some(Duration::from_secs(20)));
 
-        memory.retired = Some(ago(30));
-        memory.deleted.insert(name(), ago(30));
+        let mut memory = Memory { retired: Some(ago(120)), ..Memory::default() };
+        memory.fold(&Effect::Gone(name()), ago(120));
         assert_eq!(words(&plan_of(&account, &memory)), ["retire 1 superseded sets"]);
 
-        memory.gone.insert(name());
+        memory.fold(&Effect::Gone(name()), now());
         let plan = plan_of(&account, &memory);
         let [Action::WriteAccount(Record::Progress, status)] = &plan.actions[..] else {
             panic!("{:?}", words(&plan));

@@ -491,8 +491,8 @@ impl Model {
         self.key_is_lost = false;
         self.leader.behind = [false; 3];
         self.paused.clear();
-        for _ in 0..30 {
-            self.cluster.pass(35);
+        for _ in 0..18 {
+            self.cluster.pass(65);
             self.run(Stop::Never);
             self.cluster.check();
         }
@@ -683,7 +683,7 @@ impl Leader {
         Timings {
             keep_superseded: KEEP,
             retire_every: Duration::from_secs(30),
-            report_every: Duration::from_secs(60),
+            report_every: Duration::from_secs(150),
             republish_interval: Duration::from_secs(300),
             started: self.started,
         }
@@ -743,7 +743,7 @@ fn at_rest() -> Model {
 impl Model {
     /// Lets some minutes go by, in steps of this length, and gives the writes.
     fn writes(&mut self, seconds: i64) -> Vec<String> {
-        for _ in 0..400 / seconds {
+        for _ in 0..600 / seconds {
             self.step(&Step::Run);
             self.step(&Step::Pass { seconds });
         }
