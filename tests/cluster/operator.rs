@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
 use kube::api::Api;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::harness::{Cluster, Options, eventually};
 
@@ -42,13 +43,25 @@ impl Operator {
     /// The one that tests share that restart nothing. Superseded sets go after 3 s, and
     /// sets deleted by hand come back within 3 s.
     pub(crate) async fn shared() -> &'static Self {
-        static SHARED: tokio::sync::OnceCell<Operator> = tokio::sync::OnceCell::const_new();
+        static SHARED: OnceCell<Operator> = OnceCell::const_new();
         SHARED
             .get_or_init(async || {
                 let flags = ["--keep-superseded=3s", "--republish-interval=3s"];
                 Self::start(Options::default(), &flags).await
             })
             .await
+    }
+
+    /// One that one test at a time uses, and may stop and restart. Superseded sets go after
+    /// 3 s.
+    pub(crate) async fn exclusive() -> MutexGuard<'static, Self> {
+        static EXCLUSIVE: OnceCell<Mutex<Operator>> = OnceCell::const_new();
+        let start =
+            async || Mutex::new(Self::start(Options::default(), &["--keep-superseded=3s"]).await);
+        let mut operator = EXCLUSIVE.get_or_init(start).await.lock().await;
+        // The test before may have left it otherwise.
+        operator.start_processes().await;
+        operator
     }
 
     /// Starts a cluster and the operator beside it, and waits until it works.
@@ -80,7 +93,17 @@ impl Operator {
     /// Ends both processes.
     pub(crate) fn stop(&mut self) {
         self.stop_webhook();
+        self.stop_controller();
+    }
+
+    /// Ends the controller alone.
+    pub(crate) fn stop_controller(&mut self) {
         drop(self.controller.take());
+    }
+
+    /// Ends the controller as if its node had lost power.
+    pub(crate) fn kill_controller(&mut self) {
+        self.controller.take().expect("a controller").kill();
     }
 
     /// Ends the webhook alone.
@@ -235,12 +258,13 @@ impl Operator {
 }
 
 /// A process that ends with the value, and with the test's process whatever becomes of
-/// that: a shell beside it waits for the end of its standard input.
+/// that: a shell beside it waits for a signal's name, or the end, on its standard input.
 struct Process(Child);
 
 impl Process {
     fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str = "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
+        const SCRIPT: &str =
+            "\"$@\" </dev/null & read -r signal; kill -s ${signal:-TERM} $!; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
@@ -253,6 +277,13 @@ impl Process {
         let both = log.try_clone().expect("a log file");
         let child = shell.stdin(Stdio::piped()).stdout(both).stderr(log).spawn();
         Self(child.expect("starts"))
+    }
+
+    fn kill(mut self) {
+        let stdin = self.0.stdin.as_mut().expect("a pipe");
+        stdin.write_all(b"KILL\n").expect("is told");
+        assert!(!self.0.wait().expect("ends").success());
+        std::mem::forget(self);
     }
 }
 
