@@ -2,7 +2,6 @@
 //! admission policies, ServiceAccounts and their rights.
 
 use kliv_secrets::api;
-use kube::Client;
 
 use crate::harness::Cluster;
 
@@ -30,12 +29,6 @@ pub(crate) fn install_crds(cluster: &Cluster) {
         let crd = format!("crd/{plural}.{}", api::names::GROUP);
         cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &crd]).success();
     }
-}
-
-/// A client with the controller's name and rights, and no more.
-pub(crate) fn as_controller(cluster: &Cluster) -> Client {
-    let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{NAMESPACE}")];
-    cluster.as_user(&format!("system:serviceaccount:{NAMESPACE}:kliv-secrets-controller"), &groups)
 }
 
 fn without_processes(cluster: &Cluster) -> String {
