@@ -19,10 +19,10 @@ use kube::api::Api;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use crate::account::{Account, env_of, function, secret};
+use crate::chart::{self, NAMESPACE};
 use crate::harness::{Cluster, Options, eventually};
 
-/// The operator's namespace.
-pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
 /// Who the controller is.
 pub(crate) const CONTROLLER: &str =
     "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
@@ -167,20 +167,11 @@ impl Operator {
 
     /// The chart, except for what only a node could run.
     fn install(&self) {
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
-        let args = [
-            "template",
-            "kliv-secrets",
-            chart,
-            "--namespace=kliv-secrets-system",
-            "--set=image.repository=example.org/none,image.tag=none",
-            "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
-        ];
-        let rendered = self.cluster.helm(&args).success();
-        let mut objects: Vec<Value> = serde_saphyr::from_multiple(&rendered).expect("YAML");
+        let cluster = &self.cluster;
+        let mut objects = chart::render(cluster);
         objects.retain(|object| {
             let kind = object["kind"].as_str().expect("a kind");
-            !["Deployment", "PodDisruptionBudget"].contains(&kind)
+            !["CustomResourceDefinition", "Deployment", "PodDisruptionBudget"].contains(&kind)
         });
         for object in &mut objects {
             if object["kind"] == "MutatingWebhookConfiguration" {
@@ -188,18 +179,9 @@ impl Operator {
                 object["webhooks"][0]["clientConfig"] = json!({ "url": url });
             }
         }
-        let is_crd = |object: &Value| object["kind"] == "CustomResourceDefinition";
-        let (crds, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_crd);
-        let apply = |objects: Vec<Value>| {
-            let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
-            let args = ["apply", "--server-side", "-f", "-"];
-            self.cluster.kubectl_reading(&list.to_string(), &args).success();
-        };
-        self.cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
-        apply(crds);
-        let established = ["wait", "crd", "--all", "--for=condition=Established"];
-        self.cluster.kubectl(&established).success();
-        apply(others);
+        chart::install_crds(cluster);
+        cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
+        chart::apply(cluster, &objects);
     }
 
     fn command(&self, process: &str, http: SocketAddr) -> Command {
@@ -240,8 +222,8 @@ impl Operator {
     /// Waits until the API server seals and injects: it takes up certificates and
     /// policies a moment after they are written.
     async fn works(&self) {
-        let account = super::account::Account::new(self, "warm-up").await;
-        let manifest = super::account::secret("READY", "steady-go").to_string();
+        let account = Account::new(self, "warm-up").await;
+        let manifest = secret("READY", "steady-go").to_string();
         let apply = ["apply", "-n", &account.namespace, "-f", "-"];
         eventually("the API server asks the webhook", async || {
             self.cluster.kubectl_reading(&manifest, &apply).ok.then_some(())
@@ -249,9 +231,8 @@ impl Operator {
         .await;
         account.published("ready").await;
         eventually("the API server injects", async || {
-            let function = super::account::function("probe");
-            let answer = account.dry_run(&function).await;
-            (!super::account::env_of(&answer).is_empty()).then_some(())
+            let answer = account.dry_run(&function("probe")).await;
+            (!env_of(&answer).is_empty()).then_some(())
         })
         .await;
     }

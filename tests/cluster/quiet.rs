@@ -4,8 +4,9 @@ use kliv_secrets::api::KlivAccount;
 use kube::api::{Api, ListParams};
 
 use crate::account::{Account, function, function_in, secret, secret_in};
+use crate::chart::NAMESPACE;
 use crate::harness::{AuditMark, Cluster, Request, eventually};
-use crate::operator::{NAMESPACE, Operator};
+use crate::operator::Operator;
 
 #[tokio::test]
 async fn the_same_manifest_again_is_at_most_one_status_write() {
