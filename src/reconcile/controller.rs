@@ -117,7 +117,8 @@ struct Engine {
     memories: BTreeMap<String, Memory>,
     failures: BTreeMap<String, u32>,
     /// Accounts that lost a KlivSecret: before anything is taken from functions it is made
-    /// sure that it was not the CRD that went.
+    /// sure that it was not the CRD that went. A run takes its account out of here, so that
+    /// what goes during the run is not taken for what it has made sure of.
     lost: BTreeSet<String>,
     listed: Vec<Kind>,
     running: JoinSet<Done>,
@@ -142,6 +143,8 @@ struct Done {
     changes: Vec<Change>,
     look_again: Option<Duration>,
     end: End,
+    /// Whether it was to make sure that the CRD is there.
+    lost: bool,
     took: Duration,
 }
 
@@ -253,7 +256,7 @@ impl Engine {
             let account = self.world.account(&namespace);
             let mut memory = self.memories.remove(&namespace).unwrap_or_default();
             memory.next_probe.get_or_insert_with(|| self.context.next_probe());
-            let lost = self.lost.contains(&namespace);
+            let lost = self.lost.remove(&namespace);
             let task = self.running.spawn(self.context.clone().reconcile(account, memory, lost));
             self.tasks.insert(task.id(), namespace);
         }
@@ -269,13 +272,14 @@ impl Engine {
             changes: Vec::new(),
             look_again: None,
             end: End::TryAgain,
+            lost: true,
             took: Duration::ZERO,
         });
     }
 
     fn finish(&mut self, done: Done) {
         let now = clock::monotonic();
-        let Done { namespace, memory, changes, look_again, end, took } = done;
+        let Done { namespace, memory, changes, look_again, end, lost, took } = done;
         self.context.metrics.reconciled(end == End::Settled, took);
         for change in changes {
             self.world.refresh(change);
@@ -284,7 +288,6 @@ impl Engine {
         match end {
             End::Settled => {
                 self.failures.remove(&namespace);
-                self.lost.remove(&namespace);
                 if let Some(wait) = look_again {
                     self.gather.later(&namespace, now + wait);
                 }
@@ -298,6 +301,9 @@ impl Engine {
             }
         }
         if self.world.contains(&namespace) {
+            if lost && end != End::Settled {
+                self.lost.insert(namespace.clone());
+            }
             self.memories.insert(namespace, memory);
         } else {
             self.failures.remove(&namespace);
@@ -335,7 +341,7 @@ impl Context {
         }
         memory.forget_what_is_over(&account);
         let took = clock::monotonic() - started;
-        Done { namespace: account.namespace, memory, changes, look_again, end, took }
+        Done { namespace: account.namespace, memory, changes, look_again, end, lost, took }
     }
 
     async fn round(
