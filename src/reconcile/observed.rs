@@ -107,6 +107,12 @@ impl Memory {
         self.refused.clear();
     }
 
+    /// The same, where the record takes no further set for now.
+    pub(super) fn waiting(&self) -> Self {
+        let text = "waits until superseded sets are deleted, of which there are too many";
+        Self { blocked: Some((Reason::PublishFailed, text.to_owned())), ..self.clone() }
+    }
+
     /// Keeps no more than speaks of something that is still there.
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();

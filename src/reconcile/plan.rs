@@ -5,6 +5,7 @@
 //! functions refer to it; a superseded one goes last. Steps up to "made current" end the
 //! plan, so that what follows sees their answers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
+    let waiting =
+        memory.blocked.is_none() && !has_room(&object.status) && differs(&object.status, &sets);
+    let memory = &if waiting { Cow::Owned(memory.waiting()) } else { Cow::Borrowed(memory) };
     let may_publish = memory.blocked.is_none() && has_room(&object.status);
     if may_publish && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
@@ -66,12 +70,21 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         .values()
         .map(|function| (function, inject(function, &object.status.sets)))
         .collect();
-    functions(&injections, object, memory, timings, &mut plan);
+    // A record that was just made anew knows of no set yet: functions keep what they have.
+    if object.status.revision > 0 {
+        functions(&injections, object, memory, timings, &mut plan);
+    }
     secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(object, memory, now, &mut plan);
     progress(account, object, &injections, memory, timings, now, &mut plan);
     plan
+}
+
+/// Whether other sets should be current than those that are.
+fn differs(status: &KlivAccountStatus, sets: &[DesiredSet]) -> bool {
+    status.sets.len() != sets.len()
+        || sets.iter().any(|set| status.sets.iter().all(|current| current.name != set.name))
 }
 
 /// Whether the record takes another change of sets; if not, superseded ones go first.
@@ -156,8 +169,7 @@ fn switched(
     now: Timestamp,
 ) -> KlivAccountStatus {
     let mut next = status.clone();
-    let same = status.sets.len() == sets.len()
-        && sets.iter().all(|set| status.sets.iter().any(|current| current.name == set.name));
+    let same = status.revision > 0 && !differs(status, sets);
     let revision = if same { status.revision } else { status.revision.saturating_add(1) };
     next.revision = revision;
     next.sets = sets
@@ -219,14 +231,20 @@ fn functions(
             plan.actions
                 .push(Action::Inject { function: function.name.clone(), patch: patch.clone() });
         }
-        let text = events::injection_text(injection, &object.status.sets);
+        let refused = refused && injection.patch.is_some();
+        let text = match refused {
+            true => events::REFUSED.to_owned(),
+            false => events::injection_text(injection, &object.status.sets),
+        };
         let before = memory.said.get(&function.uid);
         let news = match before {
             Some(before) => *before != text,
             None => injection.patch.is_some() || function.created >= timings.started,
         };
         if (news && !text.is_empty()) || before.is_none() {
-            plan.notes.push(Note::function(function, injection, text, news));
+            let mut note = Note::function(function, injection, text, news);
+            note.warning |= refused;
+            plan.notes.push(note);
         }
     }
 }

@@ -107,6 +107,34 @@ fn where_publishing_is_blocked_the_secret_says_why_and_all_else_goes_on() {
     }
 }
 
+/// The KlivAccount was deleted and made anew, and a quota is full or a value does not open.
+#[test]
+fn functions_keep_what_they_have_until_the_account_has_published() {
+    let mut account = settled();
+    account.object = account_object(json!({}));
+    let blocked = Some((Reason::QuotaExceeded, "raise it".to_owned()));
+    let memory = Memory { blocked, ..Memory::default() };
+    assert_eq!(words(&plan_of(&account, &memory)), ["write the KlivAccount: Progress"]);
+}
+
+#[test]
+fn a_value_is_not_called_published_while_its_set_waits_for_room() {
+    let mut account = settled();
+    account.secrets.insert("new".into(), new_secret("NEW", None));
+    let superseded: Vec<Value> =
+        (0..512).map(|i| json!({ "name": format!("kliv-env-x{i}"), "since": NOW })).collect();
+    account.object.as_mut().expect("there").status.superseded =
+        serde_json::from_value(superseded.into()).expect("sets");
+    let plan = plan_of(&account, &Memory::default());
+    let status = plan.actions.iter().find_map(|action| match action {
+        Action::WriteSecret { name, status, .. } if name == "new" => Some(status),
+        _ => None,
+    });
+    let status = status.expect("a status");
+    assert!(status.version.is_none() && status.history.is_empty());
+    assert_eq!(status.conditions[0].reason, "PublishFailed");
+}
+
 #[test]
 fn what_was_about_to_be_made_and_is_not_wanted_any_more_is_retired() {
     let mut account = settled();
