@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::{KlivAccount, KlivSecret};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use crate::account::{Account, env_of, function, secret};
+use crate::account::{Account, env_of, function, secret, secret_with};
 use crate::harness::eventually;
 use crate::operator::{CONTROLLER, Operator};
 
@@ -121,6 +122,33 @@ async fn the_status_says_who_changed_a_value_when_and_through_what_and_shows_a_m
         second.history.iter().map(|e| (e.version, e.by.as_str())).collect::<Vec<_>>(),
         [(2, "bo"), (1, "anna")]
     );
+}
+
+#[tokio::test]
+async fn a_question_waits_for_its_answer_and_a_generated_value_is_kept() {
+    let account = account("question").await;
+    let question = json!({ "envVar": "MAIL_KEY", "request": { "purpose": "sends receipts" } });
+    account.apply(&secret_with(question));
+    account.becomes("mail-key", Reason::AwaitingValue).await;
+    account.create(&function("api")).await;
+
+    let answer = json!({ "spec": { "value": "the answer" } });
+    let patch = ["patch", "ksec", "mail-key", "--type=merge", "--patch-file=/dev/stdin"];
+    account.kubectl(&patch, &answer).success();
+    account.published("mail-key").await;
+    account.gets("api", &[("MAIL_KEY", "the answer")]).await;
+
+    let generated = secret_with(json!({ "envVar": "SIGNING_KEY", "generate": { "length": 40 } }));
+    account.put(&generated).await;
+    let value = eventually("the generated value arrives", async || {
+        account.environment("api").await.remove("SIGNING_KEY")
+    })
+    .await;
+    assert_eq!(value.len(), 40);
+    account.put(&generated).await;
+    account.kubectl(&["replace", "-f", "-"], &generated).success();
+    account.caught_up().await;
+    account.gets("api", &[("MAIL_KEY", "the answer"), ("SIGNING_KEY", &value)]).await;
 }
 
 #[tokio::test]
