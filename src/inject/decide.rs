@@ -9,6 +9,9 @@ use super::nearest::nearest;
 use super::patch::{Ours, patch};
 use crate::api::PublishedSet;
 
+/// How many names that are not there are told: more would not fit an Event.
+const TOLD: usize = 10;
+
 /// What a function is to get.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Injection {
@@ -104,6 +107,7 @@ fn decide(function: &Function, held: Ours<'_>, sets: &[PublishedSet]) -> Injecti
             .targets
             .iter()
             .filter(|name| function.containers.iter().all(|container| container.name != **name))
+            .take(TOLD)
             .cloned()
             .collect(),
         no_safe_rollout: targets
@@ -142,7 +146,7 @@ fn is_wanted(wanted: &Wanted, name: &str) -> bool {
     match wanted {
         Wanted::All => true,
         Wanted::Nothing => false,
-        Wanted::Listed(names) => names.iter().any(|listed| listed == name),
+        Wanted::Listed(names) => names.contains(name),
     }
 }
 
@@ -183,18 +187,19 @@ fn missing(
     own: &BTreeSet<&str>,
 ) -> Vec<Missing> {
     let listed = match &function.wanted {
-        Wanted::Listed(names) => names.as_slice(),
-        Wanted::All | Wanted::Nothing => &[],
+        Wanted::Listed(names) => Some(names),
+        Wanted::All | Wanted::Nothing => None,
     };
     let names: BTreeSet<&str> =
-        listed.iter().chain(&function.requires).map(String::as_str).collect();
+        listed.into_iter().flatten().chain(&function.requires).map(String::as_str).collect();
     names
         .into_iter()
         .filter(|name| !injected.contains(name) && !own.contains(name))
+        .take(TOLD)
         .map(|name| Missing {
             name: name.to_owned(),
             did_you_mean: nearest(name, offer.keys().copied()).map(str::to_owned),
-            required: function.requires.iter().any(|required| required == name),
+            required: function.requires.contains(name),
         })
         .collect()
 }

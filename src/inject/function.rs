@@ -8,8 +8,11 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::api::names::{
     ANNOTATION_CONTAINERS, ANNOTATION_DEFAULT_CONTAINER, ANNOTATION_INJECT, ANNOTATION_REQUIRES,
-    ANNOTATION_REVISION, ANNOTATION_ROLLOUT, LABEL_ENVIRONMENT, SET_PREFIX,
+    ANNOTATION_REVISION, ANNOTATION_ROLLOUT, LABEL_ENVIRONMENT, MAX_ENV_VAR, SET_PREFIX,
 };
+
+/// How many names of a list are read: twice as many as an account has secrets.
+const LISTED: usize = 512;
 
 /// An edge function: a Deployment without anything that injection does not read. The
 /// values of the user's own entries are left behind.
@@ -27,8 +30,8 @@ pub struct Function {
     pub rollout: Rollout,
     pub(super) environment: String,
     pub(super) wanted: Wanted,
-    pub(super) requires: Vec<String>,
-    pub(super) targets: Vec<String>,
+    pub(super) requires: BTreeSet<String>,
+    pub(super) targets: BTreeSet<String>,
     pub(super) default_container: Option<String>,
     pub(super) manual: bool,
     pub(super) revision: Option<String>,
@@ -52,7 +55,7 @@ pub(super) enum Wanted {
     #[default]
     All,
     Nothing,
-    Listed(Vec<String>),
+    Listed(BTreeSet<String>),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -177,14 +180,26 @@ fn wanted(annotation: Option<&String>) -> Wanted {
     if names.is_empty() { Wanted::All } else { Wanted::Listed(names) }
 }
 
-fn list(annotation: Option<&String>) -> Vec<String> {
-    annotation
-        .into_iter()
-        .flat_map(|text| text.split(','))
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect()
+/// The names in a list, no more than could be of use: an annotation holds 256 KiB.
+fn list(annotation: Option<&String>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for name in annotation.into_iter().flat_map(|text| text.split(',')).map(str::trim) {
+        if !name.is_empty() && names.len() < LISTED {
+            names.insert(listed(name));
+        }
+    }
+    names
+}
+
+/// A name as it was written. What no variable and no container can have in its name is
+/// replaced, and what is too long cut, so that it can be told without harm.
+fn listed(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    let mut text: String = name.chars().take(MAX_ENV_VAR).map(plain).collect();
+    if name.chars().nth(MAX_ENV_VAR).is_some() {
+        text.push('…');
+    }
+    text
 }
 
 fn container(container: &PodContainer) -> Container {
@@ -219,7 +234,9 @@ fn kind(entry: &EnvVar) -> Kind {
     Kind::Ours(reference.name.clone())
 }
 
-/// The names of all published sets that a pod mentions, in whatever place.
+/// The names of all published sets that a pod mentions, in whatever place. A name that no
+/// Secret can have is passed over: the API server takes any text in a volume, and these
+/// names are written into statuses and deleted by.
 #[must_use]
 pub fn sets_mentioned(pod: &PodSpec) -> BTreeSet<String> {
     let containers = pod.containers.iter().chain(pod.init_containers.iter().flatten());
@@ -244,9 +261,14 @@ pub fn sets_mentioned(pod: &PodSpec) -> BTreeSet<String> {
             .filter_map(|source| Some(&source.secret.as_ref()?.name));
         plain.chain(projected)
     });
-    from_containers
-        .chain(from_volumes)
-        .filter(|name| name.starts_with(SET_PREFIX))
-        .cloned()
-        .collect()
+    from_containers.chain(from_volumes).filter(|name| is_set_name(name)).cloned().collect()
+}
+
+fn is_set_name(name: &str) -> bool {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    name.starts_with(SET_PREFIX)
+        && bytes.len() <= 253
+        && bytes.last().is_some_and(plain)
+        && bytes.iter().all(|b| plain(b) || *b == b'-')
 }

@@ -1,16 +1,22 @@
 //! "Did you mean": the name nearest to one that is not there.
 
+/// Longer names are not compared: the work grows with the square of the length.
+const LONGEST: usize = 64;
+
 /// The candidate that differs least from `name`, capitals or not; none when all
 /// differ in more than a third of it.
 pub(super) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let wanted: Vec<char> = name.to_uppercase().chars().collect();
     let allowed = (wanted.len() / 3).max(1);
     candidates
         .into_iter()
-        .filter(|candidate| *candidate != name)
+        .filter(|candidate| *candidate != name && candidate.len().abs_diff(name.len()) <= allowed)
         .map(|candidate| (distance(&wanted, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()

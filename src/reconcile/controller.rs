@@ -173,7 +173,7 @@ impl Engine {
                 .keep_superseded
                 .clamp(Duration::from_secs(1), Duration::from_secs(30)),
             // A rollout is mostly over before: then it is told in one write.
-            report_every: Duration::from_secs(60),
+            report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
             started: clock::now(),
         };

@@ -86,7 +86,7 @@ impl Note {
         Event {
             type_: if self.warning { EventType::Warning } else { EventType::Normal },
             reason: self.reason.to_owned(),
-            note: Some(self.text.chars().take(1000).collect()),
+            note: Some(cut(&self.text).to_owned()),
             action: "Reconcile".to_owned(),
             secondary: None,
         }
@@ -107,6 +107,15 @@ impl Note {
         }
     }
 }
+
+/// As much of a text as an Event takes, counted in bytes.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(1024)]
+}
+
+/// What a function is told whose write was refused.
+pub(super) const REFUSED: &str = "keeps the env that it has: an admission policy or webhook of \
+     the cluster refuses the change";
 
 /// What a function gets, what it does not get, and why; empty when there is nothing to
 /// tell.
@@ -146,4 +155,15 @@ pub(super) fn injection_text(injection: &Injection, sets: &[PublishedSet]) -> St
         );
     }
     parts.join(". ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_to_what_an_event_takes() {
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut(&"…".repeat(1000)).len(), 1023);
+    }
 }

@@ -73,8 +73,9 @@ pub struct AccountObject {
 pub struct Memory {
     /// Sets that were made, and their uid where the answer told it.
     pub created: BTreeMap<String, Option<String>>,
-    /// When each superseded set was deleted; a second delete must answer 404 before it
-    /// is forgotten.
+    /// When each superseded set was deleted, or found deleted. It is forgotten when after
+    /// another [`keep_superseded`](super::Timings::keep_superseded) it is still not there:
+    /// a leader that was paused for less than that leaves nothing behind.
     pub deleted: BTreeMap<String, Timestamp>,
     /// Superseded sets that have another uid than the one recorded.
     pub reborn: BTreeSet<String>,
@@ -104,6 +105,12 @@ impl Memory {
         self.blocked = None;
         self.unopenable.clear();
         self.refused.clear();
+    }
+
+    /// The same, where the record takes no further set for now.
+    pub(super) fn waiting(&self) -> Self {
+        let text = "waits until superseded sets are deleted, of which there are too many";
+        Self { blocked: Some((Reason::PublishFailed, text.to_owned())), ..self.clone() }
     }
 
     /// Keeps no more than speaks of something that is still there.

@@ -5,6 +5,7 @@
 //! functions refer to it; a superseded one goes last. Steps up to "made current" end the
 //! plan, so that what follows sees their answers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
+    let waiting =
+        memory.blocked.is_none() && !has_room(&object.status) && differs(&object.status, &sets);
+    let memory = &if waiting { Cow::Owned(memory.waiting()) } else { Cow::Borrowed(memory) };
     let may_publish = memory.blocked.is_none() && has_room(&object.status);
     if may_publish && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
@@ -66,12 +70,21 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         .values()
         .map(|function| (function, inject(function, &object.status.sets)))
         .collect();
-    functions(&injections, object, memory, timings, &mut plan);
+    // A record that was just made anew knows of no set yet: functions keep what they have.
+    if object.status.revision > 0 {
+        functions(&injections, object, memory, timings, &mut plan);
+    }
     secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(object, memory, now, &mut plan);
     progress(account, object, &injections, memory, timings, now, &mut plan);
     plan
+}
+
+/// Whether other sets should be current than those that are.
+fn differs(status: &KlivAccountStatus, sets: &[DesiredSet]) -> bool {
+    status.sets.len() != sets.len()
+        || sets.iter().any(|set| status.sets.iter().all(|current| current.name != set.name))
 }
 
 /// Whether the record takes another change of sets; if not, superseded ones go first.
@@ -156,8 +169,7 @@ fn switched(
     now: Timestamp,
 ) -> KlivAccountStatus {
     let mut next = status.clone();
-    let same = status.sets.len() == sets.len()
-        && sets.iter().all(|set| status.sets.iter().any(|current| current.name == set.name));
+    let same = status.revision > 0 && !differs(status, sets);
     let revision = if same { status.revision } else { status.revision.saturating_add(1) };
     next.revision = revision;
     next.sets = sets
@@ -219,14 +231,20 @@ fn functions(
             plan.actions
                 .push(Action::Inject { function: function.name.clone(), patch: patch.clone() });
         }
-        let text = events::injection_text(injection, &object.status.sets);
+        let refused = refused && injection.patch.is_some();
+        let text = match refused {
+            true => events::REFUSED.to_owned(),
+            false => events::injection_text(injection, &object.status.sets),
+        };
         let before = memory.said.get(&function.uid);
         let news = match before {
             Some(before) => *before != text,
             None => injection.patch.is_some() || function.created >= timings.started,
         };
         if (news && !text.is_empty()) || before.is_none() {
-            plan.notes.push(Note::function(function, injection, text, news));
+            let mut note = Note::function(function, injection, text, news);
+            note.warning |= refused;
+            plan.notes.push(note);
         }
     }
 }
@@ -290,8 +308,9 @@ fn retire(
             continue;
         }
         let kept = after(set.since.0, timings.keep_superseded);
-        let last = memory.deleted.get(&set.name).copied().max(memory.retired);
-        let from = last.map_or(kept, |last| kept.max(after(last, timings.retire_every)));
+        let deleted = memory.deleted.get(&set.name);
+        let from = deleted.map_or(kept, |deleted| after(*deleted, timings.keep_superseded));
+        let from = memory.retired.map_or(from, |last| from.max(after(last, timings.retire_every)));
         match wait(now, from) {
             None => {
                 let uid = set.uid.clone().filter(|_| !memory.reborn.contains(&set.name));
@@ -306,26 +325,30 @@ fn retire(
 }
 
 /// Superseded sets that no function holds are retired: when the KlivAccount is written
-/// anyway, and when their time is over.
-fn retired(
+/// anyway, and when their time is over. Whether that was done.
+fn retire_by_record(
     account: &Account,
-    status: &KlivAccountStatus,
+    status: &mut KlivAccountStatus,
     written_anyway: bool,
-    timings: &Timings,
+    patience: Duration,
     now: Timestamp,
     plan: &mut Plan,
-) -> Vec<SupersededSet> {
+) -> bool {
     let held = held(account);
+    let mut free: Vec<&mut SupersededSet> = status
+        .superseded
+        .iter_mut()
+        .filter(|set| !set.retired && !held.contains(set.name.as_str()))
+        .collect();
     let mut due = written_anyway;
-    let mut next = status.superseded.clone();
-    for set in next.iter_mut().filter(|set| !set.retired && !held.contains(set.name.as_str())) {
-        set.retired = true;
-        match wait(now, after(set.since.0, timings.keep_superseded)) {
+    for set in &free {
+        match wait(now, after(set.since.0, patience)) {
             None => due = true,
             Some(wait) => plan.look_again_in(wait),
         }
     }
-    if due { next } else { status.superseded.clone() }
+    free.iter_mut().filter(|_| due).for_each(|set| set.retired = true);
+    due && !free.is_empty()
 }
 
 /// The names of all sets that functions refer to.
@@ -365,22 +388,23 @@ fn progress(
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let report = report(injections, memory);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
-    let deleting = plan.actions.iter().any(|action| matches!(action, Action::Retire(_)))
-        || next.superseded.iter().any(|set| memory.deleted.contains_key(&set.name));
-    // While functions move, each step is not worth a write; and after a delete another write
-    // follows soon, when the set is forgotten.
-    let hold = timings.report_every * if deleting { 4 } else { u32::from(moving) };
-    let due = memory.reported.map(|last| after(last, hold));
+    // While functions move, each step is not worth a write.
+    let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
-        Some(wait) if next == object.status => {
+        Some(wait) if moving && next == object.status => {
             if next.functions != report {
                 plan.look_again_in(wait);
             }
         }
-        _ => next.functions = report,
+        _ => next.functions = report.clone(),
     }
     let written_anyway = next != object.status;
-    next.superseded = retired(account, &next, written_anyway, timings, now, plan);
+    // A rollout that goes on ends with a write, which retires as well.
+    let longest = if moving { timings.report_every } else { Duration::ZERO };
+    let patience = timings.keep_superseded.max(longest);
+    if retire_by_record(account, &mut next, written_anyway, patience, now, plan) {
+        next.functions = report;
+    }
     if next != object.status {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }

@@ -3,11 +3,13 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::api::core::v1::Secret;
+use kliv_secrets::api::KlivAccount;
 use kube::api::{
     Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
 };
 use serde_json::{Value, json};
 
+use crate::harness::eventually;
 use crate::place::{OPERATOR, Place, function, parse, probe, published, refuses};
 
 #[tokio::test]
@@ -205,8 +207,21 @@ async fn the_controller_deletes_only_published_sets_and_only_unseen() {
 async fn its_own_two_secrets_the_controller_makes_and_changes_but_never_deletes() {
     let place = Place::new("own-secrets").await;
     let secrets: Api<Secret> = Api::namespaced(place.controller.clone(), OPERATOR);
-    for name in ["kliv-secrets-keyring", "kliv-secrets-webhook-tls"] {
-        let secret = json!({"metadata": {"name": name}, "stringData": {"a": "x"}});
+    for (name, kind) in [
+        ("kliv-secrets-keyring", "secrets.kliv.dev/keyring"),
+        ("kliv-secrets-webhook-tls", "kubernetes.io/tls"),
+    ] {
+        // The API server would fill it with that account's token.
+        let token = json!({
+            "metadata": {"name": name, "annotations": {"kubernetes.io/service-account.name": "default"}},
+            "type": "kubernetes.io/service-account-token",
+        });
+        let made = secrets.create(&PostParams::default(), &parse(token)).await;
+        refuses("a token of another account", made, "may create published sets only");
+        let secret = json!({
+            "metadata": {"name": name}, "type": kind,
+            "stringData": {"a": "x", "tls.crt": "", "tls.key": ""},
+        });
         let secret: Secret = serde_json::from_value(secret).expect("a Secret");
         let mut made = secrets.create(&PostParams::default(), &secret).await.expect("makes it");
         made.string_data = Some([("a".to_owned(), "y".to_owned())].into());
@@ -216,6 +231,26 @@ async fn its_own_two_secrets_the_controller_makes_and_changes_but_never_deletes(
         let as_admin: Api<Secret> = Api::namespaced(place.admin.clone(), OPERATOR);
         as_admin.delete(name, &DeleteParams::default()).await.expect("an admin can");
     }
+}
+
+#[tokio::test]
+async fn in_the_record_of_an_account_the_controller_names_published_sets_only() {
+    let place = Place::new("records").await;
+    place
+        .create_as_controller::<KlivAccount>(json!({"metadata": {"name": "default"}, "spec": {}}))
+        .await;
+    let accounts = place.as_controller::<KlivAccount>();
+    let write = async |name: &str, key: &str| {
+        let set =
+            json!({"environment": "", "name": name, "uid": "u", "keys": [key], "revision": 1});
+        let status = Patch::Merge(json!({"status": {"sets": [set]}}));
+        accounts.patch_status("default", &PatchParams::default(), &status).await
+    };
+    eventually("a set of another name is refused", async || write("database", "A").await.err())
+        .await;
+    refuses("another's Secret", write("database", "A").await, "published sets only");
+    refuses("a reserved variable", write("kliv-env-1", "Node_Options").await, "no reserved");
+    write("kliv-env-1", "A").await.expect("a published set");
 }
 
 async fn json_patch(deployments: &Api<Deployment>, patch: Value) -> kube::Result<Deployment> {

@@ -42,6 +42,31 @@ async fn without_an_account_a_function_is_left_alone() {
 }
 
 #[tokio::test]
+async fn an_account_that_has_not_published_yet_takes_nothing_from_a_function() {
+    let cluster = harness::control_plane().await;
+    chart::install(cluster).await;
+    let namespace = cluster.namespace("made-anew").await;
+    let mut running = function();
+    running["metadata"]["name"] = json!("case");
+    running["spec"]["template"]["spec"]["containers"][0]["env"] = json!([
+        { "name": "A", "valueFrom": { "secretKeyRef": { "name": "kliv-env-1", "key": "A" } } },
+    ]);
+    write(cluster, &namespace, &running, false).await;
+    let controller = cluster.as_user(CONTROLLER, &["system:masters"]);
+    let accounts: Api<KlivAccount> = Api::namespaced(controller, &namespace);
+    let account = KlivAccount::new(ACCOUNT_NAME, KlivAccountSpec {});
+    accounts.create(&PostParams::default(), &account).await.expect("creates");
+    // The policy sees accounts in the order of their writes: with this one it has seen that.
+    publish(cluster, &cluster.namespace("made-later").await, Vec::new()).await;
+
+    running["metadata"]["annotations"] = json!({ "note": "touched" });
+    let stored = write(cluster, &namespace, &running, true).await;
+
+    let env = &stored["spec"]["template"]["spec"]["containers"][0]["env"];
+    assert_eq!(env[0]["valueFrom"]["secretKeyRef"]["name"], "kliv-env-1");
+}
+
+#[tokio::test]
 async fn an_account_that_the_policy_cannot_read_blocks_no_write() {
     let cluster = harness::control_plane().await;
     chart::install(cluster).await;
@@ -110,7 +135,7 @@ async fn publish(cluster: &Cluster, namespace: &str, mut sets: Vec<PublishedSet>
     let accounts: Api<KlivAccount> = Api::namespaced(controller, namespace);
     let account = KlivAccount::new(ACCOUNT_NAME, KlivAccountSpec {});
     accounts.create(&PostParams::default(), &account).await.expect("creates");
-    let status = json!({ "status": { "sets": sets } });
+    let status = json!({ "status": { "revision": 1, "sets": sets } });
     accounts
         .patch_status(ACCOUNT_NAME, &PatchParams::default(), &Patch::Merge(status))
         .await

@@ -106,6 +106,43 @@ fn the_user_learns_what_was_injected_and_what_not() {
 }
 
 #[test]
+fn only_names_that_a_secret_can_have_are_sets_that_a_pod_mentions() {
+    let mut deployment = plain();
+    let names = ["kliv-env-1", "kliv-env-1?dryRun=All", "kliv-env-1/../x", "kliv-env-\u{1b}[31m"];
+    let long = format!("kliv-env-{}", "x".repeat(245));
+    deployment["spec"]["template"]["spec"]["volumes"] = names
+        .iter()
+        .copied()
+        .chain([long.as_str(), "kliv-env-", "kliv-env-A"])
+        .enumerate()
+        .map(|(i, name)| json!({ "name": format!("v{i}"), "secret": { "secretName": name } }))
+        .collect();
+    let held: Vec<_> = function(&deployment).sets_held().into_iter().map(str::to_owned).collect();
+    assert_eq!(held, ["kliv-env-1"]);
+}
+
+#[test]
+fn hostile_lists_are_told_in_few_plain_words() {
+    let endless: Vec<String> = (0..20_000).map(|i| format!("N{i}")).collect();
+    let mut deployment = plain();
+    deployment["metadata"]["annotations"] = json!({
+        "secrets.kliv.dev/inject": format!("A,{}", endless.join(",")),
+        "secrets.kliv.dev/requires": format!(
+            "\u{1b}[2J\u{202e}evil\nline,{}", "X".repeat(200_000)
+        ),
+        "secrets.kliv.dev/containers": format!("main,\u{1b}[31mred,{}", endless.join(",")),
+    });
+    let told = inject(&function(&deployment), &[set(&["A"])]);
+    assert_eq!(told.injected, ["A"]);
+    assert!(told.missing.len() <= 10 && told.unknown_containers.len() <= 10);
+    let names = told.missing.iter().map(|m| &m.name).chain(&told.unknown_containers);
+    for name in names {
+        assert!(name.chars().count() <= 129 && !name.contains(char::is_control), "{name:?}");
+        assert!(name.chars().all(|c| c.is_ascii_graphic() || c == '…'), "{name:?}");
+    }
+}
+
+#[test]
 fn a_manual_function_waits_only_while_its_set_is_an_older_one() {
     let mut deployment = plain();
     deployment["metadata"]["annotations"] = json!({"secrets.kliv.dev/rollout": "manual"});
