@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::inspect::{Candidate, Why};
 use super::observed::{Account, SecretObject};
 use crate::api::condition::Reason;
-use crate::api::names::{MAX_SECRETS, MAX_SET_BYTES, SET_PREFIX};
+use crate::api::names::{MAX_ENVIRONMENTS, MAX_SECRETS, MAX_SET_BYTES, SET_PREFIX};
 use crate::api::{Intent, Source};
 use crate::inject::Function;
 use crate::seal::Sealed;
@@ -76,6 +76,24 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
                 None,
                 Reason::LimitExceeded,
                 "the account has more than 256 secrets: delete those that no function uses",
+            );
+        }
+    }
+
+    let mut environments = BTreeSet::new();
+    for secret in &order {
+        let Some(decision) = decisions.get_mut(&secret.name) else { continue };
+        let Some(environment) = decision.member.as_ref().and_then(|m| m.environment.clone()) else {
+            continue;
+        };
+        if environments.contains(&environment) || environments.len() < MAX_ENVIRONMENTS {
+            environments.insert(environment);
+        } else {
+            *decision = refused(
+                None,
+                Reason::LimitExceeded,
+                "the account's secrets name more than 32 environments: delete those of \
+                 environments that no function has",
             );
         }
     }
