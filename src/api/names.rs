@@ -64,6 +64,9 @@ pub const LEASE: &str = "kliv-secrets-controller";
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// The greatest number of secrets in an account.
 pub const MAX_SECRETS: usize = 256;
+/// The greatest number of environments of an account: each has a set of its own, and the
+/// KlivAccount, which names the variables of all, must fit into etcd.
+pub const MAX_ENVIRONMENTS: usize = 32;
 /// The greatest size of a published set, bytes; the API server takes 1 MiB.
 pub const MAX_SET_BYTES: usize = 900 * 1024;
 /// The longest name of a variable.

@@ -1,12 +1,12 @@
 //! Which values the account publishes: secret by secret, then set by set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::inspect::{Candidate, Why};
 use super::observed::{Account, SecretObject};
 use super::sets::{DesiredSet, Names, Sizes, sets};
 use crate::api::condition::Reason;
-use crate::api::names::MAX_SECRETS;
+use crate::api::names::{MAX_ENVIRONMENTS, MAX_SECRETS};
 use crate::api::{Intent, Source};
 
 /// What becomes of one secret.
@@ -61,6 +61,24 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
                 None,
                 Reason::LimitExceeded,
                 "the account has more than 256 secrets: delete those that no function uses",
+            );
+        }
+    }
+
+    let mut environments = BTreeSet::new();
+    for secret in &order {
+        let Some(decision) = decisions.get_mut(&secret.name) else { continue };
+        let Some(environment) = decision.member.as_ref().and_then(|m| m.environment.clone()) else {
+            continue;
+        };
+        if environments.contains(&environment) || environments.len() < MAX_ENVIRONMENTS {
+            environments.insert(environment);
+        } else {
+            *decision = refused(
+                None,
+                Reason::LimitExceeded,
+                "the account's secrets name more than 32 environments: delete those of \
+                 environments that no function has",
             );
         }
     }

@@ -118,6 +118,32 @@ fn functions_keep_what_they_have_until_the_account_has_published() {
 }
 
 #[test]
+fn secrets_that_went_with_their_crd_are_told_from_deleted_ones() {
+    let mut account = settled();
+    let crd = time("2026-11-24T12:30:00Z");
+    let mut memory = Memory::default();
+    memory.see(&account);
+    assert!(!account.went_with_crd(&memory, crd), "there are secrets");
+    account.secrets.clear();
+    assert!(account.went_with_crd(&memory, crd), "a CRD that is newer than all of them");
+    assert!(account.went_with_crd(&Memory::default(), crd), "also after a restart");
+    assert!(!account.went_with_crd(&memory, time("2026-11-24T11:00:00Z")), "the CRD stayed");
+    memory.see(&settled_later());
+    account.secrets.clear();
+    assert!(!account.went_with_crd(&memory, crd), "one was made since, and deleted");
+    account.object = account_object(json!({ "revision": 5 }));
+    assert!(!account.went_with_crd(&Memory::default(), crd), "nothing is published");
+}
+
+fn settled_later() -> Account {
+    let mut account = settled();
+    for secret in account.secrets.values_mut() {
+        secret.created = time("2026-11-24T12:31:00Z");
+    }
+    account
+}
+
+#[test]
 fn a_value_is_not_called_published_while_its_set_waits_for_room() {
     let mut account = settled();
     account.secrets.insert("new".into(), new_secret("NEW", None));
