@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::jiff::SignedDuration;
 use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
 use kube::api::Api;
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ use crate::account::{Account, env_of, function, secret};
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{Cluster, Options, eventually};
 
+/// How long a superseded set stays at least with the operators that tests share.
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
 /// Who the controller is.
 pub(crate) const CONTROLLER: &str =
     "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
@@ -41,24 +44,25 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The one that tests share that restart nothing. Superseded sets go after 3 s, and
-    /// sets deleted by hand come back within 3 s.
+    /// The one that tests share that restart nothing. Lost sets come back within 3 s.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<Operator> = OnceCell::const_new();
         SHARED
             .get_or_init(async || {
-                let flags = ["--keep-superseded=3s", "--republish-interval=3s"];
+                let kept = format!("--keep-superseded={KEPT}");
+                let flags = [kept.as_str(), "--republish-interval=3s"];
                 Self::start(Options::default(), &flags).await
             })
             .await
     }
 
-    /// One that one test at a time uses, and may stop and restart. Superseded sets go after
-    /// 3 s.
+    /// One that one test at a time uses, and may stop and restart.
     pub(crate) async fn exclusive() -> MutexGuard<'static, Self> {
         static EXCLUSIVE: OnceCell<Mutex<Operator>> = OnceCell::const_new();
-        let start =
-            async || Mutex::new(Self::start(Options::default(), &["--keep-superseded=3s"]).await);
+        let start = async || {
+            let kept = format!("--keep-superseded={KEPT}");
+            Mutex::new(Self::start(Options::default(), &[&kept]).await)
+        };
         let mut operator = EXCLUSIVE.get_or_init(start).await.lock().await;
         // The test before may have left it otherwise.
         operator.start_processes().await;
