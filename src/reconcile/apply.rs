@@ -331,13 +331,18 @@ impl Applier {
     /// A dry-run create of an empty Secret: 409 means that the name is there.
     async fn probe(&self, namespace: &str, sets: &[String]) -> Vec<Effect> {
         let mut missing = BTreeSet::new();
+        let mut effects = Vec::new();
         for name in sets {
             let body = Zeroizing::new(secret_head(name, "").to_string().into_bytes());
             if self.post_secret(namespace, "&dryRun=All", body).await.is_ok() {
                 missing.insert(name.clone());
+            } else {
+                // Where that can't be found out, too: then nothing is taken from a function.
+                effects.push(Effect::Found(name.clone()));
             }
         }
-        vec![Effect::Probed(missing)]
+        effects.push(Effect::Probed(missing));
+        effects
     }
 }
 

@@ -83,8 +83,10 @@ pub struct Memory {
     pub reborn: BTreeSet<String>,
     /// Superseded sets that are gone for good.
     pub gone: BTreeSet<String>,
-    /// Current sets that a probe did not find.
+    /// Sets that a probe did not find.
     pub missing: BTreeSet<String>,
+    /// Sets that functions have entries of, and that a probe found.
+    pub found: BTreeSet<String>,
     /// Why publishing does not go on, and what to tell.
     pub blocked: Option<(Reason, String)>,
     /// Secrets (uid, generation of the value) in use whose ciphertext does not open.
@@ -144,6 +146,9 @@ impl Memory {
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
+        let given: BTreeSet<&str> =
+            account.functions.values().flat_map(Function::sets_given).collect();
+        self.found.retain(|name| given.contains(name.as_str()));
         let Some(AccountObject { status, .. }) = &account.object else { return };
         let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
         self.deleted.retain(|name, _| superseded(name));

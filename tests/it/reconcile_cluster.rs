@@ -337,7 +337,10 @@ impl Cluster {
                 let missing = |name: &&String| {
                     !self.quota_is_full && !self.published.contains_key(name.as_str())
                 };
-                vec![Effect::Probed(sets.iter().filter(missing).cloned().collect())]
+                let (missing, found): (Vec<_>, Vec<_>) = sets.iter().partition(missing);
+                let mut effects: Vec<_> = found.into_iter().cloned().map(Effect::Found).collect();
+                effects.push(Effect::Probed(missing.into_iter().cloned().collect()));
+                effects
             }
         }
     }

@@ -6,7 +6,20 @@ use super::*;
 fn an_account_without_secrets_and_without_a_record_is_left_alone() {
     let mut account = account([]);
     account.functions.insert("f".into(), function("f", Some(("API_KEY", "kliv-env-x"))));
-    assert!(plan_of(&account, &Memory::default()) == Plan::default());
+    // The set is there: the KlivAccount went with its CRD.
+    let found = BTreeSet::from(["kliv-env-x".to_owned()]);
+    let memory = Memory { found, ..Memory::default() };
+    assert!(plan_of(&account, &memory) == Plan::default());
+}
+
+#[test]
+fn entries_of_sets_that_do_not_exist_go_also_where_nothing_was_ever_published() {
+    let mut account = account([]);
+    account.functions.insert("f".into(), function("f", Some(("A", "kliv-env-elsewhere"))));
+    assert_eq!(words(&plan_of(&account, &Memory::default())), ["probe 1 sets"]);
+    let name = BTreeSet::from(["kliv-env-elsewhere".to_owned()]);
+    let memory = Memory { missing: name, ..Memory::default() };
+    assert_eq!(words(&plan_of(&account, &memory)), ["inject into f"]);
 }
 
 #[test]
