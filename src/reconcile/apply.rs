@@ -74,7 +74,7 @@ impl Applier {
             }
             Action::Inject { function, patch } => self.inject(account, function, patch).await,
             Action::Retire(sets) => self.retire(namespace, sets).await,
-            Action::Probe(sets) => self.probe(namespace, sets).await,
+            Action::Probe(sets) => self.probe(account, sets).await,
         }
     }
 
@@ -328,17 +328,23 @@ impl Applier {
         self.client.request::<Value>(request).await.map(|_| ())
     }
 
-    /// A dry-run create of an empty Secret: 409 means that the name is there.
-    async fn probe(&self, namespace: &str, sets: &[String]) -> Vec<Effect> {
+    /// A dry-run create of an empty Secret: 409 means that the name is there. Under a full
+    /// quota each name is answered alike, and nothing is found out.
+    async fn probe(&self, account: &Account, sets: &[String]) -> Vec<Effect> {
         let mut missing = BTreeSet::new();
         let mut effects = Vec::new();
         for name in sets {
             let body = Zeroizing::new(secret_head(name, "").to_string().into_bytes());
-            if self.post_secret(namespace, "&dryRun=All", body).await.is_ok() {
-                missing.insert(name.clone());
-            } else {
-                // Where that can't be found out, too: then nothing is taken from a function.
-                effects.push(Effect::Found(name.clone()));
+            match self.post_secret(&account.namespace, "&dryRun=All", body).await {
+                Ok(_) => {
+                    missing.insert(name.clone());
+                }
+                Err(Error::Api(status)) if status.code == 409 => {
+                    effects.push(Effect::Found(name.clone()));
+                }
+                // A current set's turn comes again.
+                Err(_) if account.is_current(name) => {}
+                Err(_) => effects.push(Effect::Stale),
             }
         }
         effects.push(Effect::Probed(missing));

@@ -106,6 +106,13 @@ pub struct Memory {
 }
 
 impl Account {
+    /// Whether a set of this name is a current one.
+    #[must_use]
+    pub fn is_current(&self, set: &str) -> bool {
+        let sets = self.object.iter().flat_map(|object| &object.status.sets);
+        sets.into_iter().any(|current| current.name == set)
+    }
+
     /// Whether there is something published, and no KlivSecret any more.
     #[must_use]
     pub fn is_emptied(&self) -> bool {
