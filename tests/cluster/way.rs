@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
-use k8s_openapi::jiff::Timestamp;
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::{KlivAccount, KlivSecret};
+use kliv_secrets::runtime::clock;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
@@ -193,7 +193,7 @@ async fn a_superseded_set_stays_while_pods_use_it_and_goes_afterwards() {
     eventually("the old set has been superseded for as long as it is kept at least", async || {
         let superseded = account.status().await.superseded.into_iter();
         let since = superseded.filter(|set| set.name == old).map(|set| set.since.0).next()?;
-        (Timestamp::now().duration_since(since) > KEPT).then_some(())
+        (clock::now().duration_since(since) > KEPT).then_some(())
     })
     .await;
     account.caught_up().await;
