@@ -10,8 +10,10 @@ use kliv_secrets::api::{KlivSecretStatus, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
     Account, AccountObject, Action, Candidate, Change, Kind, Member, Memory, Plan, Record,
-    SecretObject, Timings, Why, World, content_id, decide, plan,
+    SecretObject, Timings, Why, World, content_id, decide, inspect, plan,
 };
+use kliv_secrets::runtime::entropy;
+use kliv_secrets::seal::Keyring;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
@@ -299,6 +301,23 @@ mod decisions {
     }
 
     const LARGE: usize = 59 * 1024;
+
+    #[test]
+    fn what_an_account_has_too_many_of_is_not_even_opened() {
+        let keyring = Keyring::generate(now(), &mut entropy::system());
+        let mut account = account((0..300).map(|i| {
+            let mut secret = new_secret(&format!("V{i}"), None);
+            secret.created = now() + SignedDuration::from_secs(i);
+            secret
+        }));
+        inspect(&mut account, &keyring);
+        let too_many = |secret: &&SecretObject| secret.candidate == Candidate::TooMany;
+        assert_eq!(account.secrets.values().filter(too_many).count(), 300 - MAX_SECRETS);
+        let (decisions, _) = decide(&account);
+        for secret in account.secrets.values().filter(too_many) {
+            assert_eq!(decisions[&secret.name].reason, Reason::LimitExceeded);
+        }
+    }
 
     #[test]
     fn the_33rd_environment_is_one_too_many_and_the_record_of_a_full_account_fits_into_etcd() {
