@@ -17,7 +17,7 @@ pub enum Effect {
     Created(String, Option<String>),
     /// A superseded set was deleted.
     Deleted(String),
-    /// A superseded set is gone.
+    /// A superseded set was not there to be deleted.
     Gone(String),
     /// A superseded set has another uid than the one recorded: it was made anew, and the
     /// record of that was lost.
@@ -58,9 +58,12 @@ impl Memory {
             }
             Effect::Gone(name) => {
                 self.created.remove(name);
-                self.deleted.remove(name);
                 self.reborn.remove(name);
-                self.gone.insert(name.clone());
+                if self.deleted.remove(name).is_some() {
+                    self.gone.insert(name.clone());
+                } else {
+                    self.deleted.insert(name.clone(), now);
+                }
             }
             Effect::Reborn(name) => {
                 self.reborn.insert(name.clone());

@@ -18,7 +18,8 @@
 //! paused old leader that wakes up can do no harm. There are no finalizers.
 //!
 //! **To add an action:** a variant in `action.rs`, a small named step in `plan.rs` that
-//! returns it, one arm in `apply.rs`, and its effect in the model test.
+//! returns it, one arm in `apply.rs`, what is remembered of it in `effect.rs`, and the
+//! same in the model's cluster, `tests/it/reconcile_cluster.rs`.
 
 mod action;
 mod apply;
@@ -31,16 +32,21 @@ mod inspect;
 mod observe;
 mod observed;
 mod plan;
+mod publish;
+mod retire;
+mod run;
+mod sets;
 mod status;
 mod world;
 
 pub use action::{Action, Plan, Record};
 pub use controller::{Settings, run};
-pub use decide::{Decision, DesiredSet, Member, content_id, decide};
+pub use decide::{Decision, Member, decide};
 pub use effect::Effect;
 pub use events::Note;
 pub use gather::Gather;
 pub use inspect::{Candidate, Why, inspect};
 pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
+pub use sets::{DesiredSet, content_id};
 pub use world::{Change, Kind, World};

@@ -75,8 +75,9 @@ pub struct AccountObject {
 pub struct Memory {
     /// Sets that were made, and their uid where the answer told it.
     pub created: BTreeMap<String, Option<String>>,
-    /// When each superseded set was deleted; a second delete must answer 404 before it
-    /// is forgotten.
+    /// When each superseded set was deleted, or found deleted. It is forgotten when after
+    /// another [`keep_superseded`](super::Timings::keep_superseded) it is still not there:
+    /// a leader that was paused for less than that leaves nothing behind.
     pub deleted: BTreeMap<String, Timestamp>,
     /// Superseded sets that have another uid than the one recorded.
     pub reborn: BTreeSet<String>,

@@ -9,20 +9,18 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan, Record};
-use super::decide::{Decision, DesiredSet, decide};
+use super::decide::{Decision, decide};
 use super::events::{self, Note};
 use super::observed::{Account, AccountObject, Memory};
+use super::publish::{differs, has_room, publish};
+use super::retire::{retire, retire_by_record};
 use super::status;
 use crate::api::condition::{self, Reason};
-use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet, SupersededSet};
+use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet};
 use crate::inject::{Function, Injection, inject, withdraw};
-
-/// What the CRD takes of superseded sets.
-const MAX_SUPERSEDED: usize = 512;
 
 /// How many sets are looked for in an account that has published nothing.
 const MAX_STRANGERS: usize = 64;
@@ -112,141 +110,6 @@ fn is_refused(function: &Function, memory: &Memory) -> bool {
     memory.refused.contains(&(function.uid.clone(), function.resource_version.clone()))
 }
 
-/// Whether other sets should be current than those that are.
-fn differs(status: &KlivAccountStatus, sets: &[DesiredSet]) -> bool {
-    status.sets.len() != sets.len()
-        || sets.iter().any(|set| status.sets.iter().all(|current| current.name != set.name))
-}
-
-/// Whether the record takes another change of sets; if not, superseded ones go first.
-fn has_room(status: &KlivAccountStatus) -> bool {
-    let after = status.superseded.len() + status.sets.len() + status.pending.len();
-    status.superseded.is_empty() || after <= MAX_SUPERSEDED
-}
-
-/// Brings the desired sets into being; true while that goes on.
-fn publish(
-    account: &Account,
-    object: &AccountObject,
-    sets: &[DesiredSet],
-    memory: &Memory,
-    now: Timestamp,
-    plan: &mut Plan,
-) -> bool {
-    let status = &object.status;
-    let current: BTreeSet<&str> = status.sets.iter().map(|set| set.name.as_str()).collect();
-    let changed: Vec<&DesiredSet> =
-        sets.iter().filter(|set| !current.contains(set.name.as_str())).collect();
-    let again = sets.iter().filter(|set| memory.missing.contains(&set.name));
-    let dropped = status.sets.iter().any(|set| !sets.iter().any(|s| s.name == set.name));
-    let lost = lost_sets(account, status, &changed);
-
-    let make = |set: &DesiredSet| Action::Publish {
-        name: set.name.clone(),
-        environment: set.environment.clone(),
-        members: set.members.clone(),
-    };
-    plan.actions.extend(again.map(make));
-    // What was about to be made and is not wanted any more may exist: it is retired.
-    let given_up = status.pending.iter().any(|name| !sets.iter().any(|set| set.name == *name));
-    if !changed.is_empty() || dropped || given_up || !lost.is_empty() {
-        let pending: Vec<String> = changed.iter().map(|set| set.name.clone()).collect();
-        if !pending.iter().all(|name| status.pending.contains(name)) {
-            let mut next = status.clone();
-            let before = std::mem::replace(&mut next.pending, pending);
-            supersede(&mut next, made(before, memory), now);
-            plan.actions.push(Action::WriteAccount(Record::Pending, Box::new(next)));
-            return true;
-        }
-        let unmade = changed.iter().filter(|set| !memory.created.contains_key(&set.name));
-        plan.actions.extend(unmade.map(|set| make(set)));
-        if plan.actions.is_empty() {
-            let mut next = switched(status, sets, memory, now);
-            supersede(&mut next, lost.into_iter().map(|name| (name, None)), now);
-            if next.sets != status.sets {
-                let total = i32::try_from(targets(account, &next.sets)).unwrap_or(i32::MAX);
-                next.functions = FunctionReport { total, ..FunctionReport::default() };
-            }
-            describe(account, &mut next, None, now);
-            plan.actions.push(Action::WriteAccount(Record::Switch, Box::new(next)));
-        }
-    }
-    !plan.actions.is_empty()
-}
-
-/// Sets that functions refer to and no record names: the KlivAccount was deleted. They
-/// are superseded like any other.
-fn lost_sets(
-    account: &Account,
-    status: &KlivAccountStatus,
-    changed: &[&DesiredSet],
-) -> BTreeSet<String> {
-    let known = |name: &str| {
-        status.sets.iter().any(|set| set.name == name)
-            || status.superseded.iter().any(|set| set.name == name)
-            || status.pending.iter().any(|pending| pending == name)
-            || changed.iter().any(|set| set.name == name)
-    };
-    // Whoever writes Deployments can name as many as he likes: half of the record is for them.
-    let room = (MAX_SUPERSEDED / 2).saturating_sub(status.superseded.len());
-    held(account).into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect()
-}
-
-/// The status in which the desired sets are the current ones.
-fn switched(
-    status: &KlivAccountStatus,
-    sets: &[DesiredSet],
-    memory: &Memory,
-    now: Timestamp,
-) -> KlivAccountStatus {
-    let mut next = status.clone();
-    let same = status.revision > 0 && !differs(status, sets);
-    let revision = if same { status.revision } else { status.revision.saturating_add(1) };
-    next.revision = revision;
-    next.sets = sets
-        .iter()
-        .map(|set| match status.sets.iter().find(|current| current.name == set.name) {
-            Some(current) => current.clone(),
-            None => PublishedSet {
-                environment: set.environment.clone(),
-                name: set.name.clone(),
-                uid: memory.created.get(&set.name).cloned().flatten().unwrap_or_default(),
-                keys: set.members.iter().map(|member| member.env_var.clone()).collect(),
-                revision,
-            },
-        })
-        .collect();
-    let stale = made(std::mem::take(&mut next.pending), memory);
-    let former = status
-        .sets
-        .iter()
-        .map(|set| (set.name.clone(), Some(set.uid.clone()).filter(|uid| !uid.is_empty())));
-    supersede(&mut next, stale.into_iter().chain(former), now);
-    next
-}
-
-/// Sets by name, with the uid where the answer to their creation told it.
-fn made(names: Vec<String>, memory: &Memory) -> Vec<(String, Option<String>)> {
-    let uid = |name: &String| memory.created.get(name).cloned().flatten();
-    names.into_iter().map(|name| (name.clone(), uid(&name))).collect()
-}
-
-/// Adds sets to the superseded ones, unless they are current or about to be.
-fn supersede(
-    status: &mut KlivAccountStatus,
-    sets: impl IntoIterator<Item = (String, Option<String>)>,
-    now: Timestamp,
-) {
-    for (name, uid) in sets {
-        if !status.superseded.iter().any(|set| set.name == name) {
-            status.superseded.push(SupersededSet { name, uid, since: Time(now), retired: false });
-        }
-    }
-    let wanted: BTreeSet<&String> =
-        status.sets.iter().map(|set| &set.name).chain(&status.pending).collect();
-    status.superseded.retain(|set| !wanted.contains(&set.name));
-}
-
 /// Functions get the current sets, those that exist.
 fn functions(
     injections: &[(&Function, Injection)],
@@ -322,65 +185,6 @@ fn unopenable() -> Decision {
     }
 }
 
-/// Retired sets go as soon as nothing uses them.
-fn retire(
-    account: &Account,
-    object: &AccountObject,
-    memory: &Memory,
-    timings: &Timings,
-    now: Timestamp,
-    plan: &mut Plan,
-) {
-    let held = held(account);
-    let mut due = Vec::new();
-    for set in object.status.superseded.iter().filter(|set| set.retired) {
-        if memory.gone.contains(&set.name) || held.contains(set.name.as_str()) {
-            continue;
-        }
-        let kept = after(set.since.0, timings.keep_superseded);
-        let last = memory.deleted.get(&set.name).copied().max(memory.retired);
-        let from = last.map_or(kept, |last| kept.max(after(last, timings.retire_every)));
-        match wait(now, from) {
-            None => {
-                let uid = set.uid.clone().filter(|_| !memory.reborn.contains(&set.name));
-                due.push((set.name.clone(), uid));
-            }
-            Some(wait) => plan.look_again_in(wait),
-        }
-    }
-    if !due.is_empty() {
-        plan.actions.push(Action::Retire(due));
-    }
-}
-
-/// Superseded sets that no function holds are retired: when the KlivAccount is written
-/// anyway, and when their time is over.
-fn retired(
-    account: &Account,
-    status: &KlivAccountStatus,
-    written_anyway: bool,
-    timings: &Timings,
-    now: Timestamp,
-    plan: &mut Plan,
-) -> Vec<SupersededSet> {
-    let held = held(account);
-    let mut due = written_anyway;
-    let mut next = status.superseded.clone();
-    for set in next.iter_mut().filter(|set| !set.retired && !held.contains(set.name.as_str())) {
-        set.retired = true;
-        match wait(now, after(set.since.0, timings.keep_superseded)) {
-            None => due = true,
-            Some(wait) => plan.look_again_in(wait),
-        }
-    }
-    if due { next } else { status.superseded.clone() }
-}
-
-/// The names of all sets that functions refer to.
-fn held(account: &Account) -> BTreeSet<&str> {
-    account.functions.values().flat_map(Function::sets_held).collect()
-}
-
 /// A current set that somebody deleted by hand comes back.
 fn probe(object: &AccountObject, memory: &Memory, now: Timestamp, plan: &mut Plan) {
     let Some(due) = memory.next_probe else { return };
@@ -413,22 +217,23 @@ fn progress(
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let report = report(injections, memory);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
-    let deleting = plan.actions.iter().any(|action| matches!(action, Action::Retire(_)))
-        || next.superseded.iter().any(|set| memory.deleted.contains_key(&set.name));
-    // While functions move, each step is not worth a write; and after a delete another write
-    // follows soon, when the set is forgotten.
-    let hold = timings.report_every * if deleting { 4 } else { u32::from(moving) };
-    let due = memory.reported.map(|last| after(last, hold));
+    // While functions move, each step is not worth a write.
+    let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
-        Some(wait) if next == object.status => {
+        Some(wait) if moving && next == object.status => {
             if next.functions != report {
                 plan.look_again_in(wait);
             }
         }
-        _ => next.functions = report,
+        _ => next.functions = report.clone(),
     }
     let written_anyway = next != object.status;
-    next.superseded = retired(account, &next, written_anyway, timings, now, plan);
+    // A rollout that goes on ends with a write, which retires as well.
+    let longest = if moving { timings.report_every } else { Duration::ZERO };
+    let patience = timings.keep_superseded.max(longest);
+    if retire_by_record(account, &mut next, written_anyway, patience, now, plan) {
+        next.functions = report;
+    }
     if next != object.status {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }
@@ -465,11 +270,11 @@ fn report(injections: &[(&Function, Injection)], memory: &Memory) -> FunctionRep
     report
 }
 
-fn targets(account: &Account, sets: &[PublishedSet]) -> usize {
+pub(super) fn targets(account: &Account, sets: &[PublishedSet]) -> usize {
     account.functions.values().filter(|f| !inject(f, sets).injected.is_empty()).count()
 }
 
-fn describe(
+pub(super) fn describe(
     account: &Account,
     status: &mut KlivAccountStatus,
     blocked: Option<&(Reason, String)>,
@@ -483,11 +288,11 @@ fn describe(
     status.conditions = vec![condition::ready(&status.conditions, reason, message, None, now)];
 }
 
-fn after(time: Timestamp, wait: Duration) -> Timestamp {
+pub(super) fn after(time: Timestamp, wait: Duration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// How long until `then`; none when it is over.
-fn wait(now: Timestamp, then: Timestamp) -> Option<Duration> {
+pub(super) fn wait(now: Timestamp, then: Timestamp) -> Option<Duration> {
     Duration::try_from(then.duration_since(now)).ok().filter(|wait| !wait.is_zero())
 }

@@ -2,7 +2,7 @@
 //! admission policies, ServiceAccounts and their rights.
 
 use kliv_secrets::api;
-use kube::Client;
+use serde_json::{Value, json};
 
 use crate::harness::Cluster;
 
@@ -15,8 +15,9 @@ pub(crate) async fn install(cluster: &Cluster) {
     DONE.get_or_init(async || {
         install_crds(cluster);
         cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
-        let apply = ["apply", "--server-side", "-n", NAMESPACE, "-f", "-"];
-        cluster.kubectl_reading(&without_processes(cluster), &apply).success();
+        let mut objects = render(cluster);
+        objects.retain(is_wanted);
+        apply(cluster, &objects);
     })
     .await;
 }
@@ -32,13 +33,8 @@ pub(crate) fn install_crds(cluster: &Cluster) {
     }
 }
 
-/// A client with the controller's name and rights, and no more.
-pub(crate) fn as_controller(cluster: &Cluster) -> Client {
-    let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{NAMESPACE}")];
-    cluster.as_user(&format!("system:serviceaccount:{NAMESPACE}:kliv-secrets-controller"), &groups)
-}
-
-fn without_processes(cluster: &Cluster) -> String {
+/// The objects of the chart.
+pub(crate) fn render(cluster: &Cluster) -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
     let settings = [
         "--set=image.repository=example.org/kliv-secrets,image.tag=test",
@@ -48,13 +44,17 @@ fn without_processes(cluster: &Cluster) -> String {
     ];
     let args = [&["template", "kliv-secrets", folder], &settings[..]].concat();
     let rendered = cluster.helm(&args).success();
-    let chosen: Vec<&str> = rendered.split("\n---").filter(|d| is_wanted(d)).collect();
-    assert!(chosen.iter().any(|d| d.contains("AdmissionPolicy")), "the chart has no policies");
-    chosen.join("\n---\n")
+    serde_saphyr::from_multiple(&rendered).expect("the chart is YAML")
 }
 
-fn is_wanted(document: &str) -> bool {
-    let wanted = ["AdmissionPolicy", "ServiceAccount", "Role"];
-    let kind = document.lines().find_map(|line| line.strip_prefix("kind: ")).unwrap_or_default();
-    wanted.iter().any(|word| kind.contains(word))
+/// Applies objects.
+pub(crate) fn apply(cluster: &Cluster, objects: &[Value]) {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    let args = ["apply", "--server-side", "-f", "-"];
+    cluster.kubectl_reading(&list.to_string(), &args).success();
+}
+
+fn is_wanted(object: &Value) -> bool {
+    let kind = object["kind"].as_str().expect("a kind");
+    ["AdmissionPolicy", "ServiceAccount", "Role"].iter().any(|word| kind.contains(word))
 }

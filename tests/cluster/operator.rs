@@ -12,16 +12,21 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::jiff::SignedDuration;
 use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
 use kube::api::Api;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use crate::account::{Account, env_of, function, secret};
+use crate::chart::{self, NAMESPACE};
 use crate::harness::{Cluster, Options, eventually};
 
-/// The operator's namespace.
-pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
+/// How long a superseded set stays at least with the operators that tests share.
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
 /// Who the controller is.
 pub(crate) const CONTROLLER: &str =
     "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
@@ -39,16 +44,29 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The one that tests share that restart nothing. Superseded sets go after 3 s, and
-    /// sets deleted by hand come back within 3 s.
+    /// The one that tests share that restart nothing. Lost sets come back within 3 s.
     pub(crate) async fn shared() -> &'static Self {
-        static SHARED: tokio::sync::OnceCell<Operator> = tokio::sync::OnceCell::const_new();
+        static SHARED: OnceCell<Operator> = OnceCell::const_new();
         SHARED
             .get_or_init(async || {
-                let flags = ["--keep-superseded=3s", "--republish-interval=3s"];
+                let kept = format!("--keep-superseded={KEPT}");
+                let flags = [kept.as_str(), "--republish-interval=3s"];
                 Self::start(Options::default(), &flags).await
             })
             .await
+    }
+
+    /// One that one test at a time uses, and may stop and restart.
+    pub(crate) async fn exclusive() -> MutexGuard<'static, Self> {
+        static EXCLUSIVE: OnceCell<Mutex<Operator>> = OnceCell::const_new();
+        let start = async || {
+            let kept = format!("--keep-superseded={KEPT}");
+            Mutex::new(Self::start(Options::default(), &[&kept]).await)
+        };
+        let mut operator = EXCLUSIVE.get_or_init(start).await.lock().await;
+        // The test before may have left it otherwise.
+        operator.start_processes().await;
+        operator
     }
 
     /// Starts a cluster and the operator beside it, and waits until it works.
@@ -80,7 +98,17 @@ impl Operator {
     /// Ends both processes.
     pub(crate) fn stop(&mut self) {
         self.stop_webhook();
+        self.stop_controller();
+    }
+
+    /// Ends the controller alone.
+    pub(crate) fn stop_controller(&mut self) {
         drop(self.controller.take());
+    }
+
+    /// Ends the controller as if its node had lost power.
+    pub(crate) fn kill_controller(&mut self) {
+        self.controller.take().expect("a controller").kill();
     }
 
     /// Ends the webhook alone.
@@ -99,7 +127,7 @@ impl Operator {
                 .args(&self.controller_flags);
             self.controller = Some(Process::start(command, &self.log("controller")));
         }
-        eventually("the controller is ready", async || get(controller, "/readyz")).await;
+        self.ready("controller", controller).await;
         self.write_files().await;
         if self.webhook.is_none() {
             let mut command = self.command("webhook", webhook);
@@ -112,7 +140,7 @@ impl Operator {
                 .arg(self.folder.join("sealing-key"));
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
-        eventually("the webhook is ready", async || get(webhook, "/readyz")).await;
+        self.ready("webhook", webhook).await;
     }
 
     /// A file that the processes can read.
@@ -144,20 +172,11 @@ impl Operator {
 
     /// The chart, except for what only a node could run.
     fn install(&self) {
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
-        let args = [
-            "template",
-            "kliv-secrets",
-            chart,
-            "--namespace=kliv-secrets-system",
-            "--set=image.repository=example.org/none,image.tag=none",
-            "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
-        ];
-        let rendered = self.cluster.helm(&args).success();
-        let mut objects: Vec<Value> = serde_saphyr::from_multiple(&rendered).expect("YAML");
+        let cluster = &self.cluster;
+        let mut objects = chart::render(cluster);
         objects.retain(|object| {
             let kind = object["kind"].as_str().expect("a kind");
-            !["Deployment", "PodDisruptionBudget"].contains(&kind)
+            !["CustomResourceDefinition", "Deployment", "PodDisruptionBudget"].contains(&kind)
         });
         for object in &mut objects {
             if object["kind"] == "MutatingWebhookConfiguration" {
@@ -165,18 +184,19 @@ impl Operator {
                 object["webhooks"][0]["clientConfig"] = json!({ "url": url });
             }
         }
-        let is_crd = |object: &Value| object["kind"] == "CustomResourceDefinition";
-        let (crds, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_crd);
-        let apply = |objects: Vec<Value>| {
-            let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
-            let args = ["apply", "--server-side", "-f", "-"];
-            self.cluster.kubectl_reading(&list.to_string(), &args).success();
-        };
-        self.cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
-        apply(crds);
-        let established = ["wait", "crd", "--all", "--for=condition=Established"];
-        self.cluster.kubectl(&established).success();
-        apply(others);
+        chart::install_crds(cluster);
+        cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
+        chart::apply(cluster, &objects);
+    }
+
+    async fn ready(&self, process: &str, http: SocketAddr) {
+        eventually(&format!("the {process} is ready"), async || {
+            let log = fs::read_to_string(self.log(process)).expect("a log");
+            let last = log.lines().last().unwrap_or_default();
+            assert!(!last.starts_with("kliv-secrets: "), "the {process} has ended: {last}");
+            get(http, "/readyz")
+        })
+        .await;
     }
 
     fn command(&self, process: &str, http: SocketAddr) -> Command {
@@ -217,8 +237,8 @@ impl Operator {
     /// Waits until the API server seals and injects: it takes up certificates and
     /// policies a moment after they are written.
     async fn works(&self) {
-        let account = super::account::Account::new(self, "warm-up").await;
-        let manifest = super::account::secret("READY", "steady-go").to_string();
+        let account = Account::new(self, "warm-up").await;
+        let manifest = secret("READY", "steady-go").to_string();
         let apply = ["apply", "-n", &account.namespace, "-f", "-"];
         eventually("the API server asks the webhook", async || {
             self.cluster.kubectl_reading(&manifest, &apply).ok.then_some(())
@@ -226,21 +246,21 @@ impl Operator {
         .await;
         account.published("ready").await;
         eventually("the API server injects", async || {
-            let function = super::account::function("probe");
-            let answer = account.dry_run(&function).await;
-            (!super::account::env_of(&answer).is_empty()).then_some(())
+            let answer = account.dry_run(&function("probe")).await;
+            (!env_of(&answer).is_empty()).then_some(())
         })
         .await;
     }
 }
 
 /// A process that ends with the value, and with the test's process whatever becomes of
-/// that: a shell beside it waits for the end of its standard input.
+/// that: a shell beside it waits for a signal's name, or the end, on its standard input.
 struct Process(Child);
 
 impl Process {
     fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str = "\"$@\" </dev/null & read -r _; kill -TERM $! 2>/dev/null; wait $!";
+        const SCRIPT: &str =
+            "\"$@\" </dev/null & read -r signal; kill -s ${signal:-TERM} $!; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
@@ -254,6 +274,13 @@ impl Process {
         let child = shell.stdin(Stdio::piped()).stdout(both).stderr(log).spawn();
         Self(child.expect("starts"))
     }
+
+    fn kill(mut self) {
+        let stdin = self.0.stdin.as_mut().expect("a pipe");
+        stdin.write_all(b"KILL\n").expect("is told");
+        assert!(!self.0.wait().expect("ends").success());
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Process {
@@ -266,9 +293,14 @@ impl Drop for Process {
     }
 }
 
+/// One that nobody listens on: none of those that the system hands out for connections,
+/// since it could be in use by the time it is needed.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 997).expect("is small") * 20;
+    let candidates = std::iter::repeat_with(|| 10_000 + start + NEXT.fetch_add(1, Relaxed));
+    let mut addresses = candidates.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// The answer's body, where it is 200.

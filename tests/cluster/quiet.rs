@@ -2,15 +2,15 @@
 
 use kliv_secrets::api::KlivAccount;
 use kube::api::{Api, ListParams};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::account::{Account, function, function_in, secret, secret_in};
-use crate::harness::{AuditMark, Options, Request, eventually};
+use crate::chart::NAMESPACE;
+use crate::harness::{AuditMark, Cluster, Request, eventually};
 use crate::operator::Operator;
 
 #[tokio::test]
 async fn the_same_manifest_again_is_at_most_one_status_write() {
-    let operator = operator().await;
+    let operator = Operator::exclusive().await;
     let account = busy_account(&operator, "same").await;
     let manifest = secret("API_TOKEN", "one");
     let mark = operator.cluster.audit_mark().await;
@@ -28,7 +28,7 @@ async fn the_same_manifest_again_is_at_most_one_status_write() {
 
 #[tokio::test]
 async fn a_restart_writes_nothing_at_all() {
-    let mut operator = operator().await;
+    let mut operator = Operator::exclusive().await;
     let namespace = busy_account(&operator, "restart").await.namespace;
     let mark = operator.cluster.audit_mark().await;
 
@@ -42,14 +42,14 @@ async fn a_restart_writes_nothing_at_all() {
     .await;
     // And once more, so that what follows from that is over as well.
     Account::at(&operator, namespace).caught_up().await;
-    let writes = writes(&operator, mark).await;
+    let writes = writes(&operator.cluster, mark).await;
     assert_eq!(writes, []);
 }
 
 #[tokio::test]
 async fn a_changed_value_is_no_more_writes_than_its_functions_and_seven() {
     const FUNCTIONS: usize = 5;
-    let operator = operator().await;
+    let operator = Operator::exclusive().await;
     let account = Account::new(&operator, "writes").await;
     account.put(&secret("API_TOKEN", "one")).await;
     account.put(&secret("DB_PASSWORD", "one")).await;
@@ -74,14 +74,6 @@ async fn a_changed_value_is_no_more_writes_than_its_functions_and_seven() {
     // All that had to be written was: the count is of the whole change.
     assert!(list.contains("create secrets") && list.contains("delete secrets"), "{list}");
     assert_eq!(list.matches("patch deployments function-").count(), FUNCTIONS, "{list}");
-}
-
-/// An operator that one test at a time may use, and restart.
-async fn operator() -> MutexGuard<'static, Operator> {
-    static OPERATOR: OnceCell<Mutex<Operator>> = OnceCell::const_new();
-    let start =
-        async || Mutex::new(Operator::start(Options::default(), &["--keep-superseded=3s"]).await);
-    OPERATOR.get_or_init(start).await.lock().await
 }
 
 /// One with two environments, functions of all kinds, and a past.
@@ -113,20 +105,19 @@ async fn settled(account: &Account<'_>) {
 }
 
 /// What our ServiceAccounts wrote since, Events and the Lease aside.
-async fn writes(operator: &Operator, mark: AuditMark) -> Vec<Request> {
-    let ours = "system:serviceaccount:kliv-secrets-system:";
-    let asked = operator.cluster.audit_since(mark).await.into_iter();
+async fn writes(cluster: &Cluster, mark: AuditMark) -> Vec<Request> {
+    let ours = format!("system:serviceaccount:{NAMESPACE}:");
+    let mut asked = cluster.audit_since(mark).await;
+    asked.retain(|request| {
+        request.is_write()
+            && request.user.starts_with(&ours)
+            && !["events", "leases"].contains(&request.resource.as_str())
+    });
     asked
-        .filter(|r| r.is_write() && r.user.starts_with(ours))
-        .filter(|r| !["events", "leases"].contains(&r.resource.as_str()))
-        .collect()
 }
 
 async fn writes_in(account: &Account<'_>, mark: AuditMark) -> Vec<Request> {
-    let ours = "system:serviceaccount:kliv-secrets-system:";
-    let asked = account.cluster.audit_since(mark).await.into_iter();
-    asked
-        .filter(|r| r.is_write() && r.user.starts_with(ours) && r.namespace == account.namespace)
-        .filter(|r| !["events", "leases"].contains(&r.resource.as_str()))
-        .collect()
+    let mut writes = writes(account.cluster, mark).await;
+    writes.retain(|request| request.namespace == account.namespace);
+    writes
 }

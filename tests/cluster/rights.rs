@@ -10,8 +10,9 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::account::{Account, function, secret};
+use crate::chart::NAMESPACE;
 use crate::harness::{Cluster, Options, eventually};
-use crate::operator::{CONTROLLER, NAMESPACE, Operator};
+use crate::operator::{CONTROLLER, Operator};
 
 #[tokio::test]
 async fn on_secrets_nobody_has_a_right_beyond_those_of_the_design() {

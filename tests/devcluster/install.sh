@@ -46,7 +46,7 @@ echo "install: helm upgrade --install kliv-secrets ($image)" >&2
 # shellcheck disable=SC2086 # several arguments, on purpose
 helm upgrade --install kliv-secrets charts/kliv-secrets -n "$namespace" --create-namespace \
     --set image.repository="${image%:*}" --set image.tag="${image##*:}" \
-    --wait --timeout 3m --hide-notes ${KLIV_HELM_ARGS:-} || {
+    --wait --timeout 3m ${KLIV_HELM_ARGS:-} >/dev/null || {
     kubectl -n "$namespace" get pods,events >&2
     kubectl -n "$namespace" logs -l app.kubernetes.io/name=kliv-secrets --tail=20 --prefix >&2
     exit 1

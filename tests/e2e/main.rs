@@ -2,7 +2,13 @@
 //! `KLIV_REQUIRE_E2E` is set: then they fail. One file a subject, one claim a test.
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
+mod account;
 mod ground;
+mod hardening;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
+mod install;
+mod operator;
+mod values;
+mod way;

@@ -1,7 +1,7 @@
 // Function is a small edge function for tests and the demo. It answers on :8080
 //
 //	/        its environment, a JSON object
-//	/readyz  ok
+//	/readyz  ok; asked as /readyz?NAME=a&NAME=b only where its environment has one of those
 //	/reach   what the API server says of its version, asked through its Service
 //
 // With TLS_DIR set it is an admission webhook on :8443 as well, which annotates what
@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ func main() {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(environment())
 	})
-	routes.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	routes.HandleFunc("/readyz", readyz)
 	routes.HandleFunc("/reach", reach)
 	if folder := os.Getenv("TLS_DIR"); folder != "" {
 		go serveWebhook(folder)
@@ -62,6 +63,16 @@ func environment() map[string]string {
 		all[name] = value
 	}
 	return all
+}
+
+func readyz(w http.ResponseWriter, r *http.Request) {
+	for name, accepted := range r.URL.Query() {
+		if !slices.Contains(accepted, os.Getenv(name)) {
+			http.Error(w, "not with this "+name, http.StatusServiceUnavailable)
+			return
+		}
+	}
+	fmt.Fprintln(w, "ok")
 }
 
 // reach asks the API server as any client in a pod does: by its Service's address,

@@ -1,0 +1,144 @@
+//! What a KlivSecret says of itself.
+
+use super::*;
+
+/// The status that is written for a KlivSecret.
+fn written(secret: SecretObject) -> Option<KlivSecretStatus> {
+    let mut account = account([secret]);
+    let set = decide(&account).1.pop().map(|set| {
+        json!({ "environment": set.environment, "name": set.name, "uid": "u",
+                "keys": ["API_KEY"], "revision": 1 })
+    });
+    account.object = account_object(json!({ "sets": set.into_iter().collect::<Vec<_>>() }));
+    plan_of(&account, &Memory::default()).actions.into_iter().find_map(|action| match action {
+        Action::WriteSecret { status, .. } => Some(*status),
+        _ => None,
+    })
+}
+
+fn stamped(mut secret: SecretObject, stamps: &str) -> SecretObject {
+    secret.stamps = kliv_secrets::api::Stamps::parse(stamps);
+    secret
+}
+
+#[test]
+fn a_new_value_is_told_with_mask_version_time_and_who_did_it() {
+    let stamps = "4 2026-11-24T11:00:00Z value web Anna Andersson\n\
+                      5 2026-11-24T11:30:00Z spec kubectl bob";
+    let spec = json!({ "sealed": sealed(256, 'b') });
+    let mut secret = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
+    secret.candidate = new_value();
+    secret.status.version = Some(1);
+    secret.status.created_time =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(ago(9999)));
+    let status = written(stamped(secret, stamps)).expect("written");
+    assert_eq!(status.masked_value.as_deref(), Some("sk-p****z789"));
+    assert_eq!(status.version, Some(2));
+    assert_eq!(status.updated_by.as_deref(), Some("Anna Andersson"));
+    assert_eq!(status.via.as_deref(), Some("web"));
+    assert_eq!(status.updated_time.map(|t| t.0), Some(time("2026-11-24T11:00:00Z")));
+    assert_eq!(status.created_time.map(|t| t.0), Some(ago(9999)));
+    assert_eq!(status.recorded_stamp, Some(5));
+    assert_eq!(status.observed_generation, Some(3));
+    assert_eq!(status.conditions[0].reason, "Published");
+    let history: Vec<(i64, i64)> =
+        status.history.iter().map(|entry| (entry.version, entry.generation)).collect();
+    assert_eq!(history, [(2, 3), (1, 2)]);
+    assert_eq!(status.history[0].sealed, sealed(256, 'b'));
+}
+
+#[test]
+fn the_same_value_again_is_no_new_version_and_its_newer_ciphertext_is_kept() {
+    let spec = json!({ "sealed": sealed(256, 'b') });
+    let mut again = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
+    again.candidate = Candidate::SameValue;
+    again.status.version = Some(1);
+    again.status.updated_by = Some("anna".into());
+    let before = again.status.clone();
+    let again = stamped(again, "6 2026-11-24T11:00:00Z value api bob");
+    let mut status = written(again).expect("written");
+    assert_eq!(status.history[0].sealed, sealed(256, 'b'));
+    assert_eq!(status.recorded_stamp, Some(6));
+    status.history.clone_from(&before.history);
+    (status.recorded_stamp, status.observed_generation) = (None, None);
+    status.conditions.clear();
+    assert!(status == before, "all else stays");
+}
+
+#[test]
+fn the_history_ends_after_five_values_or_128_kib_and_the_one_in_use_always_stays() {
+    for (size, kept) in [(256, 5), (30 * 1024, 3), (60 * 1024, 1)] {
+        let spec = json!({ "sealed": sealed(size, 'b') });
+        let mut secret = secret("API_KEY", None, spec, Some((2, sealed(size, 'a'))));
+        secret.candidate = new_value();
+        let entry = secret.status.history[0].clone();
+        secret.status.history = vec![entry; 5];
+        let status = written(secret).expect("written");
+        assert_eq!(status.history.len(), kept, "{size}");
+        assert_eq!(status.history[0].sealed, sealed(size, 'b'));
+    }
+}
+
+#[test]
+fn a_value_that_waits_keeps_the_stamp_that_brought_it() {
+    let stamps = "4 2026-11-24T11:00:00Z spec web a\n5 2026-11-24T11:00:01Z value web b\n\
+                      6 2026-11-24T11:00:02Z spec web c";
+    let waiting = |candidate| {
+        let mut secret = new_secret("API_KEY", None);
+        secret.candidate = candidate;
+        secret.status.recorded_stamp = Some(3);
+        stamped(secret, stamps)
+    };
+    let unreadable = Candidate::Unreadable(Why::UnknownKey);
+    assert_eq!(written(waiting(unreadable)).expect("written").recorded_stamp, Some(4));
+    let status = written(waiting(new_value())).expect("written");
+    assert_eq!((status.recorded_stamp, status.updated_by.as_deref()), (Some(6), Some("b")));
+}
+
+#[test]
+fn a_forged_number_stops_nothing() {
+    let stamps = format!("{} 2026-11-24T11:00:00Z value web eve", i64::MAX);
+    let status = written(stamped(new_secret("API_KEY", None), &stamps)).expect("written");
+    assert_eq!(status.recorded_stamp, Some(i64::MAX));
+    let mut secret = new_secret("API_KEY", None);
+    secret.status = status;
+    let status = written(stamped(secret, &stamps)).expect("written");
+    assert_eq!((status.version, status.updated_by), (Some(2), None));
+}
+
+#[test]
+fn a_value_in_use_that_does_not_open_any_more_is_told_on_its_own_secret_only() {
+    let mut account = settled();
+    account.secrets.insert("new".into(), new_secret("NEW", None));
+    let old = &account.secrets["api-key"];
+    let memory = Memory {
+        blocked: Some((Reason::PublishFailed, "restore the keyring".into())),
+        unopenable: BTreeSet::from([(old.uid.clone(), 2)]),
+        ..Memory::default()
+    };
+    let reasons: BTreeMap<String, String> = plan_of(&account, &memory)
+        .actions
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::WriteSecret { name, status, .. } => {
+                Some((name, status.conditions[0].reason.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected = [("api-key", "DecryptionFailed"), ("new", "PublishFailed")];
+    assert_eq!(reasons, expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
+}
+
+#[test]
+fn one_object_that_can_not_be_read_harms_no_other() {
+    let broken = SecretObject::of(&object(json!({
+        "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivSecret",
+        "metadata": { "name": "broken", "annotations": { ANNOTATION_STAMPS: "nonsense" } },
+        "spec": { "envVar": 7 }, "status": "none",
+    })));
+    let (decisions, sets) = decide(&account([broken, new_secret("API_KEY", None)]));
+    assert_eq!(decisions["broken"].reason, Reason::InvalidSpec);
+    assert_eq!(decisions["api-key"].reason, Reason::Published);
+    assert_eq!(sets[0].members.len(), 1);
+}

@@ -1,0 +1,71 @@
+//! What is known of all accounts.
+
+use super::*;
+
+fn version(mut secret: SecretObject, uid: &str, version: &str) -> Box<SecretObject> {
+    (secret.uid, secret.resource_version) = (uid.into(), version.into());
+    Box::new(secret)
+}
+
+fn seen(uid: &str, at: &str) -> Change {
+    Change::Secret("shop".into(), version(new_secret("API_KEY", None), uid, at))
+}
+
+fn held(world: &World) -> Option<String> {
+    let account = world.account("shop");
+    account.secrets.get("api-key").map(|secret| secret.resource_version.clone())
+}
+
+#[test]
+fn an_older_state_never_replaces_a_newer_one() {
+    let mut world = World::default();
+    assert!(world.apply(seen("u", "10")));
+    assert!(!world.apply(seen("u", "9")));
+    assert!(!world.apply(seen("u", "10")));
+    assert_eq!(held(&world).as_deref(), Some("10"));
+    assert!(world.apply(seen("u", "100")), "versions are numbers, not text");
+    assert!(world.apply(seen("another object of the name", "50")));
+    assert_eq!(held(&world).as_deref(), Some("50"));
+}
+
+#[test]
+fn the_answer_to_a_write_does_not_bring_back_what_was_deleted() {
+    let mut world = World::default();
+    world.apply(seen("u", "10"));
+    world.refresh(seen("u", "11"));
+    assert_eq!(held(&world).as_deref(), Some("11"));
+    world.apply(Change::SecretGone("shop".into(), "api-key".into()));
+    world.refresh(seen("u", "12"));
+    assert_eq!(held(&world), None);
+    world.apply(seen("v", "20"));
+    world.refresh(seen("u", "30"));
+    assert_eq!(held(&world).as_deref(), Some("20"));
+}
+
+#[test]
+fn a_new_list_takes_away_what_it_does_not_hold_and_names_the_accounts() {
+    let mut world = World::default();
+    for account in ["a", "b"] {
+        let secret = version(new_secret("API_KEY", None), "u", "1");
+        world.apply(Change::Secret(account.into(), secret));
+        world.apply(Change::Function(account.into(), Box::new(function("f", None))));
+    }
+    let listed = BTreeSet::from([("a".to_owned(), "api-key".to_owned())]);
+    assert_eq!(world.retain(Kind::Secrets, &listed), BTreeSet::from(["b".to_owned()]));
+    assert_eq!(world.account("a").secrets.len(), 1);
+    assert_eq!(world.account("b").secrets.len(), 0);
+    assert_eq!(world.account("b").functions.len(), 1, "another kind");
+    world.retain(Kind::Functions, &BTreeSet::new());
+    assert_eq!(world.names().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn a_terminating_namespace_is_known_also_without_anything_in_it() {
+    let mut world = World::default();
+    assert!(world.apply(Change::Namespace("shop".into(), true)));
+    assert!(world.account("shop").terminating);
+    assert!(world.apply(seen("u", "1")));
+    assert!(world.account("shop").terminating);
+    world.apply(Change::NamespaceGone("shop".into()));
+    assert!(!world.account("shop").terminating);
+}

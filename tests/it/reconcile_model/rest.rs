@@ -1,0 +1,175 @@
+//! How an account comes to rest, and what must hold then.
+
+use super::*;
+
+impl Model {
+    /// Nobody does anything any more, and nothing is in the way.
+    pub(super) fn come_to_rest(&mut self) {
+        self.cluster.quota_is_full = false;
+        self.key_is_lost = false;
+        self.leader.behind = [false; 3];
+        self.paused.clear();
+        for _ in 0..18 {
+            self.cluster.pass(65);
+            self.run(Stop::Never);
+            self.cluster.check();
+        }
+        self.cluster.writes.clear();
+        self.said.clear();
+        for _ in 0..3 {
+            self.cluster.pass(35);
+            self.run(Stop::Never);
+            self.leader = Leader::new(&self.cluster);
+            self.run(Stop::Never);
+        }
+        assert!(self.cluster.writes.is_empty(), "law 3: {:?}", self.cluster.writes);
+        assert!(self.said.is_empty(), "said again: {:?}", self.said);
+    }
+
+    /// What the specs ask for is there.
+    pub(super) fn check_rest(&self) {
+        let secrets = self.cluster.read_secrets();
+        let Some(object) = self.cluster.read_account() else {
+            assert!(secrets.is_empty(), "no KlivAccount");
+            return;
+        };
+        let status = object.status;
+        let values = self.values();
+        let environments: BTreeSet<&str> = values
+            .keys()
+            .map(|place| PLACES[*place].1.unwrap_or_default())
+            .chain([""])
+            .filter(|env| !self.expected(env, &values).is_empty())
+            .collect();
+        let there: BTreeSet<&str> = status.sets.iter().map(|s| s.environment.as_str()).collect();
+        assert_eq!(environments, there);
+        assert_eq!(status.sets.len(), there.len());
+        for set in &status.sets {
+            let expected = self.expected(&set.environment, &values);
+            let published = &self.cluster.published[&set.name];
+            assert!(published.data == expected, "{} holds something else", set.name);
+            assert!(set.keys.iter().eq(expected.keys()), "{:?}", set.keys);
+        }
+        let used = self.cluster.in_use();
+        for set in &status.superseded {
+            assert!(used.contains(&set.name), "law 2: {} outlives its use", set.name);
+        }
+        assert!(status.pending.is_empty());
+        let known: BTreeSet<&String> = status
+            .sets
+            .iter()
+            .map(|set| &set.name)
+            .chain(status.superseded.iter().map(|set| &set.name))
+            .collect();
+        for name in self.cluster.published.keys() {
+            assert!(known.contains(name) || self.orphans.contains(name), "{name} is left over");
+        }
+        self.check_functions(&status.sets, &values);
+        self.check_secrets(&values);
+        let ready = &status.conditions[0];
+        assert_eq!((ready.type_.as_str(), ready.status.as_str()), ("Ready", "True"));
+        assert_eq!(status.secrets, i32::try_from(secrets.len()).expect("few"));
+        let waiting = status.functions.not_updated.len();
+        assert!(status.functions.not_updated.iter().all(|f| f.reason == "Manual"));
+        let waiting = i32::try_from(waiting).expect("few");
+        assert_eq!(status.functions.total, status.functions.updated + waiting);
+    }
+
+    fn check_functions(&self, sets: &[PublishedSet], values: &BTreeMap<usize, usize>) {
+        for deployed in self.cluster.deployments.values() {
+            let object = &deployed.object;
+            let annotation = |name: &str| object["metadata"]["annotations"][name].as_str();
+            if !is_function(object) || annotation(ANNOTATION_ROLLOUT) == Some("manual") {
+                continue;
+            }
+            let named = |env: &str| sets.iter().find(|set| set.environment == env);
+            let Some(set) = named(environment(object)).or_else(|| named("")) else {
+                assert!(ours(object).is_empty());
+                continue;
+            };
+            let mut expected = self.expected(&set.environment, values);
+            if annotation(ANNOTATION_INJECT) == Some("none") {
+                expected.clear();
+            }
+            if object["metadata"]["own"] == true {
+                expected.remove("API_KEY");
+            }
+            let ours = ours(object);
+            assert!(ours.keys().eq(expected.keys()), "{ours:?}");
+            assert!(ours.values().all(|name| *name == set.name), "{ours:?}");
+        }
+    }
+
+    fn check_secrets(&self, values: &BTreeMap<usize, usize>) {
+        for (place, _) in PLACES.iter().enumerate() {
+            let secrets = self.cluster.read_secrets();
+            let Some(secret) = secrets.get(&name(place)) else { continue };
+            let status = &secret.status;
+            assert_eq!(status.observed_generation, Some(secret.generation));
+            let ready = &status.conditions[0];
+            let opens = secret.sealed().is_some_and(|sealed| self.open(place, sealed).is_some());
+            let reason = match self.cluster.secrets[&name(place)]["spec"].get("sealed") {
+                Some(_) if opens => "Published",
+                Some(_) => "DecryptionFailed",
+                None if values.contains_key(&place) => "Published",
+                None => "AwaitingValue",
+            };
+            assert_eq!(ready.reason, reason);
+            assert_eq!(ready.status, if reason == "Published" { "True" } else { "False" });
+            assert!(status.history.len() <= 5);
+            if let Some(first) = status.history.first() {
+                let value = self.open(place, &first.sealed).expect("only what opened");
+                let plain = kliv_secrets::seal::Plaintext::new(VALUES[value].to_vec());
+                assert_eq!(status.masked_value, Some(mask(&plain)));
+                assert_eq!(status.version, Some(first.version));
+                let by = status.updated_by.as_deref();
+                assert!(
+                    self.authors_lost.contains(&place)
+                        || by.is_some_and(|by| self.authors.contains(&(
+                            place,
+                            value,
+                            by.to_owned()
+                        ))),
+                    "who wrote {value} into {place}? not {by:?}"
+                );
+                if opens {
+                    assert_eq!(secret.sealed(), Some(first.sealed.as_str()));
+                }
+            }
+        }
+    }
+
+    /// Which value each place has in the end.
+    fn values(&self) -> BTreeMap<usize, usize> {
+        let secrets = self.cluster.read_secrets();
+        let value = |place: usize| {
+            let secret = secrets.get(&name(place))?;
+            let spec = &self.cluster.secrets[&name(place)]["spec"];
+            if spec.get("request").is_some() {
+                return None;
+            }
+            let now = secret.sealed().and_then(|sealed| self.open(place, sealed));
+            now.or_else(|| self.open(place, &secret.status.history.first()?.sealed))
+        };
+        (0..PLACES.len()).filter_map(|place| Some((place, value(place)?))).collect()
+    }
+
+    pub(super) fn open(&self, place: usize, sealed: &str) -> Option<usize> {
+        let (variable, environment) = PLACES[place];
+        let binding = Binding { account: ACCOUNT, variable, environment };
+        let opened = self.keyrings[0].open(&Sealed::parse(sealed).ok()?, &binding).ok()?;
+        VALUES.iter().position(|value| *value == bytes(&opened.value))
+    }
+
+    fn expected(&self, env: &str, values: &BTreeMap<usize, usize>) -> BTreeMap<String, Vec<u8>> {
+        let of = |wanted: Option<&str>| {
+            let places = values.iter().filter(move |(place, _)| PLACES[**place].1 == wanted);
+            places
+                .map(|(place, value)| (PLACES[*place].0.to_owned(), VALUES[*value].to_vec()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let mut expected = of(None);
+        expected.extend(of(Some(env)));
+        expected
+    }
+}

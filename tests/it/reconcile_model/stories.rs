@@ -1,0 +1,163 @@
+//! Stories that the model plays step by step.
+
+use super::*;
+
+fn put(place: usize, value: usize) -> Step {
+    Step::Put { place, value, user: 0, old_key: false }
+}
+
+fn deploy_function() -> Step {
+    Step::Deploy { function: 0, environment: 0, own: false, foreign: false }
+}
+
+/// Does the steps one by one, and comes to rest.
+fn story(steps: &[Step]) {
+    let mut model = Model::new(0);
+    for step in steps {
+        model.step(step);
+    }
+    model.come_to_rest();
+    model.check_rest();
+}
+
+/// An account at rest with three functions, nothing of it counted as written yet.
+fn at_rest() -> Model {
+    let mut model = Model::new(0);
+    for step in [put(0, 0), put(2, 1), put(4, 2)] {
+        model.step(&step);
+    }
+    for function in 0..FUNCTIONS.len() {
+        model.step(&Step::Deploy { function, environment: function, own: false, foreign: false });
+    }
+    model.come_to_rest();
+    model
+}
+
+impl Model {
+    /// Lets some minutes go by, in steps of this length, and gives the writes.
+    fn writes(&mut self, seconds: i64) -> Vec<String> {
+        for _ in 0..600 / seconds {
+            self.step(&Step::Run);
+            self.step(&Step::Pass { seconds });
+        }
+        self.check_rest();
+        std::mem::take(&mut self.cluster.writes)
+    }
+
+    fn generations(&self) -> Vec<i64> {
+        let deployed = self.cluster.deployments.values();
+        deployed.map(|d| d.object["metadata"]["generation"].as_i64().expect("a number")).collect()
+    }
+}
+
+#[test]
+fn a_changed_value_costs_n_plus_7_writes_and_one_rollout_a_function() {
+    for seconds in [5, 20, 40, 90] {
+        let mut model = Model::new(0);
+        model.step(&put(0, 0));
+        for function in 0..FUNCTIONS.len() {
+            model.step(&Step::Deploy { function, environment: 0, own: false, foreign: false });
+        }
+        model.come_to_rest();
+        let before = model.generations();
+        model.step(&put(0, 1));
+        let writes = model.writes(seconds);
+        assert!(writes.len() <= FUNCTIONS.len() + 7, "{seconds}: {writes:?}");
+        let after: Vec<i64> = before.iter().map(|generation| generation + 1).collect();
+        assert_eq!(model.generations(), after);
+    }
+}
+
+#[test]
+fn many_changes_at_once_are_one_new_set_each_and_one_rollout_a_function() {
+    let mut model = at_rest();
+    let before = model.generations();
+    for (place, value) in [(0, 1), (1, 1), (2, 2), (3, 0), (4, 1)] {
+        model.step(&put(place, value));
+    }
+    let writes = model.writes(20);
+    // The default set, that of prod and that of test.
+    assert_eq!(writes.iter().filter(|write| write.starts_with("create kliv-env")).count(), 3);
+    let after: Vec<i64> = before.iter().map(|generation| generation + 1).collect();
+    assert_eq!(model.generations(), after);
+}
+
+#[test]
+fn the_same_value_again_is_one_status_write_and_no_new_version() {
+    let mut model = at_rest();
+    let before = model.cluster.read_secrets()["api-key"].status.version;
+    model.step(&Step::Put { place: 0, value: 0, user: 1, old_key: true });
+    assert_eq!(model.writes(20), ["write api-key"]);
+    let after = &model.cluster.read_secrets()["api-key"].status;
+    assert_eq!((after.version, after.updated_by.as_deref()), (before, Some(USERS[0])));
+    assert!(model.said.is_empty(), "{:?}", model.said);
+}
+
+#[test]
+fn a_changed_description_is_one_status_write() {
+    let mut model = at_rest();
+    model.step(&Step::Describe { place: 0 });
+    assert_eq!(model.writes(20), ["write api-key"]);
+}
+
+#[test]
+fn a_ciphertext_from_elsewhere_is_one_status_write_and_the_running_set_is_untouched() {
+    let mut model = at_rest();
+    model.step(&Step::Misplace { place: 0, from: 2 });
+    assert_eq!(model.writes(20), ["write api-key"]);
+}
+
+#[test]
+fn a_published_set_deleted_by_hand_comes_back_and_nothing_else_moves() {
+    let mut model = at_rest();
+    let before = model.generations();
+    model.step(&Step::DeletePublished { which: 0 });
+    let writes = model.writes(20);
+    assert_eq!(writes.iter().filter(|write| write.starts_with("create kliv-env")).count(), 1);
+    assert_eq!(writes.len(), 2, "and its new uid is recorded: {writes:?}");
+    assert_eq!(model.generations(), before);
+}
+
+#[test]
+fn a_klivaccount_deleted_by_hand_comes_back_and_no_function_moves() {
+    let mut model = at_rest();
+    let before = model.generations();
+    model.step(&Step::DeleteAccount);
+    let writes = model.writes(20);
+    assert_eq!(model.generations(), before);
+    assert!(!writes.iter().any(|write| write.contains("kliv-env")), "{writes:?}");
+}
+
+#[test]
+fn a_value_that_waited_for_the_quota_is_told_with_who_handed_it_in() {
+    let mut model = at_rest();
+    model.step(&Step::Quota { full: true });
+    model.step(&Step::Put { place: 0, value: 1, user: 1, old_key: false });
+    model.step(&Step::Run);
+    model.step(&Step::Describe { place: 0 });
+    model.step(&Step::Run);
+    model.step(&Step::Quota { full: false });
+    model.writes(20);
+    let status = &model.cluster.read_secrets()["api-key"].status;
+    assert_eq!((status.version, status.updated_by.as_deref()), (Some(2), Some(USERS[1])));
+}
+
+#[test]
+fn a_leader_that_is_paused_before_a_delete_does_no_harm_to_a_set_that_came_back() {
+    let pass = |seconds| Step::Pass { seconds };
+    story(&[
+        put(0, 0),
+        deploy_function(),
+        Step::Run,
+        put(2, 1),
+        Step::Run,
+        pass(65),
+        pass(65),
+        Step::PauseAtRetire,
+        Step::DeleteSecret { place: 2 },
+        Step::Run,
+        Step::Wake,
+        Step::Wake,
+        pass(1),
+    ]);
+}
