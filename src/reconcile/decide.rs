@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::inspect::{Candidate, Why};
 use super::observed::{Account, SecretObject};
 use super::sets::{DesiredSet, Names, Sizes, sets};
@@ -52,7 +54,7 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
         .collect();
 
     let mut order: Vec<&SecretObject> = account.secrets.values().collect();
-    order.sort_by_key(|s| (in_use(s).is_none(), s.created, s.name.clone()));
+    order.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for (i, secret) in order.iter().enumerate() {
         if i >= MAX_SECRETS
             && let Some(decision) = decisions.get_mut(&secret.name)
@@ -173,6 +175,12 @@ fn published(member: Member, is_new: bool) -> Decision {
 
 fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {
     Decision { member, is_new: false, reason, message: message.to_owned() }
+}
+
+/// Who comes first where there is not room for all: values in use, then the oldest objects.
+pub(super) fn rank(secret: &SecretObject) -> (bool, Timestamp, &str) {
+    let in_use = secret.intent.is_ok() && !secret.status.history.is_empty();
+    (!in_use, secret.created, &secret.name)
 }
 
 /// The value that is published now.

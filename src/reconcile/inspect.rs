@@ -3,8 +3,10 @@
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::decide::rank;
 use super::observed::{Account, SecretObject};
 use crate::api::Intent;
+use crate::api::names::MAX_SECRETS;
 use crate::seal::{Binding, Keyring, OpenError, Opened, Sealed, mask};
 
 /// What `spec.sealed` is, compared with the value in use (`status.history[0]`).
@@ -26,6 +28,8 @@ pub enum Candidate {
     },
     /// It does not open here.
     Unreadable(Why),
+    /// It was not opened, since the account has too many.
+    TooMany,
 }
 
 /// Why a ciphertext does not open.
@@ -39,10 +43,17 @@ pub enum Why {
     Refused,
 }
 
-/// Fills in every secret's [`Candidate`].
+/// Fills in the [`Candidate`] of every secret that the account may have; opening more would
+/// let one account keep the engine busy.
 pub fn inspect(account: &mut Account, keyring: &Keyring) {
-    for secret in account.secrets.values_mut() {
-        secret.candidate = candidate(&account.namespace, secret, keyring);
+    let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
+    secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    for (i, secret) in secrets.into_iter().enumerate() {
+        secret.candidate = if i < MAX_SECRETS {
+            candidate(&account.namespace, secret, keyring)
+        } else {
+            Candidate::TooMany
+        };
     }
 }
 

@@ -17,8 +17,8 @@ fn entries_of_sets_that_do_not_exist_go_also_where_nothing_was_ever_published() 
     let mut account = account([]);
     account.functions.insert("f".into(), function("f", Some(("A", "kliv-env-elsewhere"))));
     assert_eq!(words(&plan_of(&account, &Memory::default())), ["probe 1 sets"]);
-    let name = BTreeSet::from(["kliv-env-elsewhere".to_owned()]);
-    let memory = Memory { missing: name, ..Memory::default() };
+    let missing = BTreeSet::from(["kliv-env-elsewhere".to_owned()]);
+    let memory = Memory { missing, ..Memory::default() };
     assert_eq!(words(&plan_of(&account, &memory)), ["inject into f"]);
 }
 
