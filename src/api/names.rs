@@ -4,8 +4,6 @@
 pub const GROUP: &str = "secrets.kliv.dev";
 /// The only version so far.
 pub const VERSION: &str = "v1alpha1";
-/// The category of all our kinds: `kubectl get kliv`.
-pub const CATEGORY: &str = "kliv";
 
 /// Who writes, in `managedFields` and as the reporting controller of Events.
 pub const FIELD_MANAGER: &str = "kliv-secrets";

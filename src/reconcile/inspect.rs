@@ -1,8 +1,6 @@
 //! Opens what is new, just to learn the facts about it: whether it opens, whether it is
 //! the value already in use, and its mask. The plaintext is gone before this returns.
 
-use k8s_openapi::jiff::Timestamp;
-
 use super::decide::rank;
 use super::observed::{Account, SecretObject};
 use crate::api::Intent;
@@ -23,8 +21,6 @@ pub enum Candidate {
     New {
         /// Its mask.
         mask: String,
-        /// When it was sealed, as its sealer says.
-        sealed_at: Timestamp,
     },
     /// It does not open here.
     Unreadable(Why),
@@ -72,11 +68,7 @@ fn candidate(namespace: &str, secret: &SecretObject, keyring: &Keyring) -> Candi
     let same = current
         .and_then(|entry| open(namespace, intent, &entry.sealed, keyring).ok())
         .is_some_and(|before| before.value.same_as(&opened.value));
-    if same {
-        Candidate::SameValue
-    } else {
-        Candidate::New { mask: mask(&opened.value), sealed_at: opened.sealed_at }
-    }
+    if same { Candidate::SameValue } else { Candidate::New { mask: mask(&opened.value) } }
 }
 
 /// Opens one ciphertext of a secret.

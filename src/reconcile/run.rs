@@ -102,8 +102,11 @@ impl Context {
         memory: &mut Memory,
         changes: &mut Vec<Change>,
     ) -> Round {
-        inspect(account, &self.applier.keyring);
-        let plan = plan(account, memory, &self.timings, clock::now());
+        // Some milliseconds of computing for a large account: others don't wait for it.
+        let plan = tokio::task::block_in_place(|| {
+            inspect(account, &self.applier.keyring);
+            plan(account, memory, &self.timings, clock::now())
+        });
         for action in &plan.actions {
             tracing::debug!(account = account.namespace, %action, "planned");
         }
