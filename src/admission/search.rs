@@ -116,7 +116,7 @@ impl Needles {
             let unwrapped: String = text.chars().filter(|c| !c.is_whitespace()).collect();
             in_text(&Zeroizing::new(unwrapped))
         };
-        wrapped || (text.contains('%') && contains(&percent_decoded(text), self.raw.as_bytes()))
+        wrapped || (text.contains('%') && contains(&percent_decoded(text), &self.raw))
     }
 }
 
@@ -236,12 +236,10 @@ fn percent_decoded(text: &str) -> Zeroizing<Vec<u8>> {
     out
 }
 
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    // On text the search is linear; percent-encoding of anything but UTF-8 is not ours.
-    match (std::str::from_utf8(bytes), std::str::from_utf8(needle)) {
-        (Ok(text), Ok(needle)) => text.contains(needle),
-        _ => bytes.windows(needle.len()).any(|window| window == needle),
-    }
+/// Whether the text is in bytes that need not be text. The search is linear, and bytes that
+/// are no text hide none that is.
+fn contains(bytes: &[u8], text: &str) -> bool {
+    Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()).contains(text)
 }
 
 #[cfg(test)]
@@ -298,6 +296,19 @@ mod tests {
             let found = find(VALUE, described(&form));
             assert_eq!(found.as_deref(), Some("spec.description"), "{form}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nothing_and_cost_little() {
+        for before in ["%FF", "%E2%82", "%C3", "%F0%9F%98"] {
+            for after in ["", "%FF", "%80"] {
+                let found = find("0123456789", described(format!("x{before}0123456789{after}")));
+                assert_eq!(found.as_deref(), Some("spec.description"), "{before} {after}");
+            }
+        }
+        // Compared place by place this would take hours.
+        let value = format!("{}b", "a".repeat(65_000));
+        assert_eq!(find(&value, described(format!("%FF{}", "a".repeat(3_000_000)))), None);
     }
 
     #[test]

@@ -4,8 +4,6 @@
 pub const GROUP: &str = "secrets.kliv.dev";
 /// The only version so far.
 pub const VERSION: &str = "v1alpha1";
-/// The category of all our kinds: `kubectl get kliv`.
-pub const CATEGORY: &str = "kliv";
 
 /// Who writes, in `managedFields` and as the reporting controller of Events.
 pub const FIELD_MANAGER: &str = "kliv-secrets";
@@ -64,6 +62,9 @@ pub const LEASE: &str = "kliv-secrets-controller";
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// The greatest number of secrets in an account.
 pub const MAX_SECRETS: usize = 256;
+/// The greatest number of environments of an account: each has a set of its own, and the
+/// KlivAccount, which names the variables of all, must fit into etcd.
+pub const MAX_ENVIRONMENTS: usize = 32;
 /// The greatest size of a published set, bytes; the API server takes 1 MiB.
 pub const MAX_SET_BYTES: usize = 900 * 1024;
 /// The longest name of a variable.

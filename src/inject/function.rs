@@ -142,6 +142,12 @@ impl Function {
         self.mentions.iter().map(String::as_str).collect()
     }
 
+    /// The names of the sets that entries of ours are from.
+    #[must_use]
+    pub fn sets_given(&self) -> BTreeSet<&str> {
+        self.ours().into_values().collect()
+    }
+
     /// Our entries; of those for one variable the first counts.
     pub(super) fn ours(&self) -> BTreeMap<&str, &str> {
         let entries = self.containers.iter().flat_map(|container| container.env.iter().flatten());

@@ -8,6 +8,9 @@ use serde_json::json;
 
 use super::function::{Container, Function, Kind, Left};
 
+/// The API server takes 10,000 operations in a patch.
+const MOST: usize = 9_000;
+
 /// Entries of ours, in order: the variable and its set.
 pub(super) type Ours<'a> = BTreeMap<&'a str, &'a str>;
 
@@ -15,7 +18,7 @@ pub(super) type Ours<'a> = BTreeMap<&'a str, &'a str>;
 /// same order. It begins with tests of uid and resourceVersion, so that it fails on
 /// any other state than the one it was made for. `None`: all is right.
 pub(super) fn patch(function: &Function, desired: &[Ours<'_>]) -> Option<Patch> {
-    let changes: Vec<_> = function
+    let mut changes: Vec<_> = function
         .containers
         .iter()
         .zip(desired)
@@ -26,6 +29,8 @@ pub(super) fn patch(function: &Function, desired: &[Ours<'_>]) -> Option<Patch> 
     if changes.is_empty() {
         return None;
     }
+    // Any beginning of it is a step on the way; the rest follows.
+    changes.truncate(MOST);
     let mut operations = vec![
         test(["metadata", "uid"], &function.uid),
         test(["metadata", "resourceVersion"], &function.resource_version),

@@ -45,7 +45,7 @@ pub enum Action {
     },
     /// Delete those superseded sets that nothing uses, by name and uid.
     Retire(Vec<(String, Option<String>)>),
-    /// Ask, without reading it, whether a current set is still there.
+    /// Ask, without reading them, whether sets are there.
     Probe(Vec<String>),
 }
 

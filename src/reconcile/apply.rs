@@ -16,6 +16,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::Status;
 use kube::{Client, Error};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -74,7 +75,7 @@ impl Applier {
             }
             Action::Inject { function, patch } => self.inject(account, function, patch).await,
             Action::Retire(sets) => self.retire(namespace, sets).await,
-            Action::Probe(sets) => self.probe(namespace, sets).await,
+            Action::Probe(sets) => self.probe(account, sets).await,
         }
     }
 
@@ -289,20 +290,21 @@ impl Applier {
     }
 
     async fn sets_in_use(&self, namespace: &str) -> Result<BTreeSet<String>, Error> {
-        let all = ListParams::default();
         let deployments = Api::<Deployment>::namespaced(self.client.clone(), namespace);
         let replica_sets = Api::<ReplicaSet>::namespaced(self.client.clone(), namespace);
         let mut used = BTreeSet::new();
-        for deployment in deployments.list(&all).await? {
+        in_pages(&deployments, |deployment| {
             used.extend(deployment.spec.template.spec.iter().flat_map(sets_mentioned));
-        }
-        for replica_set in replica_sets.list(&all).await? {
+        })
+        .await?;
+        in_pages(&replica_sets, |replica_set| {
             let pods = replica_set.status.as_ref().map_or(0, |status| status.replicas);
             if pods > 0 || replica_set.spec.replicas != Some(0) {
                 let template = replica_set.spec.template.and_then(|template| template.spec);
                 used.extend(template.iter().flat_map(sets_mentioned));
             }
-        }
+        })
+        .await?;
         Ok(used)
     }
 
@@ -328,18 +330,47 @@ impl Applier {
         self.client.request::<Value>(request).await.map(|_| ())
     }
 
-    /// A dry-run create of an empty Secret: 409 means that the name is there.
-    async fn probe(&self, namespace: &str, sets: &[String]) -> Vec<Effect> {
+    /// A dry-run create of an empty Secret: 409 means that the name is there. Under a full
+    /// quota each name is answered alike, and nothing is found out.
+    async fn probe(&self, account: &Account, sets: &[String]) -> Vec<Effect> {
         let mut missing = BTreeSet::new();
+        let mut effects = Vec::new();
         for name in sets {
             let body = Zeroizing::new(secret_head(name, "").to_string().into_bytes());
-            if self.post_secret(namespace, "&dryRun=All", body).await.is_ok() {
-                missing.insert(name.clone());
+            match self.post_secret(&account.namespace, "&dryRun=All", body).await {
+                Ok(_) => {
+                    missing.insert(name.clone());
+                }
+                Err(Error::Api(status)) if status.code == 409 => {
+                    effects.push(Effect::Found(name.clone()));
+                }
+                // A current set's turn comes again.
+                Err(_) if account.is_current(name) => {}
+                Err(_) => effects.push(Effect::Stale),
             }
         }
-        vec![Effect::Probed(missing)]
+        effects.push(Effect::Probed(missing));
+        effects
     }
 }
+
+/// Lists all objects, a page at a time: each may have more than a megabyte.
+async fn in_pages<K>(api: &Api<K>, mut each: impl FnMut(K)) -> Result<(), Error>
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let mut page = ListParams::default().limit(PAGE);
+    loop {
+        let list = api.list(&page).await?;
+        list.items.into_iter().for_each(&mut each);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(()),
+        }
+    }
+}
+
+const PAGE: u32 = 50;
 
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 

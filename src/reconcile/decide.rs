@@ -1,12 +1,14 @@
 //! Which values the account publishes: secret by secret, then set by set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::jiff::Timestamp;
 
 use super::inspect::{Candidate, Why};
 use super::observed::{Account, SecretObject};
 use super::sets::{DesiredSet, Names, Sizes, sets};
 use crate::api::condition::Reason;
-use crate::api::names::MAX_SECRETS;
+use crate::api::names::{MAX_ENVIRONMENTS, MAX_SECRETS};
 use crate::api::{Intent, Source};
 
 /// What becomes of one secret.
@@ -52,7 +54,7 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
         .collect();
 
     let mut order: Vec<&SecretObject> = account.secrets.values().collect();
-    order.sort_by_key(|s| (in_use(s).is_none(), s.created, s.name.clone()));
+    order.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for (i, secret) in order.iter().enumerate() {
         if i >= MAX_SECRETS
             && let Some(decision) = decisions.get_mut(&secret.name)
@@ -61,6 +63,24 @@ pub fn decide(account: &Account) -> (BTreeMap<String, Decision>, Vec<DesiredSet>
                 None,
                 Reason::LimitExceeded,
                 "the account has more than 256 secrets: delete those that no function uses",
+            );
+        }
+    }
+
+    let mut environments = BTreeSet::new();
+    for secret in &order {
+        let Some(decision) = decisions.get_mut(&secret.name) else { continue };
+        let Some(environment) = decision.member.as_ref().and_then(|m| m.environment.clone()) else {
+            continue;
+        };
+        if environments.contains(&environment) || environments.len() < MAX_ENVIRONMENTS {
+            environments.insert(environment);
+        } else {
+            *decision = refused(
+                None,
+                Reason::LimitExceeded,
+                "the account's secrets name more than 32 environments: delete those of \
+                 environments that no function has",
             );
         }
     }
@@ -155,6 +175,12 @@ fn published(member: Member, is_new: bool) -> Decision {
 
 fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {
     Decision { member, is_new: false, reason, message: message.to_owned() }
+}
+
+/// Who comes first where there is not room for all: values in use, then the oldest objects.
+pub(super) fn rank(secret: &SecretObject) -> (bool, Timestamp, &str) {
+    let in_use = secret.intent.is_ok() && !secret.status.history.is_empty();
+    (!in_use, secret.created, &secret.name)
 }
 
 /// The value that is published now.

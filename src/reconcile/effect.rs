@@ -26,6 +26,8 @@ pub enum Effect {
     LookedForUse,
     /// Current sets that are not there; the others are.
     Probed(BTreeSet<String>),
+    /// A set that was probed is there.
+    Found(String),
     /// The functions' progress was written.
     Reported,
     /// Publishing can't go on.
@@ -68,6 +70,9 @@ impl Memory {
             }
             Effect::LookedForUse => self.retired = Some(now),
             Effect::Probed(missing) => self.missing.clone_from(missing),
+            Effect::Found(name) => {
+                self.found.insert(name.clone());
+            }
             Effect::Reported => self.reported = Some(now),
             Effect::Blocked(reason, message) => self.blocked = Some((*reason, message.clone())),
             Effect::Unopenable(uid, generation) => {

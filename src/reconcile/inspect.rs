@@ -1,10 +1,10 @@
 //! Opens what is new, just to learn the facts about it: whether it opens, whether it is
 //! the value already in use, and its mask. The plaintext is gone before this returns.
 
-use k8s_openapi::jiff::Timestamp;
-
+use super::decide::rank;
 use super::observed::{Account, SecretObject};
 use crate::api::Intent;
+use crate::api::names::MAX_SECRETS;
 use crate::seal::{Binding, Keyring, OpenError, Opened, Sealed, mask};
 
 /// What `spec.sealed` is, compared with the value in use (`status.history[0]`).
@@ -21,11 +21,11 @@ pub enum Candidate {
     New {
         /// Its mask.
         mask: String,
-        /// When it was sealed, as its sealer says.
-        sealed_at: Timestamp,
     },
     /// It does not open here.
     Unreadable(Why),
+    /// It was not opened, since the account has too many.
+    TooMany,
 }
 
 /// Why a ciphertext does not open.
@@ -39,10 +39,17 @@ pub enum Why {
     Refused,
 }
 
-/// Fills in every secret's [`Candidate`].
+/// Fills in the [`Candidate`] of every secret that the account may have; opening more would
+/// let one account keep the engine busy.
 pub fn inspect(account: &mut Account, keyring: &Keyring) {
-    for secret in account.secrets.values_mut() {
-        secret.candidate = candidate(&account.namespace, secret, keyring);
+    let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
+    secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    for (i, secret) in secrets.into_iter().enumerate() {
+        secret.candidate = if i < MAX_SECRETS {
+            candidate(&account.namespace, secret, keyring)
+        } else {
+            Candidate::TooMany
+        };
     }
 }
 
@@ -61,11 +68,7 @@ fn candidate(namespace: &str, secret: &SecretObject, keyring: &Keyring) -> Candi
     let same = current
         .and_then(|entry| open(namespace, intent, &entry.sealed, keyring).ok())
         .is_some_and(|before| before.value.same_as(&opened.value));
-    if same {
-        Candidate::SameValue
-    } else {
-        Candidate::New { mask: mask(&opened.value), sealed_at: opened.sealed_at }
-    }
+    if same { Candidate::SameValue } else { Candidate::New { mask: mask(&opened.value) } }
 }
 
 /// Opens one ciphertext of a secret.

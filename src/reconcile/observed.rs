@@ -63,6 +63,8 @@ pub struct AccountObject {
     pub uid: String,
     /// `metadata.resourceVersion`.
     pub resource_version: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Timestamp,
     /// What is recorded.
     pub status: KlivAccountStatus,
 }
@@ -81,8 +83,10 @@ pub struct Memory {
     pub reborn: BTreeSet<String>,
     /// Superseded sets that are gone for good.
     pub gone: BTreeSet<String>,
-    /// Current sets that a probe did not find.
+    /// Sets that a probe did not find.
     pub missing: BTreeSet<String>,
+    /// Sets that functions have entries of, and that a probe found.
+    pub found: BTreeSet<String>,
     /// Why publishing does not go on, and what to tell.
     pub blocked: Option<(Reason, String)>,
     /// Secrets (uid, generation of the value) in use whose ciphertext does not open.
@@ -97,6 +101,32 @@ pub struct Memory {
     pub next_probe: Option<Timestamp>,
     /// What was last said in an Event about a function, by its uid.
     pub said: BTreeMap<String, String>,
+    /// When the newest KlivSecret was created that was ever seen here.
+    pub newest_secret: Option<Timestamp>,
+}
+
+impl Account {
+    /// Whether a set of this name is a current one.
+    #[must_use]
+    pub fn is_current(&self, set: &str) -> bool {
+        let sets = self.object.iter().flat_map(|object| &object.status.sets);
+        sets.into_iter().any(|current| current.name == set)
+    }
+
+    /// Whether there is something published, and no KlivSecret any more.
+    #[must_use]
+    pub fn is_emptied(&self) -> bool {
+        self.secrets.is_empty()
+            && self.object.as_ref().is_some_and(|object| !object.status.sets.is_empty())
+    }
+
+    /// Whether the KlivSecrets went together with a former CRD, rather than one by one: the
+    /// one that is there now is newer than all that is known of this account.
+    #[must_use]
+    pub fn went_with_crd(&self, memory: &Memory, crd_created: Timestamp) -> bool {
+        let known = self.object.as_ref().map(|object| object.created).max(memory.newest_secret);
+        self.is_emptied() && known.is_none_or(|known| known < crd_created)
+    }
 }
 
 impl Memory {
@@ -113,10 +143,19 @@ impl Memory {
         Self { blocked: Some((Reason::PublishFailed, text.to_owned())), ..self.clone() }
     }
 
+    /// Takes in what was observed.
+    pub fn see(&mut self, account: &Account) {
+        let newest = account.secrets.values().map(|secret| secret.created).max();
+        self.newest_secret = self.newest_secret.max(newest);
+    }
+
     /// Keeps no more than speaks of something that is still there.
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
+        let given: BTreeSet<&str> =
+            account.functions.values().flat_map(Function::sets_given).collect();
+        self.found.retain(|name| given.contains(name.as_str()));
         let Some(AccountObject { status, .. }) = &account.object else { return };
         let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
         self.deleted.retain(|name, _| superseded(name));
@@ -147,11 +186,7 @@ impl SecretObject {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
-            created: object
-                .metadata
-                .creation_timestamp
-                .as_ref()
-                .map_or(Timestamp::UNIX_EPOCH, |t| t.0),
+            created: created(&object.metadata),
             intent,
             stamps: stamps.unwrap_or_default(),
             status: part(&object.data, "status").unwrap_or_default(),
@@ -176,9 +211,14 @@ impl AccountObject {
         Self {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
+            created: created(&object.metadata),
             status: part(&object.data, "status").unwrap_or_default(),
         }
     }
+}
+
+fn created(metadata: &ObjectMeta) -> Timestamp {
+    metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0)
 }
 
 fn part<T: DeserializeOwned>(data: &Value, field: &str) -> Option<T> {

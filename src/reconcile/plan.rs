@@ -6,7 +6,7 @@
 //! plan, so that what follows sees their answers.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -20,7 +20,10 @@ use super::retire::{retire, retire_by_record};
 use super::status;
 use crate::api::condition::{self, Reason};
 use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet};
-use crate::inject::{Function, Injection, inject};
+use crate::inject::{Function, Injection, inject, withdraw};
+
+/// How many sets are looked for in an account that has published nothing.
+const MAX_STRANGERS: usize = 64;
 
 /// How long things wait.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +52,9 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     let Some(object) = &account.object else {
         // Without secrets there is nothing to say; and where the KlivAccount went with its
         // CRD, running functions keep what they have.
-        if !account.secrets.is_empty() {
+        if account.secrets.is_empty() {
+            strangers(account, memory, &mut plan);
+        } else {
             plan.actions.push(Action::CreateAccount);
         }
         return plan;
@@ -79,6 +84,32 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     plan
 }
 
+/// Where nothing was ever published, a function that was copied from another account may
+/// refer to sets that don't exist: it would not start.
+fn strangers(account: &Account, memory: &Memory, plan: &mut Plan) {
+    let given: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_given).collect();
+    let known = |name: &str| memory.found.contains(name) || memory.missing.contains(name);
+    let room = MAX_STRANGERS.saturating_sub(memory.found.len());
+    let unknown: Vec<String> =
+        given.into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect();
+    if !unknown.is_empty() {
+        plan.actions.push(Action::Probe(unknown));
+        return;
+    }
+    for function in account.functions.values().filter(|function| !is_refused(function, memory)) {
+        if function.sets_given().into_iter().any(|name| memory.missing.contains(name))
+            && let Some(patch) = withdraw(function).patch
+        {
+            plan.actions.push(Action::Inject { function: function.name.clone(), patch });
+        }
+    }
+}
+
+/// Whether the last write of a function was refused.
+fn is_refused(function: &Function, memory: &Memory) -> bool {
+    memory.refused.contains(&(function.uid.clone(), function.resource_version.clone()))
+}
+
 /// Functions get the current sets, those that exist.
 fn functions(
     injections: &[(&Function, Injection)],
@@ -88,8 +119,7 @@ fn functions(
     plan: &mut Plan,
 ) {
     for (function, injection) in injections {
-        let refused =
-            memory.refused.contains(&(function.uid.clone(), function.resource_version.clone()));
+        let refused = is_refused(function, memory);
         if let Some(patch) = injection.patch.as_ref().filter(|_| !refused) {
             plan.actions
                 .push(Action::Inject { function: function.name.clone(), patch: patch.clone() });
@@ -218,8 +248,7 @@ fn report(injections: &[(&Function, Injection)], memory: &Memory) -> FunctionRep
             continue;
         }
         report.total += 1;
-        let refused =
-            memory.refused.contains(&(function.uid.clone(), function.resource_version.clone()));
+        let refused = is_refused(function, memory);
         let reason = if injection.patch.is_some() && refused {
             "WriteRefused"
         } else if injection.manual_waits {

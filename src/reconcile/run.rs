@@ -54,7 +54,7 @@ pub(super) enum End {
     /// The plan was overtaken, or publishing is blocked, or a write failed: again, later
     /// each time.
     TryAgain,
-    /// The CRD is gone or going.
+    /// The CRD is gone or going, or the KlivSecrets went with it.
     CrdGone,
 }
 
@@ -68,13 +68,14 @@ impl Context {
     ) -> Done {
         let started = clock::monotonic();
         memory.try_again();
+        memory.see(&account);
         let mut changes = Vec::new();
         let mut look_again = None;
         let mut end = End::TryAgain;
-        if lost && self.crd_is_gone().await {
+        if (lost || account.is_emptied()) && self.crd_went(&account, &memory).await {
             tracing::warn!(
                 account = account.namespace,
-                "the KlivSecret CRD is gone: functions keep what they have"
+                "the KlivSecrets are gone with their CRD: functions keep what they have"
             );
             end = End::CrdGone;
         } else {
@@ -101,8 +102,11 @@ impl Context {
         memory: &mut Memory,
         changes: &mut Vec<Change>,
     ) -> Round {
-        inspect(account, &self.applier.keyring);
-        let plan = plan(account, memory, &self.timings, clock::now());
+        // Some milliseconds of computing for a large account: others don't wait for it.
+        let plan = tokio::task::block_in_place(|| {
+            inspect(account, &self.applier.keyring);
+            plan(account, memory, &self.timings, clock::now())
+        });
         for action in &plan.actions {
             tracing::debug!(account = account.namespace, %action, "planned");
         }
@@ -165,14 +169,14 @@ impl Context {
         clock::now().checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether the KlivSecret CRD is gone or being deleted. Where that can't be found out,
-    /// it counts as gone: taking nothing from functions is the safe side.
-    async fn crd_is_gone(&self) -> bool {
+    /// Whether the KlivSecret CRD is gone, being deleted, or back without what it held. Where
+    /// that can't be found out, it counts as gone: taking nothing from functions is the safe
+    /// side.
+    async fn crd_went(&self, account: &Account, memory: &Memory) -> bool {
         let crds = Api::<CustomResourceDefinition>::all(self.applier.client.clone());
-        match crds.get_metadata("klivsecrets.secrets.kliv.dev").await {
-            Ok(crd) => crd.metadata.deletion_timestamp.is_some(),
-            Err(_) => true,
-        }
+        let Ok(crd) = crds.get_metadata("klivsecrets.secrets.kliv.dev").await else { return true };
+        let created = crd.metadata.creation_timestamp.map_or(Timestamp::MAX, |time| time.0);
+        crd.metadata.deletion_timestamp.is_some() || account.went_with_crd(memory, created)
     }
 }
 

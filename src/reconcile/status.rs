@@ -60,8 +60,11 @@ fn who_gets_it(decision: &Decision) -> String {
 /// it in is recorded together with it.
 fn recorded_stamp(secret: &SecretObject, published: bool) -> Option<i64> {
     let before = secret.status.recorded_stamp;
-    let waits =
-        !published && matches!(secret.candidate, Candidate::New { .. } | Candidate::Unreadable(_));
+    let waits = !published
+        && matches!(
+            secret.candidate,
+            Candidate::New { .. } | Candidate::Unreadable(_) | Candidate::TooMany
+        );
     let covered = match secret.stamps.last_value_change(before.unwrap_or(0)) {
         Some(stamp) if waits => Some(stamp.seq.saturating_sub(1)),
         _ => secret.stamps.newest(),

@@ -83,7 +83,7 @@ impl Metrics {
         self.0.writes.get_or_create(&Write { kind, verb }).inc();
     }
 
-    /// The front door answered, e.g. `sealed`, `allowed`, `refused`.
+    /// The front door answered, `allowed`, `untouched` or `refused`.
     pub fn reviewed(&self, result: &'static str) {
         self.0.reviews.get_or_create(&Outcome { result }).inc();
     }

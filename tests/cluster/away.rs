@@ -5,8 +5,8 @@ use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::account::{Account, env_of, function, secret};
-use crate::harness::eventually;
-use crate::operator::Operator;
+use crate::harness::{Options, Request, eventually};
+use crate::operator::{CONTROLLER, Operator};
 
 #[tokio::test]
 async fn while_the_operator_is_down_functions_start_with_their_env_and_namespaces_go() {
@@ -96,4 +96,32 @@ async fn what_a_killed_controller_left_half_done_the_next_one_finishes() {
         (done && account.sets_there().await == [set]).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn deleting_the_crds_takes_nothing_from_functions() {
+    let operator = Operator::start(Options::default(), &["--keep-superseded=1s"]).await;
+    let account = Account::new(&operator, "no-crds").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    account.create(&function("api")).await;
+    account.gets("api", &[("API_TOKEN", "one")]).await;
+
+    let crds = ["crd/klivsecrets.secrets.kliv.dev", "crd/klivaccounts.secrets.kliv.dev"];
+    account.cluster.kubectl(&[&["delete"], &crds[..]].concat()).success();
+
+    let looks = async || {
+        let requests = account.cluster.audit().await.into_iter();
+        let is_look = |r: &Request| {
+            r.user == CONTROLLER && r.verb == "get" && r.resource == "customresourcedefinitions"
+        };
+        requests.filter(is_look).count()
+    };
+    eventually("the controller has looked for the CRD, and again", async || {
+        (looks().await >= 2).then_some(())
+    })
+    .await;
+    account.gets("api", &[("API_TOKEN", "one")]).await;
+    assert_eq!(account.replica_sets("api").await.len(), 1);
+    // And functions can still be written.
+    account.change("api", json!({ "metadata": { "annotations": { "note": "x" } } })).await;
 }

@@ -181,6 +181,27 @@ async fn what_is_no_function_is_left_alone_and_what_stops_being_one_is_stripped(
     assert!(account.environment("other").await.is_empty());
 }
 
+#[tokio::test]
+async fn a_function_copied_to_an_account_without_secrets_starts_all_the_same() {
+    let first = account("copied-from").await;
+    first.put(&secret("API_TOKEN", "some value")).await;
+    first.create(&function("api")).await;
+    first.gets("api", &[("API_TOKEN", "some value")]).await;
+    let mut copy = function("api");
+    copy["spec"]["template"] = json!(first.function("api").await.spec.template);
+
+    let second = account("copied-to").await;
+    let made = second.create(&copy).await;
+
+    assert_eq!(env_of(&made).len(), 1, "nobody knows of the account yet");
+    eventually("the dead entry is taken away", async || {
+        env_of(&second.function("api").await).is_empty().then_some(())
+    })
+    .await;
+    // Where the sets are there, they stay, whatever became of the record.
+    assert_eq!(env_of(&first.function("api").await).len(), 1);
+}
+
 async fn account(name: &str) -> Account<'static> {
     Account::new(Operator::shared().await, name).await
 }

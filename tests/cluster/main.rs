@@ -10,7 +10,9 @@ mod chart;
 mod choices;
 mod confinement;
 mod crd;
+mod crd_gone;
 mod guards;
+
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;

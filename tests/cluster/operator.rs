@@ -12,8 +12,10 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::jiff::SignedDuration;
 use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
 use kube::api::Api;
 use serde_json::{Value, json};
@@ -23,6 +25,8 @@ use crate::account::{Account, env_of, function, secret};
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{Cluster, Options, eventually};
 
+/// How long a superseded set stays at least with the operators that tests share.
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
 /// Who the controller is.
 pub(crate) const CONTROLLER: &str =
     "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
@@ -40,24 +44,25 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The one that tests share that restart nothing. Superseded sets go after 3 s, and
-    /// sets deleted by hand come back within 3 s.
+    /// The one that tests share that restart nothing. Lost sets come back within 3 s.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<Operator> = OnceCell::const_new();
         SHARED
             .get_or_init(async || {
-                let flags = ["--keep-superseded=3s", "--republish-interval=3s"];
+                let kept = format!("--keep-superseded={KEPT}");
+                let flags = [kept.as_str(), "--republish-interval=3s"];
                 Self::start(Options::default(), &flags).await
             })
             .await
     }
 
-    /// One that one test at a time uses, and may stop and restart. Superseded sets go after
-    /// 3 s.
+    /// One that one test at a time uses, and may stop and restart.
     pub(crate) async fn exclusive() -> MutexGuard<'static, Self> {
         static EXCLUSIVE: OnceCell<Mutex<Operator>> = OnceCell::const_new();
-        let start =
-            async || Mutex::new(Self::start(Options::default(), &["--keep-superseded=3s"]).await);
+        let start = async || {
+            let kept = format!("--keep-superseded={KEPT}");
+            Mutex::new(Self::start(Options::default(), &[&kept]).await)
+        };
         let mut operator = EXCLUSIVE.get_or_init(start).await.lock().await;
         // The test before may have left it otherwise.
         operator.start_processes().await;
@@ -122,7 +127,7 @@ impl Operator {
                 .args(&self.controller_flags);
             self.controller = Some(Process::start(command, &self.log("controller")));
         }
-        eventually("the controller is ready", async || get(controller, "/readyz")).await;
+        self.ready("controller", controller).await;
         self.write_files().await;
         if self.webhook.is_none() {
             let mut command = self.command("webhook", webhook);
@@ -135,7 +140,7 @@ impl Operator {
                 .arg(self.folder.join("sealing-key"));
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
-        eventually("the webhook is ready", async || get(webhook, "/readyz")).await;
+        self.ready("webhook", webhook).await;
     }
 
     /// A file that the processes can read.
@@ -182,6 +187,16 @@ impl Operator {
         chart::install_crds(cluster);
         cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
         chart::apply(cluster, &objects);
+    }
+
+    async fn ready(&self, process: &str, http: SocketAddr) {
+        eventually(&format!("the {process} is ready"), async || {
+            let log = fs::read_to_string(self.log(process)).expect("a log");
+            let last = log.lines().last().unwrap_or_default();
+            assert!(!last.starts_with("kliv-secrets: "), "the {process} has ended: {last}");
+            get(http, "/readyz")
+        })
+        .await;
     }
 
     fn command(&self, process: &str, http: SocketAddr) -> Command {
@@ -278,9 +293,14 @@ impl Drop for Process {
     }
 }
 
+/// One that nobody listens on: none of those that the system hands out for connections,
+/// since it could be in use by the time it is needed.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 997).expect("is small") * 20;
+    let candidates = std::iter::repeat_with(|| 10_000 + start + NEXT.fetch_add(1, Relaxed));
+    let mut addresses = candidates.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// The answer's body, where it is 200.

@@ -8,12 +8,13 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::{KlivAccount, KlivSecret};
+use kliv_secrets::runtime::clock;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::account::{Account, env_of, function, secret, secret_with};
-use crate::harness::eventually;
-use crate::operator::{CONTROLLER, Operator};
+use crate::harness::{AuditMark, eventually};
+use crate::operator::{CONTROLLER, KEPT, Operator};
 
 #[tokio::test]
 async fn a_new_function_has_its_env_in_its_first_and_only_replica_set() {
@@ -188,13 +189,14 @@ async fn a_superseded_set_stays_while_pods_use_it_and_goes_afterwards() {
     let new = account.set("").await.expect("a set");
     let second_pod = pod_using(&account, &new).await;
 
-    // The new pod is not ready: the controller has looked, more than once, whether the old
-    // set may go, and it may not.
-    let deployments_listed = looks_for_use(&account).await;
-    eventually("it was looked for use twice", async || {
-        (looks_for_use(&account).await >= deployments_listed + 2).then_some(())
+    // Its time is over, but the new pod is not ready.
+    eventually("the old set has been superseded for as long as it is kept at least", async || {
+        let superseded = account.status().await.superseded.into_iter();
+        let since = superseded.filter(|set| set.name == old).map(|set| set.since.0).next()?;
+        (clock::now().duration_since(since) > KEPT).then_some(())
     })
     .await;
+    account.caught_up().await;
     assert!(account.sets_there().await.contains(&old), "a set was taken from a running pod");
 
     becomes_ready(&account, &second_pod).await;
@@ -205,6 +207,50 @@ async fn a_superseded_set_stays_while_pods_use_it_and_goes_afterwards() {
     .await;
     eventually("the record of it is gone", async || {
         account.status().await.superseded.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_superseded_set_stays_while_anything_else_in_the_namespace_uses_it() {
+    let account = account("borrowed").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    account.create(&function("api")).await;
+    account.gets("api", &[("API_TOKEN", "one")]).await;
+    let old = account.set("").await.expect("a set");
+    let pod = json!({
+        "metadata": { "labels": { "it": "borrows" } },
+        "spec": { "containers": [{
+            "name": "main", "image": "example.org/none",
+            "envFrom": [{ "secretRef": { "name": old } }],
+        }]},
+    });
+    let borrower = |kind: &str| {
+        let selector = json!({ "matchLabels": { "it": "borrows" } });
+        json!({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": "borrower" },
+            "spec": { "replicas": 1, "selector": selector, "template": pod },
+        })
+    };
+    account.apply(&borrower("ReplicaSet"));
+    let mut borrower = borrower("Deployment");
+    borrower["spec"]["replicas"] = json!(0);
+    let mark = account.cluster.audit_mark().await;
+
+    account.put(&secret("API_TOKEN", "two")).await;
+    account.gets("api", &[("API_TOKEN", "two")]).await;
+
+    looked_twice(&account, mark).await;
+    assert!(account.sets_there().await.contains(&old), "a ReplicaSet uses it");
+    account.apply(&borrower);
+    account.delete("replicaset/borrower");
+    let mark = account.cluster.audit_mark().await;
+    looked_twice(&account, mark).await;
+    assert!(account.sets_there().await.contains(&old), "a Deployment mentions it");
+
+    account.delete("deployment/borrower");
+    eventually("the old set is gone", async || {
+        (!account.sets_there().await.contains(&old)).then_some(())
     })
     .await;
 }
@@ -320,13 +366,17 @@ async fn rolled_out(account: &Account<'_>, name: &str) {
     .await;
 }
 
-/// How often the controller has looked in this namespace whether a set may go.
-async fn looks_for_use(account: &Account<'_>) -> usize {
-    let requests = account.cluster.audit().await;
-    let is_look = |request: &&crate::harness::Request| {
-        request.user == CONTROLLER
-            && (request.verb.as_str(), request.resource.as_str()) == ("list", "replicasets")
-            && request.namespace == account.namespace
-    };
-    requests.iter().filter(is_look).count()
+/// Waits until the controller has looked twice in this namespace whether a set may go, and
+/// has done with the first look what there was to do.
+async fn looked_twice(account: &Account<'_>, mark: AuditMark) {
+    eventually("it was looked for use twice", async || {
+        let mut requests = account.cluster.audit_since(mark).await;
+        requests.retain(|request| {
+            request.user == CONTROLLER
+                && (request.verb.as_str(), request.resource.as_str()) == ("list", "replicasets")
+                && request.namespace == account.namespace
+        });
+        (requests.len() >= 2).then_some(())
+    })
+    .await;
 }

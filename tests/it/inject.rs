@@ -106,6 +106,27 @@ fn the_user_learns_what_was_injected_and_what_not() {
 }
 
 #[test]
+fn more_changes_than_the_api_server_takes_are_made_in_steps() {
+    let garbage = |i: usize| {
+        let name = format!("G{i}");
+        let from = json!({ "secretKeyRef": { "name": "kliv-env-x", "key": name } });
+        json!({ "name": name, "valueFrom": from })
+    };
+    let mut deployment = plain();
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"] =
+        (0..12_000).map(garbage).collect();
+    let mut steps = 0;
+    loop {
+        let injection = inject(&function(&deployment), &[set(&["A"])]);
+        let Some(patch) = &injection.patch else { break };
+        assert!(patch.0.len() <= 10_000);
+        deployment = applied(&deployment, &injection);
+        steps += 1;
+    }
+    assert_eq!((steps, ours(&deployment)[0].len()), (2, 1));
+}
+
+#[test]
 fn only_names_that_a_secret_can_have_are_sets_that_a_pod_mentions() {
     let mut deployment = plain();
     let names = ["kliv-env-1", "kliv-env-1?dryRun=All", "kliv-env-1/../x", "kliv-env-\u{1b}[31m"];

@@ -75,7 +75,7 @@ fn secret(
 }
 
 fn new_value() -> Candidate {
-    Candidate::New { mask: "sk-p****z789".into(), sealed_at: now() }
+    Candidate::New { mask: "sk-p****z789".into() }
 }
 
 /// One that was never published.

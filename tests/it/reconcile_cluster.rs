@@ -334,10 +334,20 @@ impl Cluster {
                 effects
             }
             Action::Probe(sets) => {
-                let missing = |name: &&String| {
-                    !self.quota_is_full && !self.published.contains_key(name.as_str())
-                };
-                vec![Effect::Probed(sets.iter().filter(missing).cloned().collect())]
+                let mut effects = Vec::new();
+                let mut missing = BTreeSet::new();
+                for name in sets {
+                    if self.quota_is_full {
+                        let is_current = account.is_current(name);
+                        effects.extend((!is_current).then_some(Effect::Stale));
+                    } else if self.published.contains_key(name) {
+                        effects.push(Effect::Found(name.clone()));
+                    } else {
+                        missing.insert(name.clone());
+                    }
+                }
+                effects.push(Effect::Probed(missing));
+                effects
             }
         }
     }

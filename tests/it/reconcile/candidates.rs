@@ -50,3 +50,19 @@ fn a_ciphertext_that_does_not_open_here_says_why() {
     let garbage = candidate(&here, "kliv1.garbage", None);
     assert_eq!(garbage, Candidate::Unreadable(Why::Malformed));
 }
+
+#[test]
+fn what_an_account_has_too_many_of_is_not_even_opened() {
+    let mut account = account((0..300).map(|i| {
+        let mut secret = new_secret(&format!("V{i}"), None);
+        secret.created = now() + SignedDuration::from_secs(i);
+        secret
+    }));
+    inspect(&mut account, &keyring(1));
+    let too_many = |secret: &&SecretObject| secret.candidate == Candidate::TooMany;
+    assert_eq!(account.secrets.values().filter(too_many).count(), 300 - MAX_SECRETS);
+    let (decisions, _) = decide(&account);
+    for secret in account.secrets.values().filter(too_many) {
+        assert_eq!(decisions[&secret.name].reason, Reason::LimitExceeded);
+    }
+}

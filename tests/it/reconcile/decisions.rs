@@ -118,6 +118,26 @@ fn the_257th_secret_is_one_too_many_and_those_in_use_come_first() {
 
 const LARGE: usize = 59 * 1024;
 
+#[test]
+fn the_33rd_environment_is_one_too_many_and_the_record_of_a_full_account_fits_into_etcd() {
+    let name = |i: usize| format!("V{i:0>127}");
+    let mut account = account((0..256).map(|i| match i {
+        0..224 => settled_secret(&name(i), None),
+        _ => settled_secret(&name(i), Some(&format!("{i:0>63}"))),
+    }));
+    let one_more = format!("{:0>63}", 256);
+    let mut new = new_secret("NEW", Some(&one_more));
+    new.created = ago(-60);
+    account.secrets.remove(&object_name(&name(0), None));
+    account.secrets.insert(new.name.clone(), new);
+    let (decisions, sets) = decide(&account);
+    let refused: Vec<_> =
+        decisions.values().filter(|d| d.reason == Reason::LimitExceeded).collect();
+    assert_eq!((refused.len(), sets.len()), (1, 33));
+    let keys = sets.iter().flat_map(|set| &set.members).map(|m| m.env_var.len() + 3);
+    assert!(keys.sum::<usize>() < 1_200_000);
+}
+
 fn large(i: usize, size: usize) -> SecretObject {
     let text = sealed(size, 'a');
     let spec = json!({ "sealed": text });

@@ -6,7 +6,20 @@ use super::*;
 fn an_account_without_secrets_and_without_a_record_is_left_alone() {
     let mut account = account([]);
     account.functions.insert("f".into(), function("f", Some(("API_KEY", "kliv-env-x"))));
-    assert!(plan_of(&account, &Memory::default()) == Plan::default());
+    // The set is there: the KlivAccount went with its CRD.
+    let found = BTreeSet::from(["kliv-env-x".to_owned()]);
+    let memory = Memory { found, ..Memory::default() };
+    assert!(plan_of(&account, &memory) == Plan::default());
+}
+
+#[test]
+fn entries_of_sets_that_do_not_exist_go_also_where_nothing_was_ever_published() {
+    let mut account = account([]);
+    account.functions.insert("f".into(), function("f", Some(("A", "kliv-env-elsewhere"))));
+    assert_eq!(words(&plan_of(&account, &Memory::default())), ["probe 1 sets"]);
+    let missing = BTreeSet::from(["kliv-env-elsewhere".to_owned()]);
+    let memory = Memory { missing, ..Memory::default() };
+    assert_eq!(words(&plan_of(&account, &memory)), ["inject into f"]);
 }
 
 #[test]
@@ -115,6 +128,32 @@ fn functions_keep_what_they_have_until_the_account_has_published() {
     let blocked = Some((Reason::QuotaExceeded, "raise it".to_owned()));
     let memory = Memory { blocked, ..Memory::default() };
     assert_eq!(words(&plan_of(&account, &memory)), ["write the KlivAccount: Progress"]);
+}
+
+#[test]
+fn secrets_that_went_with_their_crd_are_told_from_deleted_ones() {
+    let mut account = settled();
+    let crd = time("2026-11-24T12:30:00Z");
+    let mut memory = Memory::default();
+    memory.see(&account);
+    assert!(!account.went_with_crd(&memory, crd), "there are secrets");
+    account.secrets.clear();
+    assert!(account.went_with_crd(&memory, crd), "a CRD that is newer than all of them");
+    assert!(account.went_with_crd(&Memory::default(), crd), "also after a restart");
+    assert!(!account.went_with_crd(&memory, time("2026-11-24T11:00:00Z")), "the CRD stayed");
+    memory.see(&settled_later());
+    account.secrets.clear();
+    assert!(!account.went_with_crd(&memory, crd), "one was made since, and deleted");
+    account.object = account_object(json!({ "revision": 5 }));
+    assert!(!account.went_with_crd(&Memory::default(), crd), "nothing is published");
+}
+
+fn settled_later() -> Account {
+    let mut account = settled();
+    for secret in account.secrets.values_mut() {
+        secret.created = time("2026-11-24T12:31:00Z");
+    }
+    account
 }
 
 #[test]
