@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kliv_secrets::api::KlivSecret;
@@ -13,6 +14,8 @@ use crate::account::{Account, secret, secret_in};
 use crate::harness::{Request, eventually};
 use crate::operator::Operator;
 
+/// How many write at the same time while everything restarts.
+const WRITERS: usize = 8;
 const NO_REQUESTS: [Request; 0] = [];
 
 #[tokio::test]
@@ -49,19 +52,22 @@ async fn while_both_parts_restart_every_write_goes_through_and_no_function_rolls
         operator.rolled_out("controller").await;
         restarted.set(true);
     };
-    let writing = async {
+    let writing = async |index: usize| {
         let secrets: Api<KlivSecret> = writer.api();
-        let (mut count, mut failed) = (0, Vec::new());
+        let (env_var, mut count, mut failed) = (format!("TOKEN_{index}"), 0, Vec::new());
         while !restarted.get() {
-            let object = secret("API_TOKEN", &format!("value {count}"));
+            let object = secret(&env_var, &format!("value {count}"));
             let params = PatchParams::apply("test").force();
-            let written = secrets.patch("api-token", &params, &Patch::Apply(&object)).await;
+            let name = format!("token-{index}");
+            let written = secrets.patch(&name, &params, &Patch::Apply(&object)).await;
             failed.extend(written.err().map(|error| format!("write {count}: {error}")));
             count += 1;
         }
         (count, failed)
     };
-    let ((), (count, failed)) = tokio::join!(restarting, writing);
+    let ((), written) = tokio::join!(restarting, join_all((0..WRITERS).map(writing)));
+    let count: usize = written.iter().map(|(count, _)| count).sum();
+    let failed: Vec<_> = written.into_iter().flat_map(|(_, failed)| failed).collect();
 
     assert!(failed.is_empty(), "{} of {count} writes failed: {failed:#?}", failed.len());
     let now = uids(&operator).await;
