@@ -3,8 +3,10 @@
 //! Most tests share it. One that upgrades, restarts or removes it has it alone, and when
 //! its turn ends the operator stands there again as it was.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -39,13 +41,24 @@ enum Turn {
 impl Operator {
     /// Together with others that leave it as it is. None where there is no whole cluster.
     pub(crate) async fn shared() -> Option<Self> {
-        let turn = Turn::Shared(TURN.read().await);
-        Some(Self { cluster: cluster_with_operator()?, changed: AtomicBool::new(false), turn })
+        Self::installed(Turn::Shared(TURN.read().await))
     }
 
     /// Alone. None where there is no whole cluster.
     pub(crate) async fn alone() -> Option<Self> {
-        let turn = Turn::Alone(TURN.write().await);
+        Self::installed(Turn::Alone(TURN.write().await))
+    }
+
+    fn installed(turn: Turn) -> Option<Self> {
+        // One run at a time: the operator is one, and another checkout's would replace it.
+        // The lock ends with the process.
+        static RUN: OnceLock<File> = OnceLock::new();
+        RUN.get_or_init(|| {
+            let file = File::create(std::env::temp_dir().join("kliv-secrets-e2e.lock"));
+            let file = file.expect("a file to lock");
+            file.lock().expect("a lock");
+            file
+        });
         Some(Self { cluster: cluster_with_operator()?, changed: AtomicBool::new(false), turn })
     }
 
