@@ -21,7 +21,7 @@ check: ## the quick gate: format, lints, tests that need no cluster, docs, gener
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	cargo run --quiet -- crds --check crds
 	cargo run --quiet -- crds --check charts/kliv-secrets/files/crds
-	cd tests/devcluster && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go test ./...
+	cd tests/devcluster && diff /dev/null <(gofmt -l .) && go vet ./... && go test ./...
 	@helm=$$(command -v helm || $(DEVCLUSTER) tool helm); if [[ -n $$helm ]]; then \
 		$$helm lint --quiet charts/kliv-secrets --set image.repository=kliv-secrets,image.tag=dev; \
 	else echo "chart not linted: no helm yet; make up builds it"; fi
