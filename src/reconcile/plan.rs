@@ -60,13 +60,12 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
-    let waiting =
-        memory.blocked.is_none() && !has_room(&object.status) && differs(&object.status, &sets);
-    let memory = &if waiting { Cow::Owned(memory.waiting()) } else { Cow::Borrowed(memory) };
-    let may_publish = memory.blocked.is_none() && has_room(&object.status);
-    if may_publish && publish(account, object, &sets, memory, now, &mut plan) {
+    let (is_free, has_room) = (memory.blocked.is_none(), has_room(&object.status));
+    if is_free && has_room && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
+    let waits = is_free && !has_room && differs(&object.status, &sets);
+    let memory = &if waits { Cow::Owned(memory.waiting()) } else { Cow::Borrowed(memory) };
 
     let injections: Vec<(&Function, Injection)> = account
         .functions

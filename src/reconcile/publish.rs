@@ -41,7 +41,6 @@ pub(super) fn publish(
     let changed: Vec<&DesiredSet> =
         sets.iter().filter(|set| !current.contains(set.name.as_str())).collect();
     let again = sets.iter().filter(|set| memory.missing.contains(&set.name));
-    let dropped = status.sets.iter().any(|set| !sets.iter().any(|s| s.name == set.name));
     let lost = lost_sets(account, status, &changed);
 
     let make = |set: &DesiredSet| Action::Publish {
@@ -52,7 +51,7 @@ pub(super) fn publish(
     plan.actions.extend(again.map(make));
     // What was about to be made and is not wanted any more may exist: it is retired.
     let given_up = status.pending.iter().any(|name| !sets.iter().any(|set| set.name == *name));
-    if !changed.is_empty() || dropped || given_up || !lost.is_empty() {
+    if differs(status, sets) || given_up || !lost.is_empty() {
         let pending: Vec<String> = changed.iter().map(|set| set.name.clone()).collect();
         if !pending.iter().all(|name| status.pending.contains(name)) {
             let mut next = status.clone();

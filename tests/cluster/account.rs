@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kliv_secrets::api::condition::{READY, Reason};
 use kliv_secrets::api::names::{ACCOUNT_NAME, SECRET_TYPE};
 use kliv_secrets::api::{KlivAccount, KlivAccountStatus, KlivSecret, object_name};
 use kube::Client;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::harness::{Cluster, Outcome, eventually};
@@ -286,5 +286,19 @@ impl<'a> Account<'a> {
         K::DynamicType: Default,
     {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+}
+
+impl Account<'_> {
+    /// The account is closed: its namespace is deleted, and gone in the end.
+    pub(crate) async fn closes(&self) {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let params = DeleteParams::default();
+        namespaces.delete(&self.namespace, &params).await.expect("is being deleted");
+        eventually("the namespace is gone", async || {
+            let there = namespaces.get_opt(&self.namespace).await.expect("an answer");
+            there.is_none().then_some(())
+        })
+        .await;
     }
 }

@@ -1,7 +1,5 @@
 //! An operator that is down breaks nothing, and catches up when it is back.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::account::{Account, env_of, function, secret};
@@ -30,14 +28,7 @@ async fn while_the_operator_is_down_functions_start_with_their_env_and_namespace
     assert!(said.contains("spec.value was not sealed, so nothing was stored"), "{said}");
     assert!(!said.contains("two"), "{said}");
 
-    let namespaces: Api<Namespace> = Api::all(account.client.clone());
-    let params = DeleteParams::default();
-    namespaces.delete(&account.namespace, &params).await.expect("is being deleted");
-    eventually("the namespace is gone", async || {
-        let there = namespaces.get_opt(&account.namespace).await.expect("an answer");
-        there.is_none().then_some(())
-    })
-    .await;
+    account.closes().await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::{KlivAccount, KlivSecret};
 use kliv_secrets::runtime::clock;
@@ -305,15 +305,7 @@ async fn a_namespace_with_secrets_sets_and_functions_can_be_deleted() {
     account.create(&function("api")).await;
     account.gets("api", &[("API_TOKEN", "one")]).await;
 
-    let namespaces: Api<Namespace> = Api::all(account.client.clone());
-    let params = DeleteParams::default();
-    namespaces.delete(&account.namespace, &params).await.expect("is being deleted");
-
-    eventually("the namespace is gone", async || {
-        let there = namespaces.get_opt(&account.namespace).await.expect("an answer");
-        there.is_none().then_some(())
-    })
-    .await;
+    account.closes().await;
 }
 
 async fn account(name: &str) -> Account<'static> {
