@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use tokio::sync::mpsc;
@@ -135,7 +136,8 @@ impl Engine {
             // A rollout is mostly over before: then it is told in one write.
             report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
-            started: clock::now(),
+            // Objects tell their creation in whole seconds.
+            started: Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
         };
         let reporter = Reporter {
             controller: FIELD_MANAGER.into(),
