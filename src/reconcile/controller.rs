@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use tokio::sync::mpsc;
@@ -111,6 +112,8 @@ struct Engine {
     /// sure that it was not the CRD that went. A run takes its account out of here, so that
     /// what goes during the run is not taken for what it has made sure of.
     lost: BTreeSet<String>,
+    /// Accounts that lost a function, perhaps only its label. In the same way.
+    fewer_functions: BTreeSet<String>,
     listed: Vec<Kind>,
     running: JoinSet<Done>,
     /// The account that each task runs for.
@@ -133,7 +136,8 @@ impl Engine {
             // A rollout is mostly over before: then it is told in one write.
             report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
-            started: clock::now(),
+            // Objects tell their creation in whole seconds.
+            started: Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
         };
         let reporter = Reporter {
             controller: FIELD_MANAGER.into(),
@@ -141,7 +145,12 @@ impl Engine {
         };
         let context = Context {
             reporter,
-            applier: Applier { client, keyring, metrics: metrics.clone() },
+            applier: Applier {
+                client,
+                keyring,
+                metrics: metrics.clone(),
+                function_selector: settings.function_selector.clone(),
+            },
             timings,
             stop,
             metrics,
@@ -153,6 +162,7 @@ impl Engine {
             memories: BTreeMap::new(),
             failures: BTreeMap::new(),
             lost: BTreeSet::new(),
+            fewer_functions: BTreeSet::new(),
             listed: Vec::new(),
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
@@ -166,9 +176,11 @@ impl Engine {
         match seen {
             Seen::Change(change) => {
                 let account = change.account().to_owned();
-                if matches!(change, Change::SecretGone(..)) {
-                    self.lost.insert(account.clone());
-                }
+                match change {
+                    Change::SecretGone(..) => self.lost.insert(account.clone()),
+                    Change::FunctionGone(..) => self.fewer_functions.insert(account.clone()),
+                    _ => false,
+                };
                 if self.world.apply(change) && self.is_listed() {
                     self.gather.touch(&account, clock::monotonic());
                 }
@@ -181,8 +193,10 @@ impl Engine {
                         self.gather.touch(account, clock::monotonic());
                     }
                 }
-                if kind == Kind::Secrets {
-                    self.lost.extend(lost);
+                match kind {
+                    Kind::Secrets => self.lost.extend(lost),
+                    Kind::Functions => self.fewer_functions.extend(lost),
+                    Kind::Accounts | Kind::Namespaces => {}
                 }
                 if self.listed.contains(&kind) {
                     return false;
@@ -214,6 +228,9 @@ impl Engine {
             let account = self.world.account(&namespace);
             let mut memory = self.memories.remove(&namespace).unwrap_or_default();
             memory.next_probe.get_or_insert_with(|| self.context.next_probe());
+            if self.fewer_functions.remove(&namespace) {
+                memory.strays = None;
+            }
             let lost = self.lost.remove(&namespace);
             let task = self.running.spawn(self.context.clone().reconcile(account, memory, lost));
             self.tasks.insert(task.id(), namespace);
@@ -266,6 +283,7 @@ impl Engine {
         } else {
             self.failures.remove(&namespace);
             self.lost.remove(&namespace);
+            self.fewer_functions.remove(&namespace);
         }
     }
 }
