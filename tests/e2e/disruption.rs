@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, EvictParams};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::task::spawn_blocking;
 
 use crate::account::{Account, is_ready};
 use crate::hardening::process;
@@ -56,6 +57,20 @@ async fn killed_pods_and_processes_touch_no_function_and_lose_no_write() {
 
     let one = operator.pods("webhook").await.swap_remove(0);
     people.go_on_during("one of two webhooks killed", kill(&operator, one)).await;
+
+    let before = uids(&operator).await;
+    let restarts = async {
+        // Not on this test's thread, where people write.
+        let restarted = |name: &'static str| {
+            spawn_blocking(move || run(launcher(&["restart", name]), "").success())
+        };
+        restarted("containerd").await.expect("restarts");
+        restarted("kubelet").await.expect("restarts");
+        operator.stands().await;
+    };
+    let written = people.go_on_during("the node's runtime and kubelet killed", restarts).await;
+    assert_eq!(written.refused, 0);
+    assert_eq!(uids(&operator).await, before);
 }
 
 /// A steady account, and people who write in another.
