@@ -150,7 +150,17 @@ func runDown(args []string) error {
 	}
 	defer unlock()
 	defer os.Remove(folder + ".lock")
-	return down(folder, *force)
+	_, err = os.Stat(folder)
+	wasThere := err == nil
+	if err := down(folder, *force); err != nil || *whenStdinCloses {
+		return err
+	}
+	if wasThere {
+		progress("stopped; nothing is left of it")
+	} else {
+		progress("no cluster is up")
+	}
+	return nil
 }
 
 func runEnv(args []string) error {
