@@ -165,13 +165,11 @@ impl Engine {
     fn take_in(&mut self, seen: Seen) -> bool {
         match seen {
             Seen::Change(change) => {
-                let account = change.account().to_owned();
-                if matches!(change, Change::SecretGone(..)) {
-                    self.lost.insert(account.clone());
-                }
-                if self.world.apply(change) && self.is_listed() {
-                    self.gather.touch(&account, clock::monotonic());
-                }
+                self.change(change, World::apply);
+                false
+            }
+            Seen::Listing(change) => {
+                self.change(change, World::list);
                 false
             }
             Seen::Listed(kind, all) => {
@@ -195,6 +193,16 @@ impl Engine {
                 }
                 self.is_listed()
             }
+        }
+    }
+
+    fn change(&mut self, change: Change, take: fn(&mut World, Change) -> bool) {
+        let account = change.account().to_owned();
+        if matches!(change, Change::SecretGone(..)) {
+            self.lost.insert(account.clone());
+        }
+        if take(&mut self.world, change) && self.is_listed() {
+            self.gather.touch(&account, clock::monotonic());
         }
     }
 
