@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::Applier;
+use super::former::Former;
 use super::gather::Gather;
 use super::observe::{self, Seen};
 use super::observed::Memory;
@@ -48,13 +49,15 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
-/// Runs until `stop`; calls `ready` once everything has been listed.
+/// Runs until `stop`; calls `ready` once everything has been listed. Without a keyring
+/// nothing is opened and nothing published; what is published stays, functions get it, and
+/// KlivSecrets say what is wrong.
 ///
 /// # Errors
 /// The watches ended, which they never do by themselves.
 pub async fn run(
     client: Client,
-    keyring: Arc<Keyring>,
+    keyring: Option<Arc<Keyring>>,
     settings: Settings,
     metrics: Metrics,
     ready: impl Fn() + Send,
@@ -108,6 +111,8 @@ struct Engine {
     gather: Gather,
     memories: BTreeMap<String, Memory>,
     failures: BTreeMap<String, u32>,
+    /// Accounts in which something is sealed with a former key.
+    former: BTreeMap<String, Former>,
     /// Accounts that lost a KlivSecret: before anything is taken from functions it is made
     /// sure that it was not the CRD that went. A run takes its account out of here, so that
     /// what goes during the run is not taken for what it has made sure of.
@@ -123,7 +128,7 @@ struct Engine {
 impl Engine {
     fn new(
         client: Client,
-        keyring: Arc<Keyring>,
+        keyring: Option<Arc<Keyring>>,
         settings: Settings,
         metrics: Metrics,
         stop: CancellationToken,
@@ -161,6 +166,7 @@ impl Engine {
             gather: Gather::new(settings.quiet, settings.longest),
             memories: BTreeMap::new(),
             failures: BTreeMap::new(),
+            former: BTreeMap::new(),
             lost: BTreeSet::new(),
             fewer_functions: BTreeSet::new(),
             listed: Vec::new(),
@@ -175,15 +181,11 @@ impl Engine {
     fn take_in(&mut self, seen: Seen) -> bool {
         match seen {
             Seen::Change(change) => {
-                let account = change.account().to_owned();
-                match change {
-                    Change::SecretGone(..) => self.lost.insert(account.clone()),
-                    Change::FunctionGone(..) => self.fewer_functions.insert(account.clone()),
-                    _ => false,
-                };
-                if self.world.apply(change) && self.is_listed() {
-                    self.gather.touch(&account, clock::monotonic());
-                }
+                self.change(change, World::apply);
+                false
+            }
+            Seen::Listing(change) => {
+                self.change(change, World::list);
                 false
             }
             Seen::Listed(kind, all) => {
@@ -209,6 +211,18 @@ impl Engine {
                 }
                 self.is_listed()
             }
+        }
+    }
+
+    fn change(&mut self, change: Change, take: fn(&mut World, Change) -> bool) {
+        let account = change.account().to_owned();
+        match change {
+            Change::SecretGone(..) => self.lost.insert(account.clone()),
+            Change::FunctionGone(..) => self.fewer_functions.insert(account.clone()),
+            _ => false,
+        };
+        if take(&mut self.world, change) && self.is_listed() {
+            self.gather.touch(&account, clock::monotonic());
         }
     }
 
@@ -248,14 +262,16 @@ impl Engine {
             look_again: None,
             end: End::TryAgain,
             lost: true,
+            former: Former::default(),
             took: Duration::ZERO,
         });
     }
 
     fn finish(&mut self, done: Done) {
         let now = clock::monotonic();
-        let Done { namespace, memory, changes, look_again, end, lost, took } = done;
+        let Done { namespace, memory, changes, look_again, end, lost, former, took } = done;
         self.context.metrics.reconciled(end == End::Settled, took);
+        self.count_former(&namespace, former);
         for change in changes {
             self.world.refresh(change);
         }
@@ -284,6 +300,18 @@ impl Engine {
             self.failures.remove(&namespace);
             self.lost.remove(&namespace);
             self.fewer_functions.remove(&namespace);
+        }
+    }
+
+    fn count_former(&mut self, namespace: &str, former: Former) {
+        let before = match former == Former::default() {
+            true => self.former.remove(namespace),
+            false => self.former.insert(namespace.to_owned(), former),
+        };
+        if before.unwrap_or_default() != former {
+            let values = self.former.values().map(|former| former.values).sum();
+            let history = self.former.values().map(|former| former.history).sum();
+            self.context.metrics.sealed_with_former_keys(values, history);
         }
     }
 }

@@ -22,6 +22,12 @@ struct Inner {
     reviews: Family<Outcome, Counter>,
     leader: Gauge,
     keys: Gauge,
+    former: Family<Part, Gauge>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Part {
+    part: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -54,6 +60,7 @@ impl Metrics {
             reviews: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
+            former: Family::default(),
         };
         let Inner {
             registry,
@@ -64,6 +71,7 @@ impl Metrics {
             reviews,
             leader,
             keys,
+            former,
         } = &mut inner;
         registry.register(
             "build",
@@ -89,6 +97,12 @@ impl Metrics {
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
+        registry.register(
+            "sealed_with_former_keys",
+            "KlivSecrets sealed with a key that is not the current one: their value, or only \
+             earlier versions in their history",
+            former.clone(),
+        );
         Self(Arc::new(inner))
     }
 
@@ -123,6 +137,15 @@ impl Metrics {
     /// The keyring holds so many keys.
     pub fn keyring_keys(&self, count: usize) {
         self.0.keys.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// So many KlivSecrets have their value sealed with a former key, and so many others an
+    /// earlier version of it.
+    pub fn sealed_with_former_keys(&self, values: usize, history: usize) {
+        for (part, count) in [("value", values), ("history", history)] {
+            let gauge = self.0.former.get_or_create(&Part { part });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Everything, in the OpenMetrics text format.
