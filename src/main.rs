@@ -58,6 +58,7 @@ fn process(
 /// Runs health and metrics beside `work`; the process ends with the first of the two, or
 /// when told to.
 async fn beside_http(
+    process: &'static str,
     common: &CommonArgs,
     metrics: &Metrics,
     readiness: &Readiness,
@@ -67,7 +68,7 @@ async fn beside_http(
     // Not by `stop` itself: health is answered until the work has ended.
     let ended = CancellationToken::new();
     let (bind, metrics, readiness) = (common.http_bind, metrics.clone(), readiness.clone());
-    let mut http = tokio::spawn(http::serve(bind, metrics, readiness, ended.clone()));
+    let mut http = tokio::spawn(http::serve(bind, process, metrics, readiness, ended.clone()));
     let result = tokio::select! {
         result = work => result,
         served = &mut http => return served?.with_context(|| format!("can't serve on {bind}")),
@@ -81,7 +82,7 @@ async fn controller(args: &ControllerArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let replica = replica(args, &metrics, &readiness, &stop);
-    beside_http(&args.common, &metrics, &readiness, &stop, replica).await
+    beside_http("controller", &args.common, &metrics, &readiness, &stop, replica).await
 }
 
 async fn replica(
@@ -203,5 +204,5 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     };
     let stopped = stop.clone();
     let work = async { Ok(admission::serve(door, stopped.cancelled_owned()).await?) };
-    beside_http(&args.common, &metrics, &readiness, &stop, work).await
+    beside_http("webhook", &args.common, &metrics, &readiness, &stop, work).await
 }

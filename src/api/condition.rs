@@ -27,6 +27,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Published,
+        Self::AwaitingValue,
+        Self::DecryptionFailed,
+        Self::LimitExceeded,
+        Self::QuotaExceeded,
+        Self::InvalidSpec,
+        Self::PublishFailed,
+    ];
+
     /// The word in `conditions[].reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

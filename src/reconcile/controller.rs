@@ -10,6 +10,7 @@ use kube::Client;
 use kube::runtime::events::Reporter;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::Applier;
@@ -42,6 +43,11 @@ pub struct Settings {
     pub instance: String,
 }
 
+/// How old the numbers for Prometheus may be.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// An account that was tried so often in vain counts as unsettled: before, somebody else
+/// most likely wrote at the same time.
+const IN_VAIN: u32 = 3;
 /// How long writes in flight may take when the engine stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -63,6 +69,8 @@ pub async fn run(
     let mut watches = JoinSet::new();
     watches.spawn(observe::all(client.clone(), settings.function_selector.clone(), tx));
     let mut engine = Engine::new(client, keyring, settings, metrics, stop.clone());
+    let mut count = tokio::time::interval(COUNT_EVERY);
+    count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let due = engine.next_start().map(tokio::time::Instant::from_std);
         tokio::select! {
@@ -85,6 +93,7 @@ pub async fn run(
                 Err(error) => engine.give_back(error.id()),
             },
             () = sleep_until(due) => engine.start(),
+            _ = count.tick() => engine.count(),
         }
     }
     // Each run looks at `stop` before every round; a write that hangs is given up.
@@ -112,6 +121,8 @@ struct Engine {
     /// what goes during the run is not taken for what it has made sure of.
     lost: BTreeSet<String>,
     listed: Vec<Kind>,
+    /// Something may have changed since the last count.
+    uncounted: bool,
     running: JoinSet<Done>,
     /// The account that each task runs for.
     tasks: BTreeMap<tokio::task::Id, String>,
@@ -154,6 +165,7 @@ impl Engine {
             failures: BTreeMap::new(),
             lost: BTreeSet::new(),
             listed: Vec::new(),
+            uncounted: true,
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
             settings,
@@ -163,6 +175,7 @@ impl Engine {
     /// Takes in what a watch tells; true when with it everything is listed for the first
     /// time.
     fn take_in(&mut self, seen: Seen) -> bool {
+        self.uncounted = true;
         match seen {
             Seen::Change(change) => {
                 let account = change.account().to_owned();
@@ -208,6 +221,14 @@ impl Engine {
         self.gather.next_due().filter(|_| free && self.is_listed())
     }
 
+    /// Tells how things are, in numbers, when they may have changed.
+    fn count(&mut self) {
+        if self.is_listed() && std::mem::take(&mut self.uncounted) {
+            let unsettled = self.failures.values().filter(|&&failures| failures >= IN_VAIN).count();
+            self.context.metrics.counted(&self.world.tally(unsettled));
+        }
+    }
+
     fn start(&mut self) {
         while self.running.len() < self.settings.concurrency {
             let Some(namespace) = self.gather.take(clock::monotonic()) else { return };
@@ -239,6 +260,10 @@ impl Engine {
         let now = clock::monotonic();
         let Done { namespace, memory, changes, look_again, end, lost, took } = done;
         self.context.metrics.reconciled(end == End::Settled, took);
+        self.uncounted = true;
+        if end == End::Settled {
+            self.context.metrics.succeeded(clock::now());
+        }
         for change in changes {
             self.world.refresh(change);
         }

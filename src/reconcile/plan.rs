@@ -239,6 +239,8 @@ fn progress(
 }
 
 const ROLLING_OUT: &str = "RollingOut";
+/// Why a function is not on the current set.
+pub(super) const NOT_UPDATED: [&str; 4] = [ROLLING_OUT, "RolloutFailed", "Manual", "WriteRefused"];
 
 fn report(injections: &[(&Function, Injection)], memory: &Memory) -> FunctionReport {
     let mut report = FunctionReport::default();
