@@ -32,8 +32,8 @@ pub(super) struct Watched<T> {
 pub(super) struct Served {
     /// The certificate chain and its key, as the TLS library wants them.
     pub(super) config: Arc<ServerConfig>,
-    /// When the certificate ends, where that can be told.
-    pub(super) ends: Option<Timestamp>,
+    /// From when to when the certificate is good, where that can be told.
+    pub(super) good: Option<(Timestamp, Timestamp)>,
 }
 
 /// The certificate chain and its key.
@@ -103,7 +103,7 @@ impl<T> Watched<T> {
 fn server_config(chain: &[u8], key: &[u8]) -> Option<Served> {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().ok()?;
-    let ends = chain.first().and_then(ends);
+    let good = chain.first().and_then(good);
     let key = PrivateKeyDer::from_pem_slice(key).ok()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -113,10 +113,12 @@ fn server_config(chain: &[u8], key: &[u8]) -> Option<Served> {
         .with_single_cert(chain, key)
         .ok()?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Some(Served { config: Arc::new(config), ends })
+    Some(Served { config: Arc::new(config), good })
 }
 
-fn ends(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+fn good(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
+    let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+    let validity = parsed.validity();
+    time(validity.not_before).zip(time(validity.not_after))
 }

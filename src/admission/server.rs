@@ -93,8 +93,11 @@ pub async fn serve(
     };
 
     let metrics = config.metrics.clone();
-    let tell =
-        |served: &Served| served.ends.into_iter().for_each(|ends| metrics.certificate_ends(ends));
+    let tell = |served: &Served| {
+        if let Some((starts, ends)) = served.good {
+            metrics.certificate(starts, ends);
+        }
+    };
     tell(&tls);
     let tls = RustlsConfig::from_config(tls.config);
     let (new_key, key) = watch::channel(key);

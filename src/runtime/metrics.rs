@@ -23,6 +23,7 @@ struct Inner {
     leader: Gauge,
     keys: Gauge,
     ready: Family<Process, Gauge>,
+    certificate_starts: Family<NoLabel, Gauge>,
     certificate_ends: Family<NoLabel, Gauge>,
     tally: Tallied,
 }
@@ -90,6 +91,7 @@ impl Metrics {
             leader: Gauge::default(),
             keys: Gauge::default(),
             ready: Family::default(),
+            certificate_starts: Family::default(),
             certificate_ends: Family::default(),
             tally: Tallied::default(),
         };
@@ -102,6 +104,7 @@ impl Metrics {
             leader,
             keys,
             ready,
+            certificate_starts,
             certificate_ends,
             tally,
         } = &mut inner;
@@ -125,6 +128,11 @@ impl Metrics {
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
         registry.register("ready", "1 when the process is ready for work, else 0", ready.clone());
+        registry.register(
+            "certificate_start_timestamp_seconds",
+            "Since when the certificate is good that the webhook serves with",
+            certificate_starts.clone(),
+        );
         registry.register(
             "certificate_expiry_timestamp_seconds",
             "When the certificate ends that the webhook serves with",
@@ -184,8 +192,9 @@ impl Metrics {
         self.0.ready.get_or_create(&Process { process }).set(i64::from(ready));
     }
 
-    /// The webhook serves with a certificate that is good until then.
-    pub fn certificate_ends(&self, ends: Timestamp) {
+    /// The webhook serves with a certificate that is good from then to then.
+    pub fn certificate(&self, starts: Timestamp, ends: Timestamp) {
+        self.0.certificate_starts.get_or_create(&[]).set(starts.as_second());
         self.0.certificate_ends.get_or_create(&[]).set(ends.as_second());
     }
 
@@ -292,7 +301,8 @@ mod tests {
     fn what_is_not_known_has_no_number() {
         let metrics = Metrics::new();
         assert!(!metrics.text().unwrap().contains("\nkliv_secrets_certificate_expiry"));
-        metrics.certificate_ends("2026-11-24T10:00:00Z".parse().unwrap());
+        let ends = "2026-11-24T10:00:00Z".parse().unwrap();
+        metrics.certificate(Timestamp::UNIX_EPOCH, ends);
         let line = "\nkliv_secrets_certificate_expiry_timestamp_seconds{} 1795514400\n";
         assert!(metrics.text().unwrap().contains(line), "{}", metrics.text().unwrap());
     }
