@@ -40,6 +40,7 @@ pub(crate) fn render(cluster: &Cluster) -> Vec<Value> {
         "--set=image.repository=example.org/kliv-secrets,image.tag=test",
         "--namespace=kliv-secrets-system",
         "--kube-version=1.37",
+        "--skip-tests",
         "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
     ];
     let args = [&["template", "kliv-secrets", folder], &settings[..]].concat();
