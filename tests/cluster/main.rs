@@ -11,6 +11,7 @@ mod choices;
 mod confinement;
 mod crd;
 mod crd_gone;
+mod deploy;
 mod drift;
 mod guards;
 
