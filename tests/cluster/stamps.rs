@@ -1,8 +1,11 @@
 //! Who changed a spec can't be forged.
 
+use kliv_secrets::admission::{self, Verdict};
 use kliv_secrets::api::KlivSecret;
+use kliv_secrets::runtime::{clock, entropy};
+use kliv_secrets::seal::Keyring;
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::place::{Place, question, refuses, stamp};
 
@@ -97,7 +100,7 @@ async fn stamps_and_records_that_no_webhook_wrote_stop_no_later_change() {
         let recorded = Patch::Merge(json!({"status": {"recordedStamp": forged}}));
         controller.patch_status("a", &PatchParams::default(), &recorded).await.expect("forges");
         at = secrets.get("a").await.expect("is there");
-        at = change(&format!("{forged}"), &at).await.expect("a change over a forged record");
+        change(&format!("{forged}"), &at).await.expect("a change over a forged record");
     }
 }
 
@@ -105,7 +108,7 @@ async fn stamps_and_records_that_no_webhook_wrote_stop_no_later_change() {
 fn as_the_webhook(review: &Value, user: &str) -> json_patch::Patch {
     let mut review = review.clone();
     review["request"]["userInfo"] = json!({"username": user});
-    let keyring = Keyring::generate(entropy::ascii_lowercase(), &mut entropy::system());
+    let keyring = Keyring::generate(clock::now(), &mut entropy::system());
     let key = keyring.sealing_key();
     let bytes = review.to_string().into_bytes();
     match admission::answer(&bytes, key, clock::now(), &mut entropy::system()).verdict {
