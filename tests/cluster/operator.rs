@@ -152,6 +152,11 @@ impl Operator {
         self.ready("webhook", webhook).await;
     }
 
+    /// Where the webhook listens.
+    pub(crate) fn door(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
     /// A file that the processes can read.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.join(name);

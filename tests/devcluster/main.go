@@ -46,7 +46,8 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
   env     print the exports of the running cluster
             --state DIR
   build   build what a cluster here needs into the cache
-  tool    NAME: print where the cache has it, or nothing
+  tool    [--build] NAME: print where the cache has it, or nothing
+  module  PATH@VERSION: fetch a Go module and print its folder
   image pack --name NAME --binary PATH[=/IN/IMAGE] [--binary ...] [--user UID:GID] --out FILE.tar
           writes an image of static binaries, tagged NAME:dev and NAME:<hash of its
           content>; prints the latter
@@ -82,6 +83,8 @@ func run(args []string) error {
 		return runBuild()
 	case "tool":
 		return runTool(rest)
+	case "module":
+		return runModule(rest)
 	case "image":
 		return runImage(rest)
 	case "help", "-h", "--help":
@@ -183,15 +186,46 @@ func runEnv(args []string) error {
 }
 
 func runBuild() error {
-	_, err := toolsFor(settings{Whole: canRunNode()})
+	if _, err := toolsFor(settings{Whole: canRunNode()}); err != nil {
+		return err
+	}
+	var tests []string
+	for _, c := range components {
+		if c.testOnly {
+			tests = append(tests, c.tool)
+		}
+	}
+	_, err := buildComponents(tests)
+	return err
+}
+
+func runModule(args []string) error {
+	if len(args) != 1 {
+		return errors.New("module: say which and its version, e.g. `module example.org/m@v1.0.0`")
+	}
+	folder, err := moduleFolder(args[0])
+	if err == nil {
+		fmt.Println(folder)
+	}
 	return err
 }
 
 func runTool(args []string) error {
-	if len(args) != 1 {
+	flags := newFlags("tool")
+	build := flags.Bool("build", false, "build it when the cache does not have it")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
 		return errors.New("tool: say which, e.g. `tool helm`")
 	}
-	path, err := cachedTool(args[0])
+	name := flags.Arg(0)
+	if *build {
+		if _, err := buildComponents([]string{name}); err != nil {
+			return err
+		}
+	}
+	path, err := cachedTool(name)
 	if err == nil && path != "" {
 		fmt.Println(path)
 	}
