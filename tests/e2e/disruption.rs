@@ -21,7 +21,7 @@ use crate::writers::{Written, write_during};
 async fn upgrades_rollbacks_restarts_and_drains_touch_no_function_and_refuse_no_write() {
     let Some(operator) = Operator::alone().await else { return };
     let people = People::new(&operator).await;
-    let [repository, tag] = same_image_by_another_name(&operator).await.values();
+    let [repository, tag] = image_of_another_name().values();
     let restart = async {
         operator.restart();
         operator.stands().await;
@@ -146,15 +146,16 @@ fn restarts(pod: &Pod) -> i32 {
     containers.map(|container| container.restart_count).sum()
 }
 
-/// The operator's own program in an image of another name, loaded into the node.
-async fn same_image_by_another_name(operator: &Operator) -> Image {
-    let repository = "kliv-secrets-again";
+/// This checkout's program in an image of another name, loaded into the node.
+fn image_of_another_name() -> Image {
     let archive = checkout("target/image/again.tar");
     let binary = checkout(&format!("target/{ARCH}-unknown-linux-gnu/release/kliv-secrets"));
-    let pack = ["image", "pack", "--name", repository, "--binary", &binary, "--out", &archive];
-    run(launcher(&pack), "").success();
+    let pack =
+        ["image", "pack", "--name", "kliv-secrets-again", "--binary", &binary, "--out", &archive];
+    let packed = run(launcher(&pack), "").success();
     run(launcher(&["image", "load", &archive]), "").success();
-    Image { repository: repository.to_owned(), tag: operator.image().await.tag }
+    let (repository, tag) = packed.trim().rsplit_once(':').expect("a name and a tag");
+    Image { repository: repository.to_owned(), tag: tag.to_owned() }
 }
 
 async fn uids(operator: &Operator) -> Vec<String> {
