@@ -28,4 +28,5 @@ mod place;
 mod quiet;
 mod rights;
 mod stamps;
+mod upgrade;
 mod way;
