@@ -12,6 +12,7 @@ mod confinement;
 mod crd;
 mod crd_gone;
 mod deploy;
+mod doctor;
 mod guards;
 
 #[path = "../harness/mod.rs"]
