@@ -24,6 +24,8 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod monitoring;
+mod network_policy;
 mod operator;
 mod place;
 mod quiet;
