@@ -8,6 +8,7 @@ mod hardening;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
+mod helm_test;
 mod install;
 mod operator;
 mod values;
