@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::NOT_UPDATED;
 use super::world::World;
-use crate::api::condition::{READY, Reason};
+use crate::api::condition::{Behind, READY, Reason};
 use crate::runtime::Tally;
 
 /// What a word counts as that is none of ours: a status that somebody else wrote.
@@ -21,7 +20,8 @@ impl World {
         let reasons = Reason::ALL.map(Reason::as_str);
         let mut secrets: BTreeMap<_, _> = zero(&reasons);
         secrets.extend([(PENDING, 0), (OTHER, 0)]);
-        let mut functions: BTreeMap<_, _> = zero(&NOT_UPDATED);
+        let behind = Behind::ALL.map(Behind::as_str);
+        let mut functions: BTreeMap<_, _> = zero(&behind);
         functions.extend([(UPDATED, 0), (OTHER, 0)]);
         for account in self.accounts() {
             for secret in account.secrets.values() {
@@ -34,7 +34,7 @@ impl World {
             let of_all = |count: i32| usize::try_from(count).unwrap_or(0);
             *functions.entry(UPDATED).or_default() += of_all(report.updated);
             for function in &report.not_updated {
-                *functions.entry(known(&NOT_UPDATED, &function.reason)).or_default() += 1;
+                *functions.entry(known(&behind, &function.reason)).or_default() += 1;
             }
             // Only the first are named.
             let told = of_all(report.updated) + report.not_updated.len();

@@ -19,9 +19,11 @@ struct Inner {
     reconciles: Family<Outcome, Counter>,
     reconcile_seconds: Histogram,
     writes: Family<Write, Counter>,
+    refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
     leader: Gauge,
     keys: Gauge,
+    former: Family<Part, Gauge>,
     ready: Family<Process, Gauge>,
     certificate_starts: Family<NoLabel, Gauge>,
     certificate_ends: Family<NoLabel, Gauge>,
@@ -50,6 +52,11 @@ pub struct Tally {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Part {
+    part: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
     result: &'static str,
 }
@@ -58,6 +65,12 @@ struct Outcome {
 struct Write {
     kind: &'static str,
     verb: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refusal {
+    kind: &'static str,
+    why: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -87,9 +100,11 @@ impl Metrics {
             reconciles: Family::default(),
             reconcile_seconds: Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0]),
             writes: Family::default(),
+            refusals: Family::default(),
             reviews: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
+            former: Family::default(),
             ready: Family::default(),
             certificate_starts: Family::default(),
             certificate_ends: Family::default(),
@@ -100,9 +115,11 @@ impl Metrics {
             reconciles,
             reconcile_seconds,
             writes,
+            refusals,
             reviews,
             leader,
             keys,
+            former,
             ready,
             certificate_starts,
             certificate_ends,
@@ -121,12 +138,23 @@ impl Metrics {
         );
         registry.register("writes", "Writes to the API server, by kind and verb", writes.clone());
         registry.register(
+            "refused_writes",
+            "Writes that the API server refused, by kind and why",
+            refusals.clone(),
+        );
+        registry.register(
             "admission_reviews",
             "Writes seen at the front door, by result",
             reviews.clone(),
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
+        registry.register(
+            "sealed_with_former_keys",
+            "KlivSecrets sealed with a key that is not the current one: their value, or only \
+             earlier versions in their history",
+            former.clone(),
+        );
         registry.register("ready", "1 when the process is ready for work, else 0", ready.clone());
         registry.register(
             "certificate_start_timestamp_seconds",
@@ -152,6 +180,12 @@ impl Metrics {
     /// Something was written to the API server, e.g. `("Secret", "create")`.
     pub fn wrote(&self, kind: &'static str, verb: &'static str) {
         self.0.writes.get_or_create(&Write { kind, verb }).inc();
+    }
+
+    /// The API server refused a write: `altered` by another mutator, `forbidden` by a policy,
+    /// a webhook or for want of rights, `invalid` for its schema.
+    pub fn refused(&self, kind: &'static str, why: &'static str) {
+        self.0.refusals.get_or_create(&Refusal { kind, why }).inc();
     }
 
     /// The front door answered, `allowed`, `untouched` or `refused`.
@@ -201,6 +235,15 @@ impl Metrics {
     /// The keyring holds so many keys.
     pub fn keyring_keys(&self, count: usize) {
         self.0.keys.set(number(count));
+    }
+
+    /// So many KlivSecrets have their value sealed with a former key, and so many others an
+    /// earlier version of it.
+    pub fn sealed_with_former_keys(&self, values: usize, history: usize) {
+        for (part, count) in [("value", values), ("history", history)] {
+            let gauge = self.0.former.get_or_create(&Part { part });
+            gauge.set(number(count));
+        }
     }
 
     /// Everything, in the OpenMetrics text format.

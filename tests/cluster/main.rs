@@ -13,6 +13,7 @@ mod crd;
 mod crd_gone;
 mod deploy;
 mod doctor;
+mod drift;
 mod guards;
 
 #[path = "../harness/mod.rs"]
@@ -26,10 +27,14 @@ mod leaks;
 mod limits;
 mod monitoring;
 mod network_policy;
+mod mutators;
 mod operator;
+mod outage;
 mod place;
+mod poison;
 mod quiet;
 mod rights;
 mod stamps;
 mod upgrade;
+mod tenant;
 mod way;

@@ -35,6 +35,7 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --state DIR             the folder that holds everything of it
             --keep-revisions        etcd is never compacted: every revision can be read
             --no-encryption-at-rest Secrets are plain in etcd
+            --audit-policy FILE     instead of one that records no content
   down    stop it and leave nothing behind, also after a crash
             --state DIR
             --when-stdin-closes     wait for that first: ties a cluster to a test's life
@@ -97,6 +98,7 @@ func runUp(args []string) error {
 	flags.StringVar(&want.State, "state", "", "")
 	flags.BoolVar(&want.KeepRevisions, "keep-revisions", false, "")
 	flags.BoolVar(&want.PlainSecrets, "no-encryption-at-rest", false, "")
+	flags.StringVar(&want.AuditPolicy, "audit-policy", "", "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

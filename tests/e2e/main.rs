@@ -3,6 +3,9 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod away;
+mod broken;
+mod disruption;
 mod ground;
 mod hardening;
 #[path = "../harness/mod.rs"]
@@ -11,5 +14,7 @@ pub mod harness;
 mod helm_test;
 mod install;
 mod operator;
+mod steady;
 mod values;
 mod way;
+mod writers;

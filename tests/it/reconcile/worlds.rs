@@ -29,6 +29,18 @@ fn an_older_state_never_replaces_a_newer_one() {
 }
 
 #[test]
+fn a_list_is_taken_as_it_stands_also_where_versions_went_back() {
+    let mut world = World::default();
+    world.apply(seen("u", "100"));
+    // etcd was restored from a backup.
+    assert!(world.list(seen("u", "40")));
+    assert_eq!(held(&world).as_deref(), Some("40"));
+    assert!(!world.list(seen("u", "40")), "listing again what is known is no news");
+    assert!(world.apply(seen("u", "41")));
+    assert_eq!(held(&world).as_deref(), Some("41"));
+}
+
+#[test]
 fn the_answer_to_a_write_does_not_bring_back_what_was_deleted() {
     let mut world = World::default();
     world.apply(seen("u", "10"));
