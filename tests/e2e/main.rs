@@ -12,7 +12,6 @@ mod hardening;
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod helm_test;
-mod install;
 mod operator;
 mod steady;
 mod values;
