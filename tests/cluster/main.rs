@@ -27,4 +27,6 @@ mod place;
 mod quiet;
 mod rights;
 mod stamps;
+mod tools;
+mod tools_kubectl;
 mod way;
