@@ -28,5 +28,6 @@ mod quiet;
 mod rights;
 mod stamps;
 mod tools;
+mod tools_helm;
 mod tools_kubectl;
 mod way;

@@ -102,6 +102,22 @@ pub(crate) fn manifest(who: &str) -> Value {
     })
 }
 
+/// The manifest with an entry changed, one new and one gone, and the rest in another order.
+pub(crate) fn changed(who: &str) -> Value {
+    let mut manifest = manifest(who);
+    manifest["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{ "name": "NEW", "value": "x" }, { "name": "OWN", "value": "two" }]);
+    manifest
+}
+
+/// The manifest without any entry in its first container.
+pub(crate) fn without_env(who: &str) -> Value {
+    let mut manifest = manifest(who);
+    let main = manifest["spec"]["template"]["spec"]["containers"][0].as_object_mut();
+    main.expect("a container").remove("env");
+    manifest
+}
+
 impl Pair<'_> {
     /// kubectl on a Deployment of the pair: `{}` stands for it.
     #[track_caller]
@@ -192,6 +208,11 @@ impl Pair<'_> {
         let mut object: Value = serde_json::from_str(&named).expect("JSON");
         let annotations = object["metadata"]["annotations"].as_object_mut().expect("annotations");
         annotations.remove("deployment.kubernetes.io/revision");
+        // The time of a restart, to the second.
+        let restarted = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+        if let Some(time) = object.pointer_mut(restarted) {
+            *time = json!("then");
+        }
         json!({
             "labels": object["metadata"]["labels"],
             "annotations": object["metadata"]["annotations"],
