@@ -11,11 +11,13 @@ mod choices;
 mod confinement;
 mod crd;
 mod crd_gone;
+mod gitops;
 mod guards;
 
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
+mod health;
 mod injection_policy;
 mod install;
 mod keys;
