@@ -28,6 +28,7 @@ check: ## the quick gate: format, lints, tests that need no cluster, docs, gener
 
 gen: ## writes what is made from the code: CRDs and the chart's copies
 	cargo run --quiet -- crds --out crds
+	cargo run --quiet -- crds --out charts/kliv-secrets/files/crds
 	KLIV_GEN=1 cargo test --quiet --test it chart::
 
 test: check ## everything: sets up what it needs, also as root the whole cluster
