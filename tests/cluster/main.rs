@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod argo;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
