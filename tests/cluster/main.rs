@@ -12,6 +12,8 @@ mod choices;
 mod confinement;
 mod crd;
 mod crd_gone;
+mod flux;
+mod flux_place;
 mod gitops;
 mod guards;
 
