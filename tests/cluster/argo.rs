@@ -1,7 +1,6 @@
 //! Argo CD on an injected function and on KlivSecrets, by its own code: synced in each of
 //! its ways, compared in each of its ways.
 
-use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
 use serde_json::{Value, json};
 
@@ -53,12 +52,9 @@ async fn secrets_in_git_are_synced_and_stay_so() {
         let made = |pair: &Pair<'_>, who: &str| synced(pair, &[manifest(who)], sync);
         for pair in pairs("argo-secrets", made).await {
             let account = &pair.account;
-            // What a person sealed, in place of a value.
-            account.put(&secret("SEALED_KEY", "some value")).await;
-            let sealed: KlivSecret = account.api().get("sealed-key").await.expect("the secret");
-            account.delete("ksec/sealed-key");
+            let sealed = account.sealed("SEALED_KEY", "some value");
             let git = [
-                json!({ "envVar": "SEALED_KEY", "sealed": sealed.spec.sealed, "description": "x" }),
+                sealed,
                 json!({ "envVar": "GENERATED_KEY", "generate": {}, "rotateAfterDays": 90 }),
                 json!({ "envVar": "ASKED_KEY", "request": { "purpose": "mail" } }),
             ]

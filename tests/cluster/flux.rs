@@ -1,5 +1,7 @@
 //! Flux's own kustomize-controller on an account: sealed secrets and functions from git.
 
+use std::collections::BTreeSet;
+
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
 use serde_json::{Value, json};
@@ -44,7 +46,11 @@ async fn flux_brings_secrets_and_function_and_then_writes_nothing_more() {
         account.apply(&secret_with(json!({ "envVar": "GENERATED_KEY", "value": "by hand" })));
         account.published("generated-key").await;
         pair.whole().await;
+        // It once takes over the managed fields of kubectl's, as of all that it manages.
         flux.reconciles().await;
+        let mark = account.cluster.audit_mark().await;
+        flux.reconciles().await;
+        assert_eq!(flux.corrections(mark).await, Vec::<String>::new());
         assert_eq!(account.environment("api").await["GENERATED_KEY"], "by hand");
 
         // What is changed in git arrives.
@@ -52,6 +58,10 @@ async fn flux_brings_secrets_and_function_and_then_writes_nothing_more() {
         git[2] = sealed(account, OURS[0], "second value");
         flux.commit(&git).await;
         flux.is_ready().await;
+        let written = flux.corrections(mark).await;
+        let wanted =
+            ["patch deployments api", "patch deployments twin", "patch klivsecrets api-token"];
+        assert_eq!(BTreeSet::from_iter(written), wanted.map(str::to_owned).into());
         pair.whole().await;
         assert_eq!(account.environment("api").await["OWN"], "two");
         assert_eq!(account.environment("api").await[OURS[0]], "second value");
@@ -107,10 +117,7 @@ async fn flux_says_at_once_what_is_wrong_with_a_secret() {
     account.becomes("api-token", Reason::DecryptionFailed).await;
 }
 
-/// A manifest as a person commits it: the API server seals without storing.
+/// A manifest as a person commits it.
 fn sealed(account: &Account<'_>, env_var: &str, value: &str) -> Value {
-    let seal = ["apply", "-f", "-", "--dry-run=server", "-o", "json"];
-    let sealed = account.kubectl(&seal, &secret(env_var, value)).success();
-    let sealed: Value = serde_json::from_str(&sealed).expect("JSON");
-    secret_with(json!({ "envVar": env_var, "sealed": sealed["spec"]["sealed"] }))
+    secret_with(account.sealed(env_var, value))
 }

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use kliv_secrets::api::KlivSecret;
 use serde_json::{Value, json};
 
-use crate::account::secret;
+use crate::account::{Account, secret, secret_with};
+use crate::operator::Operator;
 use crate::tools::{BOTH, Pair, changed, manifest, pairs, without_env};
 
 #[tokio::test]
@@ -34,6 +36,26 @@ async fn a_chart_that_moves_to_server_side_apply_keeps_env_whole() {
 async fn a_replacing_helm_takes_nothing_of_ours() {
     let replace = ["--server-side=false", "--force-replace"];
     goes_through("helm-replace", &["--server-side=false"], &replace).await;
+}
+
+#[tokio::test]
+async fn helm_waits_for_a_secret_and_not_for_one_that_will_never_be_ready() {
+    let account = Account::new(Operator::shared().await, "helm-wait").await;
+    let other = Account::new(Operator::shared().await, "helm-other").await;
+    let install = |name: &str, manifest: &Value| {
+        let folder = account.cluster.kubeconfig().with_file_name(format!("chart-wait-{name}"));
+        write_chart(&folder, manifest);
+        let chart = folder.to_str().expect("a folder of plain characters");
+        let wait = ["--wait", "--timeout=10m", "-n", &account.namespace];
+        account.cluster.helm(&[&["install", name, chart], &wait[..]].concat())
+    };
+
+    install("right", &secret_with(account.sealed("API_TOKEN", "some value"))).success();
+    let secret: KlivSecret = account.api().get("api-token").await.expect("the secret");
+    assert!(secret.status.is_some_and(|status| status.version == Some(1)));
+
+    let said = install("moved", &secret_with(other.sealed("DB_PASSWORD", "some value"))).failure();
+    assert!(said.contains("db-password"), "{said}");
 }
 
 /// Install, then what a chart goes through in its life.

@@ -239,7 +239,7 @@ async fn an_undo_brings_back_what_is_the_users_and_the_current_set() {
         pair.whole().await;
         assert!(account.sets_there().await.contains(&first));
 
-        undoes(&pair, 2).await;
+        undoes(&pair).await;
     }
 }
 
@@ -258,17 +258,17 @@ async fn an_undo_to_a_deleted_set_refers_to_none_that_is_not_there() {
         })
         .await;
 
-        undoes(&pair, 2).await;
+        undoes(&pair).await;
     }
 }
 
 /// Goes back to the first revision: of the function's image, not of its set.
-async fn undoes(pair: &Pair<'_>, most: usize) {
+async fn undoes(pair: &Pair<'_>) {
     let account = &pair.account;
     let before = account.function("api").await.metadata.resource_version.expect("a version");
     let undo = ["rollout", "undo", "{}", "--to-revision=1"];
 
-    pair.after(most, |who| drop(pair.kubectl(who, &undo))).await;
+    pair.after(1, |who| drop(pair.kubectl(who, &undo))).await;
 
     let function = account.function("api").await;
     let pod = function.spec.template.spec.as_ref().expect("a pod's spec");
