@@ -33,10 +33,10 @@ pub(crate) fn gitops(cluster: &Cluster, args: &[&str], objects: &[Value]) -> Vec
 /// Argo CD's health, by the script of the docs.
 pub(crate) fn health(cluster: &Cluster, object: &Value) -> Said {
     let script = concat!("-lua=", env!("CARGO_MANIFEST_DIR"), "/docs/gitops/health.lua");
-    gitops(cluster, &["health", script], &[object.clone()]).remove(0)
+    gitops(cluster, &["health", script], std::slice::from_ref(object)).remove(0)
 }
 
 /// What Flux and `helm --wait` take an object for.
 pub(crate) fn kstatus(cluster: &Cluster, object: &Value) -> Said {
-    gitops(cluster, &["kstatus"], &[object.clone()]).remove(0)
+    gitops(cluster, &["kstatus"], std::slice::from_ref(object)).remove(0)
 }
