@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::account::Account;
-use crate::harness::{AuditMark, eventually, test_program};
+use crate::harness::{AuditMark, eventually, go_module, test_program};
 use crate::operator::{Process, write_kubeconfig};
 
 /// The controller, and git.
@@ -41,9 +41,9 @@ impl<'a> Flux<'a> {
     pub(crate) async fn start(account: &'a Account<'a>) -> Self {
         let program = test_program("kustomize-controller");
         let (cluster, namespace) = (account.cluster, account.namespace.as_str());
-        let crd = "kustomize.toolkit.fluxcd.io_kustomizations.yaml";
-        let crd = fs::read_to_string(program.with_file_name(crd)).expect("Flux's CRD");
-        cluster.kubectl_reading(&crd, &["apply", "--server-side", "-f", "-"]).success();
+        let crds = go_module(&kustomize_controller()).join("config/crd/bases");
+        let crds = crds.to_str().expect("a folder of plain characters");
+        cluster.kubectl(&["apply", "--server-side", "-f", crds]).success();
         for kind in ["GitRepository", "OCIRepository", "Bucket"] {
             account.kubectl(&["apply", "--server-side", "-f", "-"], &source_crd(kind)).success();
         }
@@ -185,6 +185,16 @@ impl<'a> Flux<'a> {
         let object: Value = serde_json::from_str(&object).expect("JSON");
         object["status"].clone()
     }
+}
+
+/// The module that the controller is built from.
+fn kustomize_controller() -> String {
+    const MODULE: &str = "github.com/fluxcd/kustomize-controller";
+    let file = include_str!("../devcluster/components/flux/go.mod");
+    let mut lines = file.lines().map(str::split_whitespace);
+    let version =
+        lines.find_map(|mut words| words.next().filter(|w| *w == MODULE).and(words.next()));
+    format!("{MODULE}@{}", version.expect("its version"))
 }
 
 fn ready(status: &Value) -> Option<&Value> {

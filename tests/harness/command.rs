@@ -68,10 +68,16 @@ impl Cluster {
 
 /// A program that only tests need, built when the cache does not have it.
 pub fn test_program(name: &str) -> PathBuf {
-    let mut command = launcher(&["build", name]);
-    let output = command.stderr(Stdio::inherit()).output().expect("runs the launcher");
-    assert!(output.status.success(), "{name} could not be built; the launcher says why above");
-    PathBuf::from(String::from_utf8(output.stdout).expect("text").trim_end())
+    said_path(&["tool", "--build", name])
+}
+
+/// The folder of a Go module, named with its version.
+pub fn go_module(module: &str) -> PathBuf {
+    said_path(&["module", module])
+}
+
+fn said_path(args: &[&str]) -> PathBuf {
+    PathBuf::from(run(launcher(args), "").success().trim_end())
 }
 
 /// Runs a program to its end.
