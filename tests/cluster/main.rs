@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod argo;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
@@ -14,11 +15,15 @@ mod crd_gone;
 mod deploy;
 mod doctor;
 mod drift;
+mod flux;
+mod flux_place;
+mod gitops;
 mod guards;
 
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
+mod health;
 mod injection_policy;
 mod install;
 mod keys;
@@ -36,5 +41,8 @@ mod quiet;
 mod rights;
 mod stamps;
 mod tenant;
+mod tools;
+mod tools_helm;
+mod tools_kubectl;
 mod upgrade;
 mod way;

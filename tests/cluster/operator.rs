@@ -225,14 +225,8 @@ impl Operator {
 
     /// A kubeconfig of one of the chart's ServiceAccounts.
     pub(crate) fn kubeconfig_of(&self, account: &str) -> PathBuf {
-        let token = ["create", "token", account, "-n", NAMESPACE];
-        let token = self.cluster.kubectl(&token).success();
-        let config = ["config", "view", "--raw", "--minify", "-o", "json"];
-        let config = self.cluster.kubectl(&config).success();
-        let mut config: Value = serde_json::from_str(&config).expect("JSON");
-        config["users"][0]["user"] = json!({ "token": token.trim() });
         let path = self.folder.join(format!("{account}.kubeconfig"));
-        fs::write(&path, config.to_string()).expect("a file");
+        write_kubeconfig(&self.cluster, NAMESPACE, account, &path);
         path
     }
 
@@ -273,10 +267,10 @@ impl Operator {
 
 /// A process that ends with the value, and with the test's process whatever becomes of
 /// that: a shell beside it waits for a signal's name, or the end, on its standard input.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(command: Command, log: &Path) -> Self {
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
         const SCRIPT: &str =
             "\"$@\" </dev/null & read -r signal; kill -s ${signal:-TERM} $!; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
@@ -309,6 +303,15 @@ impl Drop for Process {
             assert!(ended.success(), "a process of the operator did not end well: {ended}");
         }
     }
+}
+
+/// Writes a kubeconfig with the token of a ServiceAccount.
+pub(crate) fn write_kubeconfig(cluster: &Cluster, namespace: &str, name: &str, path: &Path) {
+    let token = cluster.kubectl(&["create", "token", name, "-n", namespace]).success();
+    let config = cluster.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]).success();
+    let mut config: Value = serde_json::from_str(&config).expect("JSON");
+    config["users"][0]["user"] = json!({ "token": token.trim() });
+    fs::write(path, config.to_string()).expect("a file");
 }
 
 /// One that nobody listens on: none of those that the system hands out for connections,
