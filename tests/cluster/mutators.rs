@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::events::v1::Event;
-use kliv_secrets::api::NotUpdated;
+use kliv_secrets::api::{KlivAccount, NotUpdated};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -178,6 +178,44 @@ async fn a_status_that_the_schema_refuses_is_logged_and_counted_and_harms_no_oth
     longest(json!(64));
     account.published("long-mask").await;
     account.published("probe-key").await;
+}
+
+#[tokio::test]
+async fn in_the_record_a_name_that_has_become_reserved_stays_and_no_other_comes() {
+    let mut operator = operator().await;
+    confine(&operator, &[]);
+    let account = Account::new(&operator, "reserved").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    let controller = operator.cluster.as_user(CONTROLLER, &["system:masters"]);
+    let accounts: Api<KlivAccount> = Api::namespaced(controller, &account.namespace);
+    let write = async |set: &str, keys: &[&str], dry_run: bool| {
+        let set =
+            json!([{ "environment": "", "name": set, "uid": "u", "keys": keys, "revision": 9 }]);
+        let status = Patch::Merge(json!({ "status": { "sets": set } }));
+        let params = PatchParams { dry_run, ..PatchParams::default() };
+        accounts.patch_status("default", &params, &status).await
+    };
+    // As an older version has left it, which knew of fewer names.
+    operator.stop_controller();
+    let binding = "validatingadmissionpolicybinding/kliv-secrets-controller-accounts";
+    operator.cluster.kubectl(&["delete", binding]).success();
+    eventually("the policy is not in force", async || {
+        write("kliv-env-1", &["NODE_OPTIONS"], false).await.ok()
+    })
+    .await;
+    let mut objects = chart::render(&operator.cluster);
+    objects.retain(|object| object["kind"] == "ValidatingAdmissionPolicyBinding");
+    chart::apply(&operator.cluster, &objects);
+    eventually("the policy is in force", async || {
+        write("kliv-env-2", &["NODE_PATH"], true).await.err()
+    })
+    .await;
+
+    let more = ["API_TOKEN", "NODE_OPTIONS"];
+    write("kliv-env-2", &more, true).await.expect("a reserved one that was there");
+    let refused = write("kliv-env-2", &["NODE_OPTIONS", "NODE_PATH"], true).await;
+    refuses("another", refused, "no reserved");
+    operator.start_processes().await;
 }
 
 /// Somebody's policy: the images of what carries the label get a digest, in every write.

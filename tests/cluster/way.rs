@@ -229,8 +229,8 @@ async fn while_a_rollout_fails_the_set_of_the_running_pods_stays_until_another_s
     let bad = account.set("").await.expect("a set");
 
     let told = eventually("the account says that its rollout has failed", async || {
-        let behind = account.status().await.functions.not_updated.into_iter();
-        behind.filter(|function| function.reason == "RolloutFailed").next()
+        let mut behind = account.status().await.functions.not_updated.into_iter();
+        behind.find(|function| function.reason == "RolloutFailed")
     })
     .await;
     assert!(told.message.expect("a way out").contains("old ones keep the former set"));
