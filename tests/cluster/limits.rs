@@ -271,6 +271,8 @@ async fn a_full_quota_is_told_the_last_set_stays_and_a_raised_one_is_used() {
 
     let status = refused.status.expect("a status");
     assert_eq!(status.version, Some(1), "the value in use is the first");
+    let message = &status.conditions[0].message;
+    assert!(message.contains("allows no more Secrets than 1: raise it"), "{message}");
     account.gets("api", &[("API_TOKEN", "one")]).await;
     let ready = account.status().await.conditions.into_iter().next().expect("a condition");
     assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "QuotaExceeded"));

@@ -73,6 +73,41 @@ async fn a_write_that_another_mutator_alters_is_told_and_the_charts_switch_lets_
 }
 
 #[tokio::test]
+async fn a_write_that_somebodys_policy_refuses_is_told_and_done_when_it_is_allowed() {
+    let operator = operator().await;
+    confine(&operator, &[]);
+    let account = Account::new(&operator, "frozen").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    for name in ["free", "frozen"] {
+        let mut function = function(name);
+        function["metadata"]["labels"]["frozen"] = json!((name == "frozen").to_string());
+        account.create(&function).await;
+        account.gets(name, &[("API_TOKEN", "one")]).await;
+    }
+    chart::apply(&operator.cluster, &freezes(&account.namespace));
+    eventually("it is frozen", async || {
+        let touch = Patch::Merge(json!({ "metadata": { "annotations": { "touched": "yes" } } }));
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        account.api::<Deployment>().patch("frozen", &params, &touch).await.err()
+    })
+    .await;
+
+    account.put(&secret("API_TOKEN", "two")).await;
+
+    account.gets("free", &[("API_TOKEN", "two")]).await;
+    let told = is_behind(&account, "frozen").await;
+    assert_eq!(told.reason, "WriteRefused");
+    assert!(told.message.expect("a message").contains("kliv-secrets-controller"));
+    account.is_told("frozen", "WriteRefused: keeps the env that it has").await;
+    account.gets("frozen", &[("API_TOKEN", "one")]).await;
+    assert!(operator.metrics().contains(&counted("Deployment", "forbidden")));
+
+    let policy = ["validatingadmissionpolicy/freezes", "validatingadmissionpolicybinding/freezes"];
+    operator.cluster.kubectl(&[&["delete"], &policy[..]].concat()).success();
+    account.gets("frozen", &[("API_TOKEN", "two")]).await;
+}
+
+#[tokio::test]
 async fn what_is_tolerated_of_other_mutators_is_no_more_than_the_chart_says() {
     let operator = operator().await;
     confine(&operator, &["imageDigest", "labels", "annotations", "podLabels", "podAnnotations"]);
@@ -243,6 +278,26 @@ fn pins_images(namespace: &str) -> [Value; 2] {
     let mut binding = kind("MutatingAdmissionPolicyBinding");
     binding["spec"] = json!({ "policyName": "pins-images" });
     [policy, binding]
+}
+
+/// Somebody's policy: what carries the label is not changed.
+fn freezes(namespace: &str) -> [Value; 2] {
+    let kind = |kind: &str, spec: Value| {
+        json!({ "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": { "name": "freezes" }, "spec": spec })
+    };
+    let policy = json!({
+        "matchConstraints": {
+            "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"],
+                "operations": ["UPDATE"], "resources": ["deployments"] }],
+            "objectSelector": { "matchLabels": { "frozen": "true" } },
+            "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
+        },
+        "validations": [{ "expression": "object.spec == oldObject.spec && \
+            !('touched' in object.metadata.?annotations.orValue({}))" }],
+    });
+    let binding = json!({ "policyName": "freezes", "validationActions": ["Deny"] });
+    [kind("ValidatingAdmissionPolicy", policy), kind("ValidatingAdmissionPolicyBinding", binding)]
 }
 
 /// Installs the confinement with this much room.
