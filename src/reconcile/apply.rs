@@ -38,7 +38,8 @@ use crate::seal::Keyring;
 #[derive(Clone)]
 pub(super) struct Applier {
     pub(super) client: Client,
-    pub(super) keyring: Arc<Keyring>,
+    /// None where it is lost: then nothing is published.
+    pub(super) keyring: Option<Arc<Keyring>>,
     pub(super) metrics: Metrics,
     pub(super) function_selector: String,
 }
@@ -211,7 +212,7 @@ impl Applier {
                 environment: member.environment.clone(),
                 source: Source::Nothing,
             };
-            let opened = inspect::open(namespace, &intent, &member.sealed, &self.keyring)
+            let opened = inspect::open(namespace, &intent, &member.sealed, self.keyring.as_deref())
                 .map_err(|_| member)?;
             #[expect(clippy::disallowed_methods, reason = "goes into the published Secret")]
             let encoded = Zeroizing::new(STANDARD.encode(opened.value.expose()));

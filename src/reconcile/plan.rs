@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan, Record};
-use super::decide::{Decision, decide};
+use super::decide::{Decision, IN_USE_UNOPENABLE, decide};
 use super::events::{self, Note};
 use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
@@ -269,9 +269,7 @@ fn unopenable() -> Decision {
         member: None,
         is_new: false,
         reason: Reason::DecryptionFailed,
-        message: "the value in use can't be opened with this cluster's keyring: restore it from \
-                  its backup, or set the value again; functions keep what they have"
-            .to_owned(),
+        message: IN_USE_UNOPENABLE.to_owned(),
     }
 }
 

@@ -131,7 +131,7 @@ impl Operator {
         if self.controller.is_none() {
             let mut command = self.command("controller", controller);
             command
-                .env("KUBECONFIG", self.kubeconfig_of_controller())
+                .env("KUBECONFIG", self.kubeconfig_of("kliv-secrets-controller"))
                 .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
                 .args(&self.controller_flags);
             self.controller = Some(Process::start(command, &self.log("controller")));
@@ -150,6 +150,11 @@ impl Operator {
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
         self.ready("webhook", webhook).await;
+    }
+
+    /// Where the webhook listens.
+    pub(crate) fn door(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     /// A file that the processes can read.
@@ -218,14 +223,15 @@ impl Operator {
         self.folder.join(format!("{process}.log"))
     }
 
-    fn kubeconfig_of_controller(&self) -> PathBuf {
-        let token = ["create", "token", "kliv-secrets-controller", "-n", NAMESPACE];
+    /// A kubeconfig of one of the chart's ServiceAccounts.
+    pub(crate) fn kubeconfig_of(&self, account: &str) -> PathBuf {
+        let token = ["create", "token", account, "-n", NAMESPACE];
         let token = self.cluster.kubectl(&token).success();
         let config = ["config", "view", "--raw", "--minify", "-o", "json"];
         let config = self.cluster.kubectl(&config).success();
         let mut config: Value = serde_json::from_str(&config).expect("JSON");
         config["users"][0]["user"] = json!({ "token": token.trim() });
-        let path = self.folder.join("kubeconfig");
+        let path = self.folder.join(format!("{account}.kubeconfig"));
         fs::write(&path, config.to_string()).expect("a file");
         path
     }

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::reconcile_cluster::{ACCOUNT, Cluster, environment, is_function, ours};
-use crate::seal_support::{Tape, bytes, keyring};
+use crate::seal_support::{Tape, bytes, keyring, without_retired};
 
 /// The places that secrets of the test are for.
 const PLACES: [(&str, Option<&str>); 5] = [
@@ -239,8 +239,7 @@ impl Model {
         let mut both = Keyring::parse(&old_key.to_bytes()).expect("its own text");
         let cluster = Cluster::new();
         both.rotate(cluster.now, &mut Tape(&[3; 32]));
-        let mut newer = Keyring::parse(&both.to_bytes()).expect("its own text");
-        newer.forget(old_key.sealing_key().key_id());
+        let newer = without_retired(&both);
         let leader = Leader::new(&cluster);
         Self {
             cluster,
@@ -405,7 +404,7 @@ impl Model {
             assert!(round < ROUNDS, "a run that never ends: {:?}", self.cluster.writes);
             let now = self.cluster.now;
             let keyring = &self.keyrings[usize::from(self.key_is_lost)];
-            inspect(&mut self.leader.view, keyring);
+            inspect(&mut self.leader.view, Some(keyring));
             let mut plan =
                 plan(&self.leader.view, &self.leader.memory, &self.leader.timings(), now);
             if !plan.actions.is_empty() {
