@@ -1,7 +1,7 @@
 //! The machine door: `kliv-secrets controller | webhook | crds`.
 #![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
@@ -11,7 +11,7 @@ use kliv_secrets::{
     keys, reconcile,
     runtime::{
         Check, Metrics, Readiness,
-        args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
+        args::{CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
         logs, shutdown, tls,
@@ -98,7 +98,7 @@ async fn replica(
         client.clone(),
         &args.namespace,
         identity.clone(),
-        lease::Settings::default(),
+        lease::Settings::lasting(args.lease_seconds),
         stop.clone(),
         |standing| {
             metrics.leads(standing == Standing::Leads);
@@ -135,12 +135,20 @@ async fn leader(
     metrics.keyring_keys(keyring.keys().count());
     ready.keyring.set(true);
 
-    let certificate = tls::keep(
-        client.clone(),
-        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
-        || ready.certificate.set(true),
-        stop.clone(),
-    );
+    let settings = tls::Settings {
+        namespace: args.namespace.clone(),
+        service: args.webhook_service.clone(),
+        every: args.webhook_certificate_check,
+    };
+    let certificate = async {
+        let ready = || ready.certificate.set(true);
+        match args.webhook_certificate {
+            CertificateMaker::Controller => {
+                tls::keep(client.clone(), settings, ready, stop.clone()).await;
+            }
+            CertificateMaker::External => ready(),
+        }
+    };
     let settings = reconcile::Settings {
         function_selector: args.function_selector.clone(),
         quiet: args.quiet_period,
@@ -197,7 +205,7 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
         bind: args.bind,
         tls_dir: args.tls_dir.clone(),
         sealing_key_dir: args.sealing_key_dir.clone(),
-        poll: Duration::from_secs(2),
+        poll: args.reload_interval,
         ready: readiness.check("certificate and sealing key"),
         metrics: metrics.clone(),
     };
