@@ -140,11 +140,12 @@ async fn leader(
         service: args.webhook_service.clone(),
         every: args.webhook_certificate_check,
     };
+    let (api, stopped) = (client.clone(), stop.clone());
     let certificate = async {
         let ready = || ready.certificate.set(true);
         match args.webhook_certificate {
             CertificateMaker::Controller => {
-                tls::keep(client.clone(), settings, ready, stop.clone()).await;
+                tls::keep(api, settings, ready, stopped).await;
             }
             CertificateMaker::External => ready(),
         }
