@@ -6,6 +6,7 @@ mod account;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod certificates;
 mod chart;
 mod choices;
 mod confinement;

@@ -10,6 +10,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -120,24 +121,13 @@ impl Operator {
     pub(crate) async fn start_processes(&mut self) {
         let [door, controller, webhook] = self.addresses;
         if self.controller.is_none() {
-            let mut command = self.command("controller", controller);
-            command
-                .env("KUBECONFIG", self.kubeconfig_of_controller())
-                .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
-                .args(&self.controller_flags);
+            let command = self.controller_command(controller, &self.kubeconfig_of("kubeconfig"));
             self.controller = Some(Process::start(command, &self.log("controller")));
         }
         self.ready("controller", controller).await;
         self.write_files().await;
         if self.webhook.is_none() {
-            let mut command = self.command("webhook", webhook);
-            command
-                .env_remove("KUBECONFIG")
-                .args(["--bind", &door.to_string()])
-                .arg("--tls-dir")
-                .arg(self.folder.join("tls"))
-                .arg("--sealing-key-dir")
-                .arg(self.folder.join("sealing-key"));
+            let command = self.webhook_command(door, webhook, &self.folder);
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
         self.ready("webhook", webhook).await;
@@ -189,6 +179,53 @@ impl Operator {
         chart::apply(cluster, &objects);
     }
 
+    /// One more replica of the webhook: where it listens, and what a kubelet fills.
+    pub(crate) async fn webhook_beside(&self, name: &str) -> (Process, SocketAddr, PathBuf) {
+        let [door, http] = [free_address(), free_address()];
+        let folder = self.folder.join(name);
+        fs::create_dir(&folder).expect("a folder");
+        self.write_files_to(&folder).await;
+        let command = self.webhook_command(door, http, &folder);
+        let process = Process::start(command, &self.log(name));
+        self.ready(name, http).await;
+        (process, door, folder)
+    }
+
+    /// The same of the replica that is there from the start.
+    pub(crate) fn webhook(&self) -> (SocketAddr, PathBuf) {
+        (self.addresses[0], self.folder.clone())
+    }
+
+    /// One more replica of the controller, which calls itself `name`, and its kubeconfig.
+    /// Whether it is ready depends on the others.
+    pub(crate) fn controller_beside(&self, name: &str) -> (Process, SocketAddr, PathBuf) {
+        let (http, kubeconfig) = (free_address(), self.kubeconfig_of(name));
+        let mut command = self.controller_command(http, &kubeconfig);
+        command.env("HOSTNAME", name);
+        (Process::start(command, &self.log(name)), http, kubeconfig)
+    }
+
+    fn controller_command(&self, http: SocketAddr, kubeconfig: &Path) -> Command {
+        let mut command = self.command("controller", http);
+        command
+            .env("KUBECONFIG", kubeconfig)
+            .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
+            .args(&self.controller_flags);
+        command
+    }
+
+    fn webhook_command(&self, door: SocketAddr, http: SocketAddr, folder: &Path) -> Command {
+        let mut command = self.command("webhook", http);
+        command
+            .env_remove("KUBECONFIG")
+            .args(["--bind", &door.to_string(), "--reload-interval=200ms"])
+            .arg("--tls-dir")
+            .arg(folder.join("tls"))
+            .arg("--sealing-key-dir")
+            .arg(folder.join("sealing-key"));
+        command
+    }
+
     async fn ready(&self, process: &str, http: SocketAddr) {
         eventually(&format!("the {process} is ready"), async || {
             let log = fs::read_to_string(self.log(process)).expect("a log");
@@ -209,29 +246,31 @@ impl Operator {
         self.folder.join(format!("{process}.log"))
     }
 
-    fn kubeconfig_of_controller(&self) -> PathBuf {
+    /// One with a token of its own.
+    fn kubeconfig_of(&self, name: &str) -> PathBuf {
         let token = ["create", "token", "kliv-secrets-controller", "-n", NAMESPACE];
         let token = self.cluster.kubectl(&token).success();
         let config = ["config", "view", "--raw", "--minify", "-o", "json"];
         let config = self.cluster.kubectl(&config).success();
         let mut config: Value = serde_json::from_str(&config).expect("JSON");
         config["users"][0]["user"] = json!({ "token": token.trim() });
-        let path = self.folder.join("kubeconfig");
+        let path = self.folder.join(format!("{name}.json"));
         fs::write(&path, config.to_string()).expect("a file");
         path
     }
 
     /// Writes what a kubelet would mount into the webhook's pod.
     async fn write_files(&self) {
+        self.write_files_to(&self.folder).await;
+    }
+
+    async fn write_files_to(&self, folder: &Path) {
         let secrets: Api<Secret> = Api::namespaced(self.cluster.client(), NAMESPACE);
-        let tls = secrets.get(WEBHOOK_TLS_SECRET).await.expect("the certificate").data;
-        let tls = tls.expect("a certificate");
-        let mounted = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), tls[key].0.clone()));
-        write(&self.folder.join("tls"), mounted);
+        mount_certificate(&secrets.get(WEBHOOK_TLS_SECRET).await.expect("the certificate"), folder);
         let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client(), NAMESPACE);
         let map = maps.get(SEALING_KEY_CONFIGMAP).await.expect("the sealing key");
         let entries = map.data.expect("entries").into_iter();
-        write(&self.folder.join("sealing-key"), entries.map(|(k, v)| (k, v.into_bytes())));
+        mount(&folder.join("sealing-key"), entries.map(|(k, v)| (k, v.into_bytes())));
     }
 
     /// Waits until the API server seals and injects: it takes up certificates and
@@ -254,13 +293,12 @@ impl Operator {
 }
 
 /// A process that ends with the value, and with the test's process whatever becomes of
-/// that: a shell beside it waits for a signal's name, or the end, on its standard input.
-struct Process(Child);
+/// that: a shell beside it waits for signals' names, and the end, on its standard input.
+pub(crate) struct Process(Child);
 
 impl Process {
     fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str =
-            "\"$@\" </dev/null & read -r signal; kill -s ${signal:-TERM} $!; wait $!";
+        const SCRIPT: &str = "\"$@\" </dev/null & while read -r signal; do kill -s $signal $!; done; kill -s TERM $! 2>&-; kill -s CONT $! 2>&-; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
@@ -275,9 +313,21 @@ impl Process {
         Self(child.expect("starts"))
     }
 
-    fn kill(mut self) {
+    /// Ends it at once.
+    pub(crate) fn kill(mut self) {
+        self.signal("KILL");
+        self.ends_badly();
+    }
+
+    /// `STOP`, `CONT`, `TERM` …
+    pub(crate) fn signal(&mut self, name: &str) {
         let stdin = self.0.stdin.as_mut().expect("a pipe");
-        stdin.write_all(b"KILL\n").expect("is told");
+        stdin.write_all(format!("{name}\n").as_bytes()).expect("is told");
+    }
+
+    /// Waits until it has ended, by itself or as it was told, and not well.
+    pub(crate) fn ends_badly(mut self) {
+        drop(self.0.stdin.take());
         assert!(!self.0.wait().expect("ends").success());
         std::mem::forget(self);
     }
@@ -295,7 +345,7 @@ impl Drop for Process {
 
 /// One that nobody listens on: none of those that the system hands out for connections,
 /// since it could be in use by the time it is needed.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 997).expect("is small") * 20;
     let candidates = std::iter::repeat_with(|| 10_000 + start + NEXT.fetch_add(1, Relaxed));
@@ -304,7 +354,7 @@ fn free_address() -> SocketAddr {
 }
 
 /// The answer's body, where it is 200.
-fn get(address: SocketAddr, path: &str) -> Option<String> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
@@ -313,9 +363,32 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
     head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }
 
-fn write(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
-    fs::create_dir_all(folder).expect("a folder");
+/// What the webhook's pod has of the certificate's Secret.
+pub(crate) fn mount_certificate(secret: &Secret, folder: &Path) {
+    let data = secret.data.as_ref().expect("a certificate");
+    let items = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), data[key].0.clone()));
+    mount(&folder.join("tls"), items);
+}
+
+/// As a kubelet does: files are links through `..data`, which changes for all at once.
+fn mount(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    let version = format!("..{}", COUNT.fetch_add(1, Relaxed));
+    fs::create_dir_all(folder.join(&version)).expect("a folder");
+    let former = fs::read_link(folder.join("..data")).ok();
+    let mut names = Vec::new();
     for (name, content) in files {
-        fs::write(folder.join(name), content).expect("a file");
+        fs::write(folder.join(&version).join(&name), content).expect("a file");
+        names.push(name);
+    }
+    symlink(&version, folder.join("..data_tmp")).expect("a link");
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("is renamed");
+    for name in names {
+        if !folder.join(&name).exists() {
+            symlink(Path::new("..data").join(&name), folder.join(&name)).expect("a link");
+        }
+    }
+    if let Some(former) = former {
+        fs::remove_dir_all(folder.join(former)).expect("is removed");
     }
 }

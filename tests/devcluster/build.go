@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +16,13 @@ import (
 // component is a program of the cluster that is built from a Go module.
 type component struct {
 	tool, module, pkg string
-	nodeOnly          bool
+	// Only a node needs it.
+	nodeOnly bool
+	// No part of the cluster: a program that tests run.
+	testsOnly bool
+	// Files that are kept beside the program; of the package's module, or of another.
+	files   []string
+	filesOf string
 }
 
 // In the order in which a first run needs them.
@@ -29,15 +36,20 @@ var components = []component{
 	{tool: "kubelet", module: "components", pkg: "k8s.io/kubernetes/cmd/kubelet", nodeOnly: true},
 	{tool: "kube-proxy", module: "components", pkg: "k8s.io/kubernetes/cmd/kube-proxy", nodeOnly: true},
 	{tool: "helm", module: "components/helm", pkg: "helm.sh/helm/v4/cmd/helm"},
+	{tool: "cert-manager", module: "components/cert-manager", pkg: ".", testsOnly: true, filesOf: "github.com/cert-manager/cert-manager",
+		files: []string{"deploy/crds/cert-manager.io_certificaterequests.yaml", "deploy/crds/cert-manager.io_certificates.yaml",
+			"deploy/crds/cert-manager.io_clusterissuers.yaml", "deploy/crds/cert-manager.io_issuers.yaml"}},
 }
 
 // buildEnv keeps the caller's Go settings from changing what is built.
 var buildEnv = []string{"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false -mod=readonly"}
 
-func componentNames() []string {
+func componentNames(wanted func(component) bool) []string {
 	var names []string
 	for _, c := range components {
-		names = append(names, c.tool)
+		if wanted(c) {
+			names = append(names, c.tool)
+		}
 	}
 	return names
 }
@@ -45,12 +57,12 @@ func componentNames() []string {
 // toolsFor says where each program of such a cluster is, after building what is missing.
 func toolsFor(want settings) (map[string]string, error) {
 	if want.Whole {
-		return buildComponents(componentNames())
+		return buildComponents(componentNames(func(c component) bool { return !c.testsOnly }))
 	}
 	ready := assets()
 	var missing []string
 	for _, c := range components {
-		if !c.nodeOnly && ready[c.tool] == "" {
+		if !c.nodeOnly && !c.testsOnly && ready[c.tool] == "" {
 			missing = append(missing, c.tool)
 		}
 	}
@@ -98,7 +110,10 @@ func buildComponents(names []string) (map[string]string, error) {
 		if _, err := os.Stat(paths[c.tool]); err == nil {
 			continue // another process built it while we waited
 		}
-		what := fmt.Sprintf("building %s (%d of %d; some 10 minutes for all, once)", c.tool, i+1, len(missing))
+		what := fmt.Sprintf("building %s (%d of %d; some 15 minutes for all, once)", c.tool, i+1, len(missing))
+		if err := copyFiles(c, filepath.Dir(paths[c.tool])); err != nil {
+			return nil, err
+		}
 		if err := goBuild(what, filepath.Join(sourceFolder(), c.module), c.pkg, paths[c.tool], linkFlags(c.module)); err != nil {
 			return nil, err
 		}
@@ -148,14 +163,57 @@ func moduleKey(module string) (string, error) {
 	}
 	hash := sha256.New()
 	fmt.Fprintln(hash, compiler, linkFlags(module), buildEnv)
-	for _, file := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(sourceFolder(), module, file))
+	// A module of our own has its source here.
+	source, err := filepath.Glob(filepath.Join(sourceFolder(), module, "*.go"))
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		source = append(source, filepath.Join(sourceFolder(), module, name))
+	}
+	for _, file := range source {
+		content, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
 		}
 		hash.Write(content)
 	}
 	return fmt.Sprintf("%x", hash.Sum(nil))[:16], nil
+}
+
+// copyFiles puts what is to be beside a program there, before the program itself.
+func copyFiles(c component, folder string) error {
+	if len(c.files) == 0 {
+		return nil
+	}
+	of := c.pkg
+	if c.filesOf != "" {
+		of = c.filesOf
+	}
+	cmd := exec.Command("go", "mod", "download", "-json", of)
+	cmd.Dir = filepath.Join(sourceFolder(), c.module)
+	cmd.Env = append(os.Environ(), buildEnv...)
+	text, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("downloading %s: %w", of, err)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(text, &module); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	for _, file := range c.files {
+		content, err := os.ReadFile(filepath.Join(module.Dir, file))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // goBuild builds one static binary and shows that it is at work.

@@ -41,7 +41,8 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --force                 also when no record of a cluster is left
   env     print the exports of the running cluster
             --state DIR
-  build   build what a cluster here needs into the cache
+  build   build what a cluster here and its tests need into the cache
+            NAME...                 only these; prints their paths
   tool    NAME: print where the cache has it, or nothing
   image pack --name NAME --binary PATH[=/IN/IMAGE] [--binary ...] [--user UID:GID] --out FILE.tar
           writes an image of static binaries, tagged NAME:dev and NAME:<hash of its
@@ -73,7 +74,7 @@ func run(args []string) error {
 	case "env":
 		return runEnv(rest)
 	case "build":
-		return runBuild()
+		return runBuild(rest)
 	case "tool":
 		return runTool(rest)
 	case "image":
@@ -165,9 +166,25 @@ func runEnv(args []string) error {
 	return cluster.printExports(os.Stdout)
 }
 
-func runBuild() error {
-	_, err := toolsFor(settings{Whole: canRunNode()})
-	return err
+func runBuild(names []string) error {
+	if len(names) == 0 {
+		if _, err := toolsFor(settings{Whole: canRunNode()}); err != nil {
+			return err
+		}
+		_, err := buildComponents(componentNames(func(c component) bool { return c.testsOnly }))
+		return err
+	}
+	paths, err := buildComponents(names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if paths[name] == "" {
+			return fmt.Errorf("%q is none of the cluster's tools", name)
+		}
+		fmt.Println(paths[name])
+	}
+	return nil
 }
 
 func runTool(args []string) error {
