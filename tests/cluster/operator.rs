@@ -218,7 +218,7 @@ impl Operator {
         let mut command = self.command("webhook", http);
         command
             .env_remove("KUBECONFIG")
-            .args(["--bind", &door.to_string(), "--reload-interval=200ms"])
+            .args(["--bind", &door.to_string(), "--reload-interval=100ms"])
             .arg("--tls-dir")
             .arg(folder.join("tls"))
             .arg("--sealing-key-dir")
