@@ -26,7 +26,7 @@ use crate::harness::{Cluster, Options, eventually};
 use crate::operator::{Operator, mount_certificate};
 
 const RENEWALS: usize = 100;
-const WRITERS: usize = 4;
+pub(crate) const WRITERS: usize = 4;
 /// Writes that go on in each state of a renewal before the next one comes.
 const BETWEEN: usize = 4;
 
@@ -151,7 +151,7 @@ async fn refused_in_our_words_then_written(account: &Account<'_>, writers: Write
 
 impl Account<'_> {
     /// All that is stored is ciphertext.
-    async fn all_sealed(&self, at_least: usize) {
+    pub(crate) async fn all_sealed(&self, at_least: usize) {
         let secrets: Api<KlivSecret> = self.api();
         let secrets = secrets.list(&ListParams::default()).await.expect("KlivSecrets").items;
         assert!(secrets.len() >= at_least);
@@ -254,21 +254,28 @@ async fn write_on(
 
 /// What people and API server see of the webhook's certificate.
 pub(crate) struct Certificate {
-    pub(crate) secrets: Api<Secret>,
+    name: &'static str,
+    secrets: Api<Secret>,
     configurations: Api<MutatingWebhookConfiguration>,
 }
 
 impl Certificate {
-    pub(crate) fn of(cluster: &Cluster) -> Self {
+    fn of(cluster: &Cluster) -> Self {
+        Self::named(cluster, WEBHOOK_TLS_SECRET)
+    }
+
+    /// The one that is kept in this Secret.
+    pub(crate) fn named(cluster: &Cluster, name: &'static str) -> Self {
         let client = cluster.client();
         Self {
+            name,
             secrets: Api::namespaced(client.clone(), NAMESPACE),
             configurations: Api::all(client),
         }
     }
 
-    async fn secret(&self) -> Secret {
-        self.secrets.get(WEBHOOK_TLS_SECRET).await.expect("the certificate")
+    pub(crate) async fn secret(&self) -> Secret {
+        self.secrets.get(self.name).await.expect("the certificate")
     }
 
     async fn ask_for_a_new_one(&self) {
@@ -277,19 +284,19 @@ impl Certificate {
 
     async fn change(&self, patch: Value) {
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
-        self.secrets.patch(WEBHOOK_TLS_SECRET, &params, &patch).await.expect("is changed");
+        self.secrets.patch(self.name, &params, &patch).await.expect("is changed");
     }
 
-    async fn delete(&self) {
+    pub(crate) async fn delete(&self) {
         let params = DeleteParams::default();
-        self.secrets.delete(WEBHOOK_TLS_SECRET, &params).await.expect("is deleted");
+        self.secrets.delete(self.name, &params).await.expect("is deleted");
     }
 
     /// Waits until the webhook is to serve another one.
-    async fn changes_from(&self, before: &Secret) -> Secret {
+    pub(crate) async fn changes_from(&self, before: &Secret) -> Secret {
         let serving = |secret: &Secret| secret.data.as_ref().expect("data")["tls.crt"].clone();
         eventually("there is a new certificate", async || {
-            let now = self.secret().await;
+            let now = self.secrets.get_opt(self.name).await.expect("an answer")?;
             (serving(&now) != serving(before)).then_some(now)
         })
         .await
@@ -306,7 +313,7 @@ impl Certificate {
         .await;
     }
 
-    pub(crate) async fn bundle(&self) -> Vec<u8> {
+    async fn bundle(&self) -> Vec<u8> {
         let configuration = self.configurations.get(WEBHOOK_CONFIGURATION).await.expect("is there");
         let webhook = configuration.webhooks.expect("webhooks").remove(0);
         webhook.client_config.ca_bundle.map(|bundle| bundle.0).unwrap_or_default()
@@ -323,7 +330,7 @@ impl Certificate {
     }
 
     /// The API server calls the webhook there from now on.
-    pub(crate) async fn call(&self, url: &str) {
+    async fn call(&self, url: &str) {
         let at = "/webhooks/0/clientConfig/url";
         let patch = json!([{ "op": "replace", "path": at, "value": url }]);
         let patch: json_patch::Patch = serde_json::from_value(patch).expect("a patch");
@@ -355,14 +362,14 @@ fn served(address: SocketAddr, trusted: &[u8]) -> Option<CertificateDer<'static>
 
 /// One address before several replicas, as kube-proxy does it: each connection goes to the
 /// next one.
-pub(crate) struct Service {
+struct Service {
     port: u16,
     count: Arc<AtomicUsize>,
     _forwarding: JoinSet<()>,
 }
 
 impl Service {
-    pub(crate) async fn of<const N: usize>(replicas: [SocketAddr; N]) -> Self {
+    async fn of<const N: usize>(replicas: [SocketAddr; N]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (count, mut forwarding) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
@@ -381,7 +388,7 @@ impl Service {
         Self { port, count, _forwarding: forwarding }
     }
 
-    pub(crate) fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("https://localhost:{}/mutate", self.port)
     }
 

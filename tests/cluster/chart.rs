@@ -35,6 +35,11 @@ pub(crate) fn install_crds(cluster: &Cluster) {
 
 /// The objects of the chart.
 pub(crate) fn render(cluster: &Cluster) -> Vec<Value> {
+    render_with(cluster, &[])
+}
+
+/// Those with other values: `["--set=…"]`.
+pub(crate) fn render_with(cluster: &Cluster, values: &[&str]) -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
     let settings = [
         "--set=image.repository=example.org/kliv-secrets,image.tag=test",
@@ -42,7 +47,7 @@ pub(crate) fn render(cluster: &Cluster) -> Vec<Value> {
         "--kube-version=1.37",
         "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
     ];
-    let args = [&["template", "kliv-secrets", folder], &settings[..]].concat();
+    let args = [&["template", "kliv-secrets", folder], &settings[..], values].concat();
     let rendered = cluster.helm(&args).success();
     serde_saphyr::from_multiple(&rendered).expect("the chart is YAML")
 }

@@ -6,6 +6,7 @@ mod account;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod cert_manager;
 mod certificates;
 mod chart;
 mod choices;
@@ -26,6 +27,7 @@ mod limits;
 mod operator;
 mod place;
 mod quiet;
+mod replicas;
 mod rights;
 mod stamps;
 mod way;

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::jiff::SignedDuration;
-use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
+use kliv_secrets::api::names::SEALING_KEY_CONFIGMAP;
 use kube::api::Api;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -42,6 +42,8 @@ pub(crate) struct Operator {
     controller_flags: Vec<String>,
     /// The webhook's, then where controller and webhook tell of themselves.
     addresses: [SocketAddr; 3],
+    /// The Secret that the webhook's pods mount.
+    certificate: String,
 }
 
 impl Operator {
@@ -72,7 +74,15 @@ impl Operator {
 
     /// Starts a cluster and the operator beside it, and waits until it works.
     pub(crate) async fn start(options: Options, controller_flags: &[&str]) -> Self {
-        let cluster = Cluster::start(options);
+        Self::start_in(Cluster::start(options), controller_flags, &[]).await
+    }
+
+    /// The same in a cluster that is there, with values of the chart: `["--set=…"]`.
+    pub(crate) async fn start_in(
+        cluster: Cluster,
+        controller_flags: &[&str],
+        values: &[&str],
+    ) -> Self {
         let folder = cluster.kubeconfig().with_file_name("operator");
         fs::create_dir(&folder).expect("a folder");
         let mut operator = Self {
@@ -82,8 +92,9 @@ impl Operator {
             folder,
             controller_flags: controller_flags.iter().map(|&flag| flag.to_owned()).collect(),
             addresses: [(); 3].map(|()| free_address()),
+            certificate: String::new(),
         };
-        operator.install();
+        operator.install(values);
         operator.start_processes().await;
         operator.works().await;
         operator
@@ -161,9 +172,14 @@ impl Operator {
     }
 
     /// The chart, except for what only a node could run.
-    fn install(&self) {
+    fn install(&mut self, values: &[&str]) {
         let cluster = &self.cluster;
-        let mut objects = chart::render(cluster);
+        let mut objects = chart::render_with(cluster, values);
+        let webhook = objects.iter().find(|object| {
+            object["kind"] == "Deployment" && object["metadata"]["name"] == "kliv-secrets-webhook"
+        });
+        let volumes = &webhook.expect("the webhook")["spec"]["template"]["spec"]["volumes"];
+        self.certificate = volumes[0]["secret"]["secretName"].as_str().expect("a name").to_owned();
         objects.retain(|object| {
             let kind = object["kind"].as_str().expect("a kind");
             !["CustomResourceDefinition", "Deployment", "PodDisruptionBudget"].contains(&kind)
@@ -172,6 +188,10 @@ impl Operator {
             if object["kind"] == "MutatingWebhookConfiguration" {
                 let url = format!("https://localhost:{}/mutate", self.addresses[0].port());
                 object["webhooks"][0]["clientConfig"] = json!({ "url": url });
+            }
+            // Of cert-manager's: the name under which the API server calls it here.
+            if let Some(names) = object["spec"]["dnsNames"].as_array_mut() {
+                names.push(json!("localhost"));
             }
         }
         chart::install_crds(cluster);
@@ -266,7 +286,12 @@ impl Operator {
 
     async fn write_files_to(&self, folder: &Path) {
         let secrets: Api<Secret> = Api::namespaced(self.cluster.client(), NAMESPACE);
-        mount_certificate(&secrets.get(WEBHOOK_TLS_SECRET).await.expect("the certificate"), folder);
+        let certificate = eventually("there is a certificate", async || {
+            let secret = secrets.get_opt(&self.certificate).await.expect("an answer")?;
+            secret.data.as_ref()?.contains_key("tls.crt").then_some(secret)
+        })
+        .await;
+        mount_certificate(&certificate, folder);
         let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client(), NAMESPACE);
         let map = maps.get(SEALING_KEY_CONFIGMAP).await.expect("the sealing key");
         let entries = map.data.expect("entries").into_iter();
@@ -297,7 +322,7 @@ impl Operator {
 pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(command: Command, log: &Path) -> Self {
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
         const SCRIPT: &str = "\"$@\" </dev/null & while read -r signal; do kill -s $signal $!; done; kill -s TERM $! 2>&-; kill -s CONT $! 2>&-; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");

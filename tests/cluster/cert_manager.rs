@@ -1,0 +1,130 @@
+//! The chart with `webhook.certificate.certManager.enabled`, beside the real cert-manager.
+
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::{Value, json};
+
+use crate::account::{Account, secret};
+use crate::certificates::{Certificate, WRITERS, Writers};
+use crate::chart::NAMESPACE;
+use crate::harness::{Cluster, Options, eventually, test_program};
+use crate::operator::{CONTROLLER, Operator, Process, mount_certificate};
+
+const ENABLED: &str = "--set=webhook.certificate.certManager.enabled=true";
+const RENEWALS: usize = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_are_sealed_and_through_its_renewals_no_write_fails() {
+    let cluster = Cluster::start(Options::default());
+    let cert_manager = start_cert_manager(&cluster);
+    let flags = ["--webhook-certificate=external"];
+    let operator = Operator::start_in(cluster, &flags, &[ENABLED]).await;
+    let cluster = &operator.cluster;
+    let certificate = Certificate::named(cluster, "kliv-secrets-webhook-certificate");
+    let account = Account::new(&operator, "cert-manager").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    let (address, folder) = operator.webhook();
+    let writers = Writers::start(&account.client, &account.namespace);
+
+    for round in 0..RENEWALS {
+        let before = certificate.secret().await;
+        match round {
+            0 => certificate.delete().await,
+            _ => renew(cluster).await,
+        }
+        let after = certificate.changes_from(&before).await;
+        writers.go_on().await;
+        mount_certificate(&after, &folder);
+        certificate.is_served(address, &after, round).await;
+        writers.go_on().await;
+    }
+
+    let (written, failed) = writers.stop().await;
+    assert_eq!(failed, Vec::<String>::new(), "of {written} writes");
+    account.all_sealed(WRITERS).await;
+    let asked = cluster.audit().await.into_iter().filter(|request| request.user == CONTROLLER);
+    let about = asked.filter(|request| {
+        request.resource == "mutatingwebhookconfigurations"
+            || request.resource == "secrets" && request.name.contains("webhook")
+    });
+    assert_eq!(about.map(|request| request.name).collect::<Vec<_>>(), Vec::<String>::new());
+    drop(cert_manager);
+}
+
+#[tokio::test]
+async fn the_controller_has_no_right_on_webhook_configurations_nor_certificates() {
+    let cluster = crate::harness::control_plane().await;
+    for (values, has) in [(&[][..], true), (&[ENABLED][..], false)] {
+        let rendered = crate::chart::render_with(cluster, values);
+        let is_ours = |object: &&Value| {
+            let name = &object["metadata"]["name"];
+            object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role"))
+                && name == "kliv-secrets-controller"
+                || name == "kliv-secrets-controller-secrets"
+        };
+        let rights: Vec<_> = rendered.iter().filter(is_ours).map(Value::to_string).collect();
+        assert!(rights.len() >= 4, "both roles, the policy and its binding");
+        for word in ["mutatingwebhookconfigurations", "kliv-secrets-webhook"] {
+            assert_eq!(rights.concat().contains(word), has, "{word}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_of_the_users_takes_the_place_of_the_charts_own() {
+    let cluster = crate::harness::control_plane().await;
+    let issuers = |values: &[&str]| {
+        let rendered = crate::chart::render_with(cluster, values);
+        let of = |kind: &str| {
+            let objects = rendered.iter().filter(|object| object["kind"] == kind);
+            objects.map(|object| object["spec"]["issuerRef"]["name"].clone()).collect::<Vec<_>>()
+        };
+        (of("Issuer").len(), of("Certificate"))
+    };
+    let theirs = "--set=webhook.certificate.certManager.issuerRef.name=theirs";
+    assert_eq!(issuers(&[]), (0, vec![]));
+    let own = ["kliv-secrets-self-signed", "kliv-secrets-webhook-ca"].map(|name| json!(name));
+    assert_eq!(issuers(&[ENABLED]), (2, own.to_vec()));
+    assert_eq!(issuers(&[ENABLED, theirs]), (0, vec![json!("theirs")]));
+}
+
+/// With its kinds, as a process beside the cluster.
+fn start_cert_manager(cluster: &Cluster) -> Process {
+    let program = test_program("cert-manager");
+    let kinds = program.with_file_name("");
+    for kind in ["issuers", "clusterissuers", "certificates", "certificaterequests"] {
+        let file = kinds.join(format!("cert-manager.io_{kind}.yaml"));
+        let file = file.to_str().expect("plain characters");
+        cluster.kubectl(&["apply", "--server-side", "-f", file]).success();
+        let crd = format!("crd/{kind}.cert-manager.io");
+        cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &crd]).success();
+    }
+    let mut command = std::process::Command::new(program);
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    Process::start(command, &cluster.kubeconfig().with_file_name("cert-manager.log"))
+}
+
+/// What `cmctl renew` does.
+async fn renew(cluster: &Cluster) {
+    let kind = GroupVersionKind::gvk("cert-manager.io", "v1", "Certificate");
+    let kind = ApiResource::from_gvk_with_plural(&kind, "certificates");
+    let certificates: Api<DynamicObject> = Api::namespaced_with(cluster.client(), NAMESPACE, &kind);
+    eventually("it is not being issued now", async || {
+        let certificate = certificates.get("kliv-secrets-webhook").await.expect("is there");
+        let mut conditions = certificate.data["status"]["conditions"].as_array()?.clone();
+        if conditions.iter().any(|c| c["type"] == "Issuing" && c["status"] == "True") {
+            return None;
+        }
+        conditions.push(json!({
+            "type": "Issuing", "status": "True", "reason": "ManuallyTriggered",
+            "message": "renewed by hand", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }));
+        let patch = Patch::Merge(json!({
+            "metadata": { "resourceVersion": certificate.metadata.resource_version },
+            "status": { "conditions": conditions },
+        }));
+        let params = PatchParams::default();
+        certificates.patch_status("kliv-secrets-webhook", &params, &patch).await.ok()
+    })
+    .await;
+}
