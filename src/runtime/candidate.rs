@@ -29,10 +29,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The times for a lease of so many seconds.
+    /// The times for a lease of so many seconds. However long it is, a leader that lets go
+    /// of it is followed soon.
     pub fn lasting(seconds: u32) -> Self {
         let duration = Duration::from_secs(seconds.into());
-        Self { duration, renew_deadline: duration * 2 / 3, retry: duration * 2 / 15 }
+        let retry = (duration * 2 / 15).min(Duration::from_secs(2));
+        Self { duration, renew_deadline: duration * 2 / 3, retry }
     }
 }
 

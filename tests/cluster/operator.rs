@@ -190,7 +190,7 @@ impl Operator {
                 object["webhooks"][0]["clientConfig"] = json!({ "url": url });
             }
             // Of cert-manager's: the name under which the API server calls it here.
-            if let Some(names) = object["spec"]["dnsNames"].as_array_mut() {
+            if let Some(Value::Array(names)) = object.pointer_mut("/spec/dnsNames") {
                 names.push(json!("localhost"));
             }
         }

@@ -121,7 +121,7 @@ impl Replica {
     }
 
     fn says_it_leads(&self) -> bool {
-        get(self.http, "/metrics").is_some_and(|page| page.contains("kliv_secrets_leader 1"))
+        get(self.http, "/metrics").is_some_and(|page| page.contains("\nkliv_secrets_leader 1\n"))
     }
 }
 
