@@ -16,7 +16,7 @@ const RENEWALS: usize = 5;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn values_are_sealed_and_through_its_renewals_no_write_fails() {
     let cluster = Cluster::start(Options::default());
-    let cert_manager = start_cert_manager(&cluster);
+    let cert_manager = start_cert_manager(&cluster).await;
     let flags = ["--webhook-certificate=external"];
     let operator = Operator::start_in(cluster, &flags, &[ENABLED]).await;
     let cluster = &operator.cluster;
@@ -30,9 +30,18 @@ async fn values_are_sealed_and_through_its_renewals_no_write_fails() {
         let before = certificate.secret().await;
         match round {
             0 => certificate.delete().await,
-            _ => renew(cluster).await,
+            1 => {
+                let authority = Certificate::named(cluster, "kliv-secrets-webhook-ca");
+                let old = authority.secret().await;
+                renew(cluster, "kliv-secrets-webhook-ca").await;
+                authority.changes_from(&old).await;
+                renew(cluster, "kliv-secrets-webhook").await;
+            }
+            _ => renew(cluster, "kliv-secrets-webhook").await,
         }
         let after = certificate.changes_from(&before).await;
+        certificate.authority_is_trusted(&after).await;
+        // The API server trusts the new authority, and the former certificate is served.
         writers.go_on().await;
         mount_certificate(&after, &folder);
         certificate.is_served(address, &after, round).await;
@@ -89,15 +98,18 @@ async fn an_issuer_of_the_users_takes_the_place_of_the_charts_own() {
 }
 
 /// With its kinds, as a process beside the cluster.
-fn start_cert_manager(cluster: &Cluster) -> Process {
+async fn start_cert_manager(cluster: &Cluster) -> Process {
     let program = test_program("cert-manager");
     let kinds = program.with_file_name("");
     for kind in ["issuers", "clusterissuers", "certificates", "certificaterequests"] {
         let file = kinds.join(format!("cert-manager.io_{kind}.yaml"));
         let file = file.to_str().expect("plain characters");
         cluster.kubectl(&["apply", "--server-side", "-f", file]).success();
-        let crd = format!("crd/{kind}.cert-manager.io");
-        cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &crd]).success();
+        let resource = format!("{kind}.cert-manager.io");
+        eventually("the kind is served", async || {
+            cluster.kubectl(&["get", &resource]).ok.then_some(())
+        })
+        .await;
     }
     let mut command = std::process::Command::new(program);
     command.env("KUBECONFIG", cluster.kubeconfig());
@@ -105,12 +117,12 @@ fn start_cert_manager(cluster: &Cluster) -> Process {
 }
 
 /// What `cmctl renew` does.
-async fn renew(cluster: &Cluster) {
+async fn renew(cluster: &Cluster, name: &str) {
     let kind = GroupVersionKind::gvk("cert-manager.io", "v1", "Certificate");
     let kind = ApiResource::from_gvk_with_plural(&kind, "certificates");
     let certificates: Api<DynamicObject> = Api::namespaced_with(cluster.client(), NAMESPACE, &kind);
     eventually("it is not being issued now", async || {
-        let certificate = certificates.get("kliv-secrets-webhook").await.expect("is there");
+        let certificate = certificates.get(name).await.expect("is there");
         let mut conditions = certificate.data["status"]["conditions"].as_array()?.clone();
         if conditions.iter().any(|c| c["type"] == "Issuing" && c["status"] == "True") {
             return None;
@@ -124,7 +136,7 @@ async fn renew(cluster: &Cluster) {
             "status": { "conditions": conditions },
         }));
         let params = PatchParams::default();
-        certificates.patch_status("kliv-secrets-webhook", &params, &patch).await.ok()
+        certificates.patch_status(name, &params, &patch).await.ok()
     })
     .await;
 }

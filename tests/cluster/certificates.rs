@@ -32,18 +32,22 @@ const BETWEEN: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn through_a_hundred_renewals_no_write_fails() {
-    let operator = start().await;
+    let mut operator = start().await;
     let (second, address, folder) = operator.webhook_beside("webhook-2").await;
     let replicas = [operator.webhook(), (address, folder)];
     let service = Service::of(replicas.each_ref().map(|(address, _)| *address)).await;
     let certificate = Certificate::of(&operator.cluster);
     certificate.call(&service.url()).await;
-    let account = Account::new(&operator, "renewals").await;
-    let writers = Writers::start(&account.client, &account.namespace);
+    let (client, namespace) = (operator.cluster.client(), operator.cluster.namespace("new").await);
+    let writers = Writers::start(&client, &namespace);
 
     for round in 0..RENEWALS {
         let before = certificate.secret().await;
         certificate.ask_for_a_new_one().await;
+        if round % 40 == 20 {
+            operator.kill_controller();
+            operator.start_processes().await;
+        }
         let after = certificate.changes_from(&before).await;
         assert!(after.annotations().get(ANNOTATION_RENEW).is_none(), "is answered once");
         // Both replicas still serve the former one.
@@ -60,7 +64,7 @@ async fn through_a_hundred_renewals_no_write_fails() {
     assert_eq!(failed, Vec::<String>::new(), "of {written} writes");
     assert!(written >= RENEWALS * 3 * BETWEEN, "{written} writes");
     assert!(service.connections() > RENEWALS, "{} connections", service.connections());
-    account.all_sealed(WRITERS).await;
+    Account::at(&operator, namespace).all_sealed(WRITERS).await;
     drop(second);
 }
 
@@ -129,7 +133,8 @@ async fn a_certificate_that_somebody_breaks_is_made_anew_and_nothing_is_stored_m
 
 /// The operator with a pace at which tests need not wait.
 async fn start() -> Operator {
-    Operator::start(Options::default(), &["--webhook-certificate-check=100ms"]).await
+    let flags = ["--webhook-certificate-check=100ms", "--lease-seconds=3"];
+    Operator::start(Options::default(), &flags).await
 }
 
 /// What failed was refused for want of a seal, and in the end writes go through again;
@@ -309,6 +314,16 @@ impl Certificate {
         let wanted = CertificateDer::from_pem_slice(wanted).expect("a certificate");
         eventually(&format!("{address} serves certificate {round}, trusted"), async || {
             (served(address, &self.bundle().await)? == wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the API server is told of the authority in this Secret.
+    pub(crate) async fn authority_is_trusted(&self, secret: &Secret) {
+        let authority = secret.data.as_ref().expect("data")["ca.crt"].0.as_slice();
+        eventually("the authority is trusted", async || {
+            let bundle = self.bundle().await;
+            bundle.windows(authority.len()).any(|part| part == authority).then_some(())
         })
         .await;
     }
