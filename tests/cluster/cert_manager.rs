@@ -1,15 +1,19 @@
 //! The chart with `webhook.certificate.certManager.enabled`, beside the real cert-manager.
 
+use std::path::PathBuf;
+use std::process::Stdio;
+
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::account::{Account, secret};
 use crate::certificates::{Certificate, WRITERS, Writers};
-use crate::chart::NAMESPACE;
-use crate::harness::{Cluster, Options, eventually, test_program};
+use crate::chart::{self, NAMESPACE};
+use crate::harness::{Cluster, Options, eventually, launcher};
 use crate::operator::{CONTROLLER, Operator, Process, mount_certificate};
 
+const MODULE: &str = "github.com/cert-manager/cert-manager";
 const ENABLED: &str = "--set=webhook.certificate.certManager.enabled=true";
 const RENEWALS: usize = 5;
 
@@ -18,7 +22,7 @@ async fn values_are_sealed_and_through_its_renewals_no_write_fails() {
     let cluster = Cluster::start(Options::default());
     let cert_manager = start_cert_manager(&cluster).await;
     let flags = ["--webhook-certificate=external"];
-    let operator = Operator::start_in(cluster, &flags, &[ENABLED]).await;
+    let operator = Operator::start_in(cluster, &flags, &[chart::NEWER, &[ENABLED]].concat()).await;
     let cluster = &operator.cluster;
     let certificate = Certificate::named(cluster, "kliv-secrets-webhook-certificate");
     let account = Account::new(&operator, "cert-manager").await;
@@ -64,7 +68,7 @@ async fn values_are_sealed_and_through_its_renewals_no_write_fails() {
 async fn the_controller_has_no_right_on_webhook_configurations_nor_certificates() {
     let cluster = crate::harness::control_plane().await;
     for (values, has) in [(&[][..], true), (&[ENABLED][..], false)] {
-        let rendered = crate::chart::render_with(cluster, values);
+        let rendered = chart::render_with(cluster, &[chart::NEWER, values].concat());
         let is_ours = |object: &&Value| {
             let name = &object["metadata"]["name"];
             object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role"))
@@ -83,7 +87,7 @@ async fn the_controller_has_no_right_on_webhook_configurations_nor_certificates(
 async fn an_issuer_of_the_users_takes_the_place_of_the_charts_own() {
     let cluster = crate::harness::control_plane().await;
     let issuers = |values: &[&str]| {
-        let rendered = crate::chart::render_with(cluster, values);
+        let rendered = chart::render_with(cluster, &[chart::NEWER, values].concat());
         let of = |kind: &str| {
             let objects = rendered.iter().filter(|object| object["kind"] == kind);
             objects.map(|object| object["spec"]["issuerRef"]["name"].clone()).collect::<Vec<_>>()
@@ -99,8 +103,13 @@ async fn an_issuer_of_the_users_takes_the_place_of_the_charts_own() {
 
 /// With its kinds, as a process beside the cluster.
 async fn start_cert_manager(cluster: &Cluster) -> Process {
-    let program = test_program("cert-manager");
-    let kinds = program.with_file_name("");
+    let program = launched(&["tool", "--build", "cert-manager"]);
+    let versions = include_str!("../devcluster/components/cert-manager/go.mod");
+    let version = versions.lines().find_map(|line| {
+        line.trim_start_matches("require ").trim().strip_prefix(&format!("{MODULE} "))
+    });
+    let module = format!("{MODULE}@{}", version.expect("a version"));
+    let kinds = PathBuf::from(launched(&["module", &module])).join("deploy/crds");
     for kind in ["issuers", "clusterissuers", "certificates", "certificaterequests"] {
         let file = kinds.join(format!("cert-manager.io_{kind}.yaml"));
         let file = file.to_str().expect("plain characters");
@@ -114,6 +123,13 @@ async fn start_cert_manager(cluster: &Cluster) -> Process {
     let mut command = std::process::Command::new(program);
     command.env("KUBECONFIG", cluster.kubeconfig());
     Process::start(command, &cluster.kubeconfig().with_file_name("cert-manager.log"))
+}
+
+/// What the launcher of test clusters prints.
+fn launched(args: &[&str]) -> String {
+    let output = launcher(args).stderr(Stdio::inherit()).output().expect("runs the launcher");
+    assert!(output.status.success(), "the launcher says above what went wrong");
+    String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
 }
 
 /// What `cmctl renew` does.

@@ -13,6 +13,9 @@ mod choices;
 mod confinement;
 mod crd;
 mod crd_gone;
+mod deploy;
+mod doctor;
+mod drift;
 mod guards;
 
 #[path = "../harness/mod.rs"]
@@ -24,10 +27,17 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod monitoring;
+mod mutators;
+mod network_policy;
 mod operator;
+mod outage;
 mod place;
+mod poison;
 mod quiet;
 mod replicas;
 mod rights;
 mod stamps;
+mod tenant;
+mod upgrade;
 mod way;

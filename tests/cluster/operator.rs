@@ -74,14 +74,24 @@ impl Operator {
 
     /// Starts a cluster and the operator beside it, and waits until it works.
     pub(crate) async fn start(options: Options, controller_flags: &[&str]) -> Self {
-        Self::start_in(Cluster::start(options), controller_flags, &[]).await
+        Self::start_on(chart::NEWER, options, controller_flags).await
     }
 
-    /// The same in a cluster that is there, with values of the chart: `["--set=…"]`.
+    /// The same, as on a Kubernetes of this kind.
+    pub(crate) async fn start_on(
+        kubernetes: &[&str],
+        options: Options,
+        controller_flags: &[&str],
+    ) -> Self {
+        Self::start_in(Cluster::start(options), controller_flags, kubernetes).await
+    }
+
+    /// The same in a cluster that is there, with arguments for Helm: what kind of
+    /// Kubernetes, and values of the chart.
     pub(crate) async fn start_in(
         cluster: Cluster,
         controller_flags: &[&str],
-        values: &[&str],
+        helm: &[&str],
     ) -> Self {
         let folder = cluster.kubeconfig().with_file_name("operator");
         fs::create_dir(&folder).expect("a folder");
@@ -94,9 +104,9 @@ impl Operator {
             addresses: [(); 3].map(|()| free_address()),
             certificate: String::new(),
         };
-        operator.install(values);
+        operator.install(helm);
         operator.start_processes().await;
-        operator.works().await;
+        operator.works(!helm.starts_with(chart::OLDER)).await;
         operator
     }
 
@@ -132,7 +142,8 @@ impl Operator {
     pub(crate) async fn start_processes(&mut self) {
         let [door, controller, webhook] = self.addresses;
         if self.controller.is_none() {
-            let command = self.controller_command(controller, &self.kubeconfig_of("kubeconfig"));
+            let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+            let command = self.controller_command(controller, &kubeconfig);
             self.controller = Some(Process::start(command, &self.log("controller")));
         }
         self.ready("controller", controller).await;
@@ -142,6 +153,11 @@ impl Operator {
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
         self.ready("webhook", webhook).await;
+    }
+
+    /// Where the webhook listens.
+    pub(crate) fn door(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     /// A file that the processes can read.
@@ -172,9 +188,9 @@ impl Operator {
     }
 
     /// The chart, except for what only a node could run.
-    fn install(&mut self, values: &[&str]) {
+    fn install(&mut self, helm: &[&str]) {
         let cluster = &self.cluster;
-        let mut objects = chart::render_with(cluster, values);
+        let mut objects = chart::render_with(cluster, helm);
         let webhook = objects.iter().find(|object| {
             object["kind"] == "Deployment" && object["metadata"]["name"] == "kliv-secrets-webhook"
         });
@@ -219,7 +235,8 @@ impl Operator {
     /// One more replica of the controller, which calls itself `name`, and its kubeconfig.
     /// Whether it is ready depends on the others.
     pub(crate) fn controller_beside(&self, name: &str) -> (Process, SocketAddr, PathBuf) {
-        let (http, kubeconfig) = (free_address(), self.kubeconfig_of(name));
+        let http = free_address();
+        let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
         let mut command = self.controller_command(http, &kubeconfig);
         command.env("HOSTNAME", name);
         (Process::start(command, &self.log(name)), http, kubeconfig)
@@ -266,15 +283,15 @@ impl Operator {
         self.folder.join(format!("{process}.log"))
     }
 
-    /// One with a token of its own.
-    fn kubeconfig_of(&self, name: &str) -> PathBuf {
-        let token = ["create", "token", "kliv-secrets-controller", "-n", NAMESPACE];
+    /// A kubeconfig of one of the chart's ServiceAccounts.
+    pub(crate) fn kubeconfig_of(&self, account: &str) -> PathBuf {
+        let token = ["create", "token", account, "-n", NAMESPACE];
         let token = self.cluster.kubectl(&token).success();
         let config = ["config", "view", "--raw", "--minify", "-o", "json"];
         let config = self.cluster.kubectl(&config).success();
         let mut config: Value = serde_json::from_str(&config).expect("JSON");
         config["users"][0]["user"] = json!({ "token": token.trim() });
-        let path = self.folder.join(format!("{name}.json"));
+        let path = self.folder.join(format!("{account}-{}.kubeconfig", next()));
         fs::write(&path, config.to_string()).expect("a file");
         path
     }
@@ -300,7 +317,7 @@ impl Operator {
 
     /// Waits until the API server seals and injects: it takes up certificates and
     /// policies a moment after they are written.
-    async fn works(&self) {
+    async fn works(&self, by_policy: bool) {
         let account = Account::new(self, "warm-up").await;
         let manifest = secret("READY", "steady-go").to_string();
         let apply = ["apply", "-n", &account.namespace, "-f", "-"];
@@ -309,6 +326,9 @@ impl Operator {
         })
         .await;
         account.published("ready").await;
+        if !by_policy {
+            return;
+        }
         eventually("the API server injects", async || {
             let answer = account.dry_run(&function("probe")).await;
             (!env_of(&answer).is_empty()).then_some(())
@@ -397,8 +417,7 @@ pub(crate) fn mount_certificate(secret: &Secret, folder: &Path) {
 
 /// As a kubelet does: files are links through `..data`, which changes for all at once.
 fn mount(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
-    static COUNT: AtomicU16 = AtomicU16::new(0);
-    let version = format!("..{}", COUNT.fetch_add(1, Relaxed));
+    let version = format!("..{}", next());
     fs::create_dir_all(folder.join(&version)).expect("a folder");
     let former = fs::read_link(folder.join("..data")).ok();
     let mut names = Vec::new();
@@ -416,4 +435,10 @@ fn mount(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
     if let Some(former) = former {
         fs::remove_dir_all(folder.join(former)).expect("is removed");
     }
+}
+
+/// For names that nothing else has.
+fn next() -> u16 {
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    COUNT.fetch_add(1, Relaxed)
 }

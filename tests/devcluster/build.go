@@ -16,13 +16,10 @@ import (
 // component is a program of the cluster that is built from a Go module.
 type component struct {
 	tool, module, pkg string
-	// Only a node needs it.
-	nodeOnly bool
-	// No part of the cluster: a program that tests run.
-	testsOnly bool
-	// Files that are kept beside the program; of the package's module, or of another.
-	files   []string
-	filesOf string
+	nodeOnly          bool
+	// No cluster needs it: tests ask for it.
+	testOnly bool
+	tags     string
 }
 
 // In the order in which a first run needs them.
@@ -36,18 +33,18 @@ var components = []component{
 	{tool: "kubelet", module: "components", pkg: "k8s.io/kubernetes/cmd/kubelet", nodeOnly: true},
 	{tool: "kube-proxy", module: "components", pkg: "k8s.io/kubernetes/cmd/kube-proxy", nodeOnly: true},
 	{tool: "helm", module: "components/helm", pkg: "helm.sh/helm/v4/cmd/helm"},
-	{tool: "cert-manager", module: "components/cert-manager", pkg: ".", testsOnly: true, filesOf: "github.com/cert-manager/cert-manager",
-		files: []string{"deploy/crds/cert-manager.io_certificaterequests.yaml", "deploy/crds/cert-manager.io_certificates.yaml",
-			"deploy/crds/cert-manager.io_clusterissuers.yaml", "deploy/crds/cert-manager.io_issuers.yaml"}},
+	// Without the clouds' libraries, in which it would look for what to scrape.
+	{tool: "promtool", module: "components/promtool", pkg: "github.com/prometheus/prometheus/cmd/promtool", testOnly: true, tags: "remove_all_sd"},
+	{tool: "cert-manager", module: "components/cert-manager", pkg: ".", testOnly: true},
 }
 
 // buildEnv keeps the caller's Go settings from changing what is built.
 var buildEnv = []string{"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false -mod=readonly"}
 
-func componentNames(wanted func(component) bool) []string {
+func componentNames() []string {
 	var names []string
 	for _, c := range components {
-		if wanted(c) {
+		if !c.testOnly {
 			names = append(names, c.tool)
 		}
 	}
@@ -57,12 +54,12 @@ func componentNames(wanted func(component) bool) []string {
 // toolsFor says where each program of such a cluster is, after building what is missing.
 func toolsFor(want settings) (map[string]string, error) {
 	if want.Whole {
-		return buildComponents(componentNames(func(c component) bool { return !c.testsOnly }))
+		return buildComponents(componentNames())
 	}
 	ready := assets()
 	var missing []string
 	for _, c := range components {
-		if !c.nodeOnly && !c.testsOnly && ready[c.tool] == "" {
+		if !c.nodeOnly && !c.testOnly && ready[c.tool] == "" {
 			missing = append(missing, c.tool)
 		}
 	}
@@ -110,11 +107,8 @@ func buildComponents(names []string) (map[string]string, error) {
 		if _, err := os.Stat(paths[c.tool]); err == nil {
 			continue // another process built it while we waited
 		}
-		what := fmt.Sprintf("building %s (%d of %d; some 15 minutes for all, once)", c.tool, i+1, len(missing))
-		if err := copyFiles(c, filepath.Dir(paths[c.tool])); err != nil {
-			return nil, err
-		}
-		if err := goBuild(what, filepath.Join(sourceFolder(), c.module), c.pkg, paths[c.tool], linkFlags(c.module)); err != nil {
+		what := fmt.Sprintf("building %s (%d of %d; some 10 minutes for all, once)", c.tool, i+1, len(missing))
+		if err := goBuild(what, filepath.Join(sourceFolder(), c.module), c.pkg, paths[c.tool], linkFlags(c.module), "-tags", c.tags); err != nil {
 			return nil, err
 		}
 	}
@@ -140,6 +134,16 @@ func cachedTool(name string) (string, error) {
 	return "", fmt.Errorf("%q is none of the cluster's tools", name)
 }
 
+// moduleFolder fetches a module and says where it is, for what is in it beside code.
+func moduleFolder(module string) (string, error) {
+	text, err := output("go", "mod", "download", "-json", module)
+	if err != nil {
+		return "", fmt.Errorf("fetching %s: %w", module, err)
+	}
+	var fetched struct{ Dir string }
+	return fetched.Dir, json.Unmarshal([]byte(text), &fetched)
+}
+
 // linkFlags gives Kubernetes its version: its parts compare theirs with each other's.
 func linkFlags(module string) string {
 	version := ""
@@ -163,15 +167,20 @@ func moduleKey(module string) (string, error) {
 	}
 	hash := sha256.New()
 	fmt.Fprintln(hash, compiler, linkFlags(module), buildEnv)
+	for _, c := range components {
+		if c.module == module && c.tags != "" {
+			fmt.Fprintln(hash, c.tool, c.tags)
+		}
+	}
 	// A module of our own has its source here.
-	source, err := filepath.Glob(filepath.Join(sourceFolder(), module, "*.go"))
+	files, err := filepath.Glob(filepath.Join(sourceFolder(), module, "*.go"))
 	if err != nil {
 		return "", err
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
-		source = append(source, filepath.Join(sourceFolder(), module, name))
+		files = append(files, filepath.Join(sourceFolder(), module, name))
 	}
-	for _, file := range source {
+	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
@@ -181,49 +190,15 @@ func moduleKey(module string) (string, error) {
 	return fmt.Sprintf("%x", hash.Sum(nil))[:16], nil
 }
 
-// copyFiles puts what is to be beside a program there, before the program itself.
-func copyFiles(c component, folder string) error {
-	if len(c.files) == 0 {
-		return nil
-	}
-	of := c.pkg
-	if c.filesOf != "" {
-		of = c.filesOf
-	}
-	cmd := exec.Command("go", "mod", "download", "-json", of)
-	cmd.Dir = filepath.Join(sourceFolder(), c.module)
-	cmd.Env = append(os.Environ(), buildEnv...)
-	text, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("downloading %s: %w", of, err)
-	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal(text, &module); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	for _, file := range c.files {
-		content, err := os.ReadFile(filepath.Join(module.Dir, file))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // goBuild builds one static binary and shows that it is at work.
-func goBuild(what, folder, pkg, out, linkFlags string) error {
+func goBuild(what, folder, pkg, out, linkFlags string, flags ...string) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
 	unfinished := fmt.Sprintf("%s.%d", out, os.Getpid())
 	defer os.Remove(unfinished)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", linkFlags, "-o", unfinished, pkg)
+	args := append([]string{"build", "-trimpath", "-ldflags", linkFlags, "-o", unfinished}, flags...)
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), buildEnv...)
 	done := showProgress(what)

@@ -66,14 +66,6 @@ impl Cluster {
     }
 }
 
-/// A program that only tests need, built when the cache does not have it.
-pub fn test_program(name: &str) -> PathBuf {
-    let mut command = launcher(&["build", name]);
-    let output = command.stderr(Stdio::inherit()).output().expect("runs the launcher");
-    assert!(output.status.success(), "{name} could not be built; the launcher says why above");
-    PathBuf::from(String::from_utf8(output.stdout).expect("text").trim_end())
-}
-
 /// Runs a program to its end.
 pub fn run(mut command: Command, stdin: &str) -> Outcome {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -39,6 +39,22 @@ system:serviceaccount:{{ .Release.Namespace }}:kliv-secrets-controller
 variables.containers.transformList(i, c, !(c.name in variables.targets) ? [] : {{ . }}.filter(o, (variables.listed.size() == 0 || o.split("/", 2)[0] in variables.listed) && !(o.split("/", 2)[0] in variables.users[i])))
 {{- end }}
 
+{{- /* CEL: (map, keys): the map without these keys. */ -}}
+{{- define "kliv-secrets.without" -}}
+{{ index . 0 }}.transformMap(k, v, !(k in ['{{ join "', '" (index . 1) }}']), v)
+{{- end }}
+
+{{- /* CEL: (root, object, field): of labels or annotations those that mean something to us. */ -}}
+{{- define "kliv-secrets.ourKeys" -}}
+{{ index . 1 }}.?{{ index . 2 }}.orValue({}).transformMap(k, v, k.startsWith('secrets.kliv.dev/') || k in ['{{ keys (index . 0).Values.functionLabels | sortAlpha | join "', '" }}'], v)
+{{- end }}
+
+{{- /* CEL: (after, before): two containers have one image, perhaps with its digest added. */ -}}
+{{- define "kliv-secrets.sameImage" -}}
+{{- $after := printf "%s.?image.orValue('')" (index . 0) }}{{ $before := printf "%s.?image.orValue('')" (index . 1) }}{{ $name := printf "%s.split('@')[0]" $after -}}
+({{ $after }} == {{ $before }} || (!{{ $before }}.contains('@') && {{ $after }}.matches('^[^@]+@sha256:[0-9a-f]{64}$') && ({{ $name }} == {{ $before }} || ({{ $before }}.startsWith({{ $name }} + ':') && !{{ $before }}.substring({{ $name }}.size() + 1).contains('/')))))
+{{- end }}
+
 {{- /* (root, part): labels of a part of the operator. */ -}}
 {{- define "kliv-secrets.partLabels" -}}
 {{ include "kliv-secrets.labels" (index . 0) }}
@@ -179,9 +195,14 @@ spec:
   validationActions: [Deny]
 {{- end }}
 
-{{- /* A stamp, as a regular expression for CEL. */ -}}
+{{- /* A stamp, as a regular expression for CEL: just what `src/api/stamps.rs` reads. */ -}}
 {{- define "kliv-secrets.stamp" -}}
-^[0-9]{1,15} [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z (value|spec) [a-z]{1,32} .
+^[1-9][0-9]{0,14} [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z (value|spec) [a-z]{1,32} .
+{{- end }}
+
+{{- /* One that is made now: of a time that there is, but for the ends of short months. */ -}}
+{{- define "kliv-secrets.newStamp" -}}
+^[1-9][0-9]{0,14} [0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z (value|spec) [a-z]{1,32} .
 {{- end }}
 
 {{- /* Whether the cluster has MutatingAdmissionPolicy. `helm template` does not ask it. */ -}}
