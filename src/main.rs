@@ -265,6 +265,10 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
 /// Looks until all is well or `--wait` is over, then says what is wrong.
 fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     const AGAIN: Duration = Duration::from_secs(2);
+    anyhow::ensure!(
+        args.account != args.namespace,
+        "--account is the operator's own namespace, whose writes are not sealed: name another"
+    );
     let ask = doctor::Ask { namespace: &args.namespace, account: &args.account };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {
