@@ -138,7 +138,8 @@ impl Engine {
             // A rollout is mostly over before: then it is told in one write.
             report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
-            started: clock::now(),
+            // Objects know their age in whole seconds.
+            started: jiff::Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
         };
         let reporter = Reporter {
             controller: FIELD_MANAGER.into(),
