@@ -55,6 +55,8 @@ pub const SEALING_KEY_CONFIGMAP: &str = "kliv-secrets-sealing-key";
 pub const SEALING_KEY_ENTRY: &str = "sealing-key";
 /// The name of the mutating webhook's configuration.
 pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
+/// The admission policy that confines the controller's writes of Deployments.
+pub const CONFINEMENT_POLICY: &str = "kliv-secrets-controller-deployments";
 /// The leader's Lease, in the operator's namespace.
 pub const LEASE: &str = "kliv-secrets-controller";
 

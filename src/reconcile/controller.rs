@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use tokio::sync::mpsc;
@@ -116,6 +117,8 @@ struct Engine {
     /// sure that it was not the CRD that went. A run takes its account out of here, so that
     /// what goes during the run is not taken for what it has made sure of.
     lost: BTreeSet<String>,
+    /// Accounts that lost a function, perhaps only its label. In the same way.
+    fewer_functions: BTreeSet<String>,
     listed: Vec<Kind>,
     running: JoinSet<Done>,
     /// The account that each task runs for.
@@ -138,8 +141,8 @@ impl Engine {
             // A rollout is mostly over before: then it is told in one write.
             report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
-            // Objects know their age in whole seconds.
-            started: jiff::Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
+            // Objects tell their creation in whole seconds.
+            started: Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
         };
         let reporter = Reporter {
             controller: FIELD_MANAGER.into(),
@@ -147,7 +150,12 @@ impl Engine {
         };
         let context = Context {
             reporter,
-            applier: Applier { client, keyring, metrics: metrics.clone() },
+            applier: Applier {
+                client,
+                keyring,
+                metrics: metrics.clone(),
+                function_selector: settings.function_selector.clone(),
+            },
             timings,
             stop,
             metrics,
@@ -160,6 +168,7 @@ impl Engine {
             failures: BTreeMap::new(),
             former: BTreeMap::new(),
             lost: BTreeSet::new(),
+            fewer_functions: BTreeSet::new(),
             listed: Vec::new(),
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
@@ -186,8 +195,10 @@ impl Engine {
                         self.gather.touch(account, clock::monotonic());
                     }
                 }
-                if kind == Kind::Secrets {
-                    self.lost.extend(lost);
+                match kind {
+                    Kind::Secrets => self.lost.extend(lost),
+                    Kind::Functions => self.fewer_functions.extend(lost),
+                    Kind::Accounts | Kind::Namespaces => {}
                 }
                 if self.listed.contains(&kind) {
                     return false;
@@ -205,9 +216,11 @@ impl Engine {
 
     fn change(&mut self, change: Change, take: fn(&mut World, Change) -> bool) {
         let account = change.account().to_owned();
-        if matches!(change, Change::SecretGone(..)) {
-            self.lost.insert(account.clone());
-        }
+        match change {
+            Change::SecretGone(..) => self.lost.insert(account.clone()),
+            Change::FunctionGone(..) => self.fewer_functions.insert(account.clone()),
+            _ => false,
+        };
         if take(&mut self.world, change) && self.is_listed() {
             self.gather.touch(&account, clock::monotonic());
         }
@@ -229,6 +242,9 @@ impl Engine {
             let account = self.world.account(&namespace);
             let mut memory = self.memories.remove(&namespace).unwrap_or_default();
             memory.next_probe.get_or_insert_with(|| self.context.next_probe());
+            if self.fewer_functions.remove(&namespace) {
+                memory.strays = None;
+            }
             let lost = self.lost.remove(&namespace);
             let task = self.running.spawn(self.context.clone().reconcile(account, memory, lost));
             self.tasks.insert(task.id(), namespace);
@@ -283,6 +299,7 @@ impl Engine {
         } else {
             self.failures.remove(&namespace);
             self.lost.remove(&namespace);
+            self.fewer_functions.remove(&namespace);
         }
     }
 

@@ -190,20 +190,20 @@ fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {
 
 /// Who comes first where there is not room for all: values in use, then the oldest objects.
 pub(super) fn rank(secret: &SecretObject) -> (bool, Timestamp, &str) {
-    let in_use = secret.intent.is_ok() && !secret.status.history.is_empty();
+    let in_use = secret.place.is_some() && !secret.status.history.is_empty();
     (!in_use, secret.created, &secret.name)
 }
 
 /// The value that is published now.
 pub(super) fn in_use(secret: &SecretObject) -> Option<Member> {
     let entry = secret.status.history.first()?;
-    let intent = secret.intent.as_ref().ok()?;
+    let (env_var, environment) = secret.place.as_ref()?;
     Some(Member {
         secret: secret.name.clone(),
         uid: secret.uid.clone(),
         generation: entry.generation,
-        env_var: intent.env_var.clone(),
-        environment: intent.environment.clone(),
+        env_var: env_var.clone(),
+        environment: environment.clone(),
         sealed: entry.sealed.clone(),
     })
 }

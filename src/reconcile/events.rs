@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
 use super::observed::SecretObject;
-use crate::api::condition::{READY, Reason};
+use super::refused::Refusal;
+use crate::api::condition::{Behind, READY, Reason};
 use crate::api::names::{GROUP, VERSION};
 use crate::api::{KlivSecretStatus, PublishedSet};
 use crate::inject::{Function, Injection};
@@ -65,10 +66,12 @@ impl Note {
     pub(super) fn function(
         function: &Function,
         injection: &Injection,
+        refused: bool,
         text: String,
         news: bool,
     ) -> Self {
-        let warning = !injection.missing.is_empty()
+        let warning = refused
+            || !injection.missing.is_empty()
             || !injection.unknown_containers.is_empty()
             || injection.no_safe_rollout;
         Self {
@@ -76,7 +79,7 @@ impl Note {
             name: function.name.clone(),
             uid: function.uid.clone(),
             warning,
-            reason: "SecretsInjected",
+            reason: if refused { "NotInjected" } else { "SecretsInjected" },
             text,
             news,
         }
@@ -114,8 +117,14 @@ fn cut(text: &str) -> &str {
 }
 
 /// What a function is told whose write was refused.
-pub(super) const REFUSED: &str = "keeps the env that it has: an admission policy or webhook of \
-     the cluster refuses the change";
+pub(super) fn refusal_text(refusal: Refusal) -> String {
+    let why = match refusal {
+        Refusal::Altered => Behind::WriteAltered,
+        Refusal::Forbidden | Refusal::Invalid => Behind::WriteRefused,
+    };
+    let message = why.message().unwrap_or_default();
+    format!("{}: keeps the env that it has: {message}", why.as_str())
+}
 
 /// What a function gets, what it does not get, and why; empty when there is nothing to
 /// tell.

@@ -129,8 +129,10 @@ impl Context {
                     account.apply(change.clone());
                     changes.push(change);
                 }
-                Effect::Probed(_) => memory.next_probe = Some(self.next_probe()),
-                Effect::Stale => overtaken = true,
+                Effect::Probed(_) if memory.next_probe.is_none_or(|due| due <= clock::now()) => {
+                    memory.next_probe = Some(self.next_probe());
+                }
+                Effect::Stale | Effect::LostSight => overtaken = true,
                 Effect::Failed(what, code) => {
                     tracing::warn!(
                         account = account.namespace,
@@ -160,7 +162,7 @@ impl Context {
         let end = if overtaken {
             Some(End::TryAgain)
         } else if plan.actions.is_empty() {
-            let stuck = memory.blocked.is_some() || !memory.refused.is_empty();
+            let stuck = memory.blocked.is_some() || !memory.unsure.is_empty();
             Some(if stuck { End::TryAgain } else { End::Settled })
         } else {
             None

@@ -18,6 +18,7 @@ struct Inner {
     reconciles: Family<Outcome, Counter>,
     reconcile_seconds: Histogram,
     writes: Family<Write, Counter>,
+    refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
     leader: Gauge,
     keys: Gauge,
@@ -40,6 +41,12 @@ struct Write {
     verb: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refusal {
+    kind: &'static str,
+    why: &'static str,
+}
+
 impl Metrics {
     /// All numbers at zero. To add one: a field above, its registration here, and a
     /// method that says in words what is counted.
@@ -49,6 +56,7 @@ impl Metrics {
             reconciles: Family::default(),
             reconcile_seconds: Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0]),
             writes: Family::default(),
+            refusals: Family::default(),
             reviews: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
@@ -59,6 +67,7 @@ impl Metrics {
             reconciles,
             reconcile_seconds,
             writes,
+            refusals,
             reviews,
             leader,
             keys,
@@ -76,6 +85,11 @@ impl Metrics {
             reconcile_seconds.clone(),
         );
         registry.register("writes", "Writes to the API server, by kind and verb", writes.clone());
+        registry.register(
+            "refused_writes",
+            "Writes that the API server refused, by kind and why",
+            refusals.clone(),
+        );
         registry.register(
             "admission_reviews",
             "Writes seen at the front door, by result",
@@ -102,6 +116,12 @@ impl Metrics {
     /// Something was written to the API server, e.g. `("Secret", "create")`.
     pub fn wrote(&self, kind: &'static str, verb: &'static str) {
         self.0.writes.get_or_create(&Write { kind, verb }).inc();
+    }
+
+    /// The API server refused a write: `altered` by another mutator, `forbidden` by a policy,
+    /// a webhook or for want of rights, `invalid` for its schema.
+    pub fn refused(&self, kind: &'static str, why: &'static str) {
+        self.0.refusals.get_or_create(&Refusal { kind, why }).inc();
     }
 
     /// The front door answered, `allowed`, `untouched` or `refused`.

@@ -3,7 +3,9 @@
 use futures::future::join_all;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::names::{KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
-use kliv_secrets::keys::{KeySource, KeysError, Published, load_or_create, publish_sealing_key};
+use kliv_secrets::keys::{
+    Cutoff, KeySource, KeysError, Published, load_or_create, publish_sealing_key,
+};
 use kliv_secrets::runtime::entropy;
 use kliv_secrets::seal::{Binding, Keyring, Plaintext, SealingKey, WrappingKey, is_wrapped, seal};
 use serde_json::json;

@@ -11,6 +11,7 @@ mod choices;
 mod confinement;
 mod crd;
 mod crd_gone;
+mod drift;
 mod guards;
 
 #[path = "../harness/mod.rs"]
@@ -23,6 +24,7 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod mutators;
 mod operator;
 mod place;
 mod quiet;
