@@ -1,4 +1,4 @@
-//! The machine door: `kliv-secrets controller | webhook | crds`.
+//! The machine door: `kliv-secrets controller | webhook | crds | doctor`.
 #![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -8,11 +8,12 @@ use clap::Parser;
 use kliv_secrets::{
     admission,
     api::names,
+    doctor,
     keys::{self, Cutoff, Found, Keeper, KeySource},
     reconcile,
     runtime::{
         Check, Metrics, Readiness,
-        args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
+        args::{Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs},
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
         logs, shutdown, tls,
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         },
         Command::Controller(args) => process(&args.common, controller(&args)),
         Command::Webhook(args) => process(&args.common, webhook(&args)),
+        Command::Doctor(args) => doctor(&args),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
     #[expect(clippy::print_stderr, reason = "the last word, also where logs did not start")]
@@ -60,6 +62,7 @@ fn process(
 /// Runs health and metrics beside `work`; the process ends with the first of the two, or
 /// when told to.
 async fn beside_http(
+    process: &'static str,
     common: &CommonArgs,
     metrics: &Metrics,
     readiness: &Readiness,
@@ -69,7 +72,7 @@ async fn beside_http(
     // Not by `stop` itself: health is answered until the work has ended.
     let ended = CancellationToken::new();
     let (bind, metrics, readiness) = (common.http_bind, metrics.clone(), readiness.clone());
-    let mut http = tokio::spawn(http::serve(bind, metrics, readiness, ended.clone()));
+    let mut http = tokio::spawn(http::serve(bind, process, metrics, readiness, ended.clone()));
     let result = tokio::select! {
         result = work => result,
         served = &mut http => return served?.with_context(|| format!("can't serve on {bind}")),
@@ -83,7 +86,7 @@ async fn controller(args: &ControllerArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let replica = replica(args, &metrics, &readiness, &stop);
-    beside_http(&args.common, &metrics, &readiness, &stop, replica).await
+    beside_http("controller", &args.common, &metrics, &readiness, &stop, replica).await
 }
 
 async fn replica(
@@ -245,5 +248,33 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     };
     let stopped = stop.clone();
     let work = async { Ok(admission::serve(door, stopped.cancelled_owned()).await?) };
-    beside_http(&args.common, &metrics, &readiness, &stop, work).await
+    beside_http("webhook", &args.common, &metrics, &readiness, &stop, work).await
+}
+
+/// Looks until all is well or `--wait` is over, then says what is wrong.
+fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
+    const AGAIN: Duration = Duration::from_secs(2);
+    let ask = doctor::Ask { namespace: &args.namespace, account: &args.account };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(async {
+        let client = client::connect().await?;
+        let end = clock::monotonic() + args.wait;
+        loop {
+            let found = doctor::findings(&doctor::look(&client, ask).await);
+            if found.is_empty() || clock::monotonic() >= end {
+                return anyhow::Ok(found);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    })?;
+    #[expect(clippy::print_stdout, reason = "what was asked for")]
+    for finding in &found {
+        println!("{finding}");
+    }
+    anyhow::ensure!(found.is_empty(), "{} findings, see above", found.len());
+    #[expect(clippy::print_stdout, reason = "what was asked for")]
+    {
+        println!("all is well: what is written to {} is sealed", args.account);
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use crate::api::Stamps;
 use crate::api::names::GROUP;
 
 /// A review that has been read. No `Debug`, no `Serialize`, on purpose.
@@ -115,7 +116,7 @@ impl Object {
     }
 
     pub(super) fn recorded_stamp(&self) -> i64 {
-        self.0.pointer("/status/recordedStamp").and_then(Value::as_i64).unwrap_or(0)
+        Stamps::recorded(self.0.pointer("/status/recordedStamp").and_then(Value::as_i64))
     }
 
     pub(super) fn text(&self, pointer: &str) -> Option<&str> {

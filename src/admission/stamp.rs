@@ -24,7 +24,7 @@ pub(super) fn stamped(
     let mut stamps = Stamps::parse(stored.unwrap_or_default());
     let seq = stamps.newest().unwrap_or(0).max(recorded).saturating_add(1);
     stamps.0.retain(|stamp| stamp.seq > recorded);
-    stamps.0.push(Stamp { seq, time: now, what, via: via.to_owned(), user: user.to_owned() });
+    stamps.0.push(Stamp::new(seq, now, what, via, user));
     let surplus = stamps.0.len().saturating_sub(Stamps::MAX);
     stamps.0.drain(..surplus);
     stamps.to_string()

@@ -27,6 +27,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Published,
+        Self::AwaitingValue,
+        Self::DecryptionFailed,
+        Self::LimitExceeded,
+        Self::QuotaExceeded,
+        Self::InvalidSpec,
+        Self::PublishFailed,
+    ];
+
     /// The word in `conditions[].reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -65,6 +76,15 @@ pub enum Behind {
 }
 
 impl Behind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::WriteAltered,
+        Self::WriteRefused,
+        Self::RolloutFailed,
+        Self::Manual,
+        Self::RollingOut,
+    ];
+
     /// The word in `status.functions.notUpdated[].reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

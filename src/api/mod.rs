@@ -12,6 +12,7 @@ mod klivaccount;
 mod klivsecret;
 pub mod names;
 mod stamps;
+pub mod text;
 
 pub use intent::{
     Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,

@@ -3,7 +3,8 @@
 //!
 //! The annotation holds one stamp a line, oldest first, `<seq> <time> <what> <via>
 //! <user>`, the user last since its name may hold spaces. A plain form, because the
-//! stamp policy reads it in CEL.
+//! stamp policy reads it in CEL: what is a stamp to the policy must be one here too, and
+//! come back letter for letter, or the webhook would drop what the policy wants kept.
 
 use std::fmt;
 
@@ -32,8 +33,8 @@ impl What {
 pub struct Stamp {
     /// Counts the changes of the object, from 1.
     pub seq: i64,
-    /// When the webhook saw it, whole seconds.
-    pub time: Timestamp,
+    /// When the webhook saw it, as it is written; see [`time`](Self::time).
+    pub written: String,
     /// What it changed.
     pub what: What,
     /// Through what, one word: `kubectl`, `cli`, `web`, `agent`, `gitops`, `api`.
@@ -42,11 +43,26 @@ pub struct Stamp {
     pub user: String,
 }
 
+impl Stamp {
+    /// One of this moment, in whole seconds.
+    #[must_use]
+    pub fn new(seq: i64, now: Timestamp, what: What, via: &str, user: &str) -> Self {
+        Self { seq, written: format!("{now:.0}"), what, via: via.to_owned(), user: user.to_owned() }
+    }
+
+    /// When the change was made; none where what is written is no time, e.g. the 30th of
+    /// February. Written by hand it may be any time: nothing is to be trusted to it.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        self.written.parse().ok()
+    }
+}
+
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what.as_str();
-        let Self { seq, time, via, user, .. } = self;
-        write!(f, "{seq} {time:.0} {what} {via} {user}")
+        let Self { seq, written, via, user, .. } = self;
+        write!(f, "{seq} {written} {what} {via} {user}")
     }
 }
 
@@ -58,11 +74,21 @@ impl Stamps {
     /// How many unrecorded stamps an object carries at most; beyond that the oldest go.
     pub const MAX: usize = 20;
 
+    /// No object is ever changed so often: a record beyond is none.
+    const MAX_RECORDED: i64 = 100_000_000_000_000;
+
+    /// `status.recordedStamp`, as far as it can be meant: a forged one would let no further
+    /// change be counted.
+    #[must_use]
+    pub fn recorded(in_status: Option<i64>) -> i64 {
+        in_status.filter(|seq| (0..=Self::MAX_RECORDED).contains(seq)).unwrap_or(0)
+    }
+
     /// Reads the annotation. Lines that are no stamps are passed over: a policy keeps
     /// forged ones out, and a damaged one must not stop the secret.
     #[must_use]
     pub fn parse(annotation: &str) -> Self {
-        Self(annotation.lines().filter_map(parse_line).collect())
+        Self(annotation.split('\n').filter_map(parse_line).collect())
     }
 
     /// The last change of the value that is not covered by `recorded`.
@@ -88,19 +114,40 @@ impl fmt::Display for Stamps {
     }
 }
 
+/// The same as the stamp policy's regular expression.
 fn parse_line(line: &str) -> Option<Stamp> {
     let mut parts = line.splitn(5, ' ');
-    Some(Stamp {
-        seq: parts.next()?.parse().ok()?,
-        time: parts.next()?.parse().ok()?,
+    let stamp = Stamp {
+        seq: number(parts.next()?)?,
+        written: parts.next().filter(|text| is_like_a_time(text))?.to_owned(),
         what: match parts.next()? {
             "value" => What::Value,
             "spec" => What::Spec,
             _ => return None,
         },
-        via: parts.next()?.to_owned(),
-        user: parts.next()?.to_owned(),
-    })
+        via: parts.next().filter(|text| is_word(text))?.to_owned(),
+        user: parts.next().filter(|text| !text.is_empty())?.to_owned(),
+    };
+    Some(stamp)
+}
+
+/// At most 15 digits, written as they come back.
+fn number(text: &str) -> Option<i64> {
+    let digits = (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| digits && !text.starts_with('0'))
+}
+
+fn is_like_a_time(text: &str) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00Z";
+    text.len() == SHAPE.len()
+        && text.bytes().zip(SHAPE).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            shape => byte == *shape,
+        })
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -120,5 +167,43 @@ mod tests {
     #[test]
     fn a_damaged_line_is_passed_over() {
         assert_eq!(Stamps::parse("nonsense\n1 2026-11-24T10:00:00Z value kubectl a").0.len(), 1);
+        for line in [
+            "",
+            "01 2026-11-24T10:00:00Z value kubectl a",
+            "-1 2026-11-24T10:00:00Z value kubectl a",
+            "1000000000000000 2026-11-24T10:00:00Z value kubectl a",
+            "1 2026-11-24T10:00:00+01:00 value kubectl a",
+            "1 2026-11-24T10:00:00.5Z value kubectl a",
+            "1 2026-11-24T10:00:00Z else kubectl a",
+            "1 2026-11-24T10:00:00Z value Kubectl a",
+            "1 2026-11-24T10:00:00Z value kubectl ",
+            "1 2026-11-24T10:00:00Z value kubectl",
+            "1  2026-11-24T10:00:00Z value kubectl a",
+        ] {
+            assert_eq!(Stamps::parse(line), Stamps::default(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_stamp_comes_back_letter_for_letter_whatever_its_time() {
+        for line in [
+            "1 9999-99-99T99:99:99Z value kubectl a",
+            "1 2026-02-30T10:00:00Z value kubectl a",
+            "1 2026-06-30T23:59:60Z value kubectl a",
+            "999999999999999 0000-01-01T00:00:00Z spec api  a \r",
+        ] {
+            let stamps = Stamps::parse(line);
+            assert_eq!(stamps.to_string(), line);
+        }
+        assert_eq!(Stamps::parse("1 9999-99-99T99:99:99Z value kubectl a").0[0].time(), None);
+    }
+
+    #[test]
+    fn a_record_that_no_object_can_have_is_none() {
+        assert_eq!(Stamps::recorded(None), 0);
+        assert_eq!(Stamps::recorded(Some(7)), 7);
+        for forged in [i64::MAX, i64::MIN, -1, 999_999_999_999_999] {
+            assert_eq!(Stamps::recorded(Some(forged)), 0);
+        }
     }
 }

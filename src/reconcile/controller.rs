@@ -11,6 +11,7 @@ use kube::Client;
 use kube::runtime::events::Reporter;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::Applier;
@@ -44,6 +45,11 @@ pub struct Settings {
     pub instance: String,
 }
 
+/// How old the numbers for Prometheus may be.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// An account that was tried so often in vain counts as unsettled: before, somebody else
+/// most likely wrote at the same time.
+const IN_VAIN: u32 = 3;
 /// How long writes in flight may take when the engine stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -67,6 +73,8 @@ pub async fn run(
     let mut watches = JoinSet::new();
     watches.spawn(observe::all(client.clone(), settings.function_selector.clone(), tx));
     let mut engine = Engine::new(client, keyring, settings, metrics, stop.clone());
+    let mut count = tokio::time::interval(COUNT_EVERY);
+    count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let due = engine.next_start().map(tokio::time::Instant::from_std);
         tokio::select! {
@@ -89,6 +97,7 @@ pub async fn run(
                 Err(error) => engine.give_back(error.id()),
             },
             () = sleep_until(due) => engine.start(),
+            _ = count.tick() => engine.count(),
         }
     }
     // Each run looks at `stop` before every round; a write that hangs is given up.
@@ -120,6 +129,8 @@ struct Engine {
     /// Accounts that lost a function, perhaps only its label. In the same way.
     fewer_functions: BTreeSet<String>,
     listed: Vec<Kind>,
+    /// Something may have changed since the last count.
+    uncounted: bool,
     running: JoinSet<Done>,
     /// The account that each task runs for.
     tasks: BTreeMap<tokio::task::Id, String>,
@@ -170,6 +181,7 @@ impl Engine {
             lost: BTreeSet::new(),
             fewer_functions: BTreeSet::new(),
             listed: Vec::new(),
+            uncounted: true,
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
             settings,
@@ -179,6 +191,7 @@ impl Engine {
     /// Takes in what a watch tells; true when with it everything is listed for the first
     /// time.
     fn take_in(&mut self, seen: Seen) -> bool {
+        self.uncounted = true;
         match seen {
             Seen::Change(change) => {
                 self.change(change, World::apply);
@@ -236,6 +249,14 @@ impl Engine {
         self.gather.next_due().filter(|_| free && self.is_listed())
     }
 
+    /// Tells how things are, in numbers, when they may have changed.
+    fn count(&mut self) {
+        if self.is_listed() && std::mem::take(&mut self.uncounted) {
+            let unsettled = self.failures.values().filter(|&&failures| failures >= IN_VAIN).count();
+            self.context.metrics.counted(&self.world.tally(unsettled));
+        }
+    }
+
     fn start(&mut self) {
         while self.running.len() < self.settings.concurrency {
             let Some(namespace) = self.gather.take(clock::monotonic()) else { return };
@@ -272,6 +293,10 @@ impl Engine {
         let Done { namespace, memory, changes, look_again, end, lost, former, took } = done;
         self.context.metrics.reconciled(end == End::Settled, took);
         self.count_former(&namespace, former);
+        self.uncounted = true;
+        if end == End::Settled {
+            self.context.metrics.succeeded(clock::now());
+        }
         for change in changes {
             self.world.refresh(change);
         }

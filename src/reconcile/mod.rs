@@ -41,6 +41,7 @@ mod retire;
 mod run;
 mod sets;
 mod status;
+mod tally;
 mod world;
 
 pub use action::{Action, Plan, Record};

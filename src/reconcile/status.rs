@@ -1,18 +1,23 @@
 //! What a KlivSecret says of itself, as a pure function of what was decided.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::decide::Decision;
 use super::inspect::Candidate;
 use super::observed::SecretObject;
 use crate::api::condition::{self, Reason};
-use crate::api::{HistoryEntry, KlivSecretStatus, Stamp};
+use crate::api::text::harmless;
+use crate::api::{HistoryEntry, KlivSecretStatus, Stamp, Stamps};
 
 /// Entries of the history, with the one in use.
 const HISTORY_ENTRIES: usize = 5;
 /// Ciphertext in the history; the one in use always stays.
 const HISTORY_BYTES: usize = 128 * 1024;
+/// The longest name of a user that the CRD takes, characters.
+const LONGEST_NAME: usize = 1024;
+/// A stamp is made a moment before its object is, by another clock.
+const BEFORE_CREATION: SignedDuration = SignedDuration::from_mins(1);
 
 /// The status that belongs to a decision, once the sets are published, or with
 /// `blocked`, the reason why they could not be.
@@ -59,7 +64,7 @@ fn who_gets_it(decision: &Decision) -> String {
 /// The last stamp that this status covers. A value that waits keeps its stamp: who handed
 /// it in is recorded together with it.
 fn recorded_stamp(secret: &SecretObject, published: bool) -> Option<i64> {
-    let before = secret.status.recorded_stamp;
+    let before = recorded_before(secret);
     let waits = !published
         && matches!(
             secret.candidate,
@@ -72,6 +77,22 @@ fn recorded_stamp(secret: &SecretObject, published: bool) -> Option<i64> {
     covered.max(before)
 }
 
+/// What was recorded, but for a forged number.
+fn recorded_before(secret: &SecretObject) -> Option<i64> {
+    let recorded = secret.status.recorded_stamp;
+    recorded.filter(|_| Stamps::recorded(recorded) == recorded.unwrap_or(0))
+}
+
+/// When a value changed, by its stamp. Where the webhook is away a stamp can be written by
+/// hand, with any time: it is never still to come, nor before the last change.
+fn changed_at(secret: &SecretObject, stamp: Option<&Stamp>, now: Timestamp) -> Timestamp {
+    let earliest = match &secret.status.updated_time {
+        Some(last) => last.0,
+        None => secret.created.saturating_sub(BEFORE_CREATION).unwrap_or(Timestamp::MIN),
+    };
+    stamp.and_then(Stamp::time).map_or(now, |time| time.max(earliest).min(now))
+}
+
 /// A new value becomes the one in use.
 fn accept(
     secret: &SecretObject,
@@ -81,15 +102,14 @@ fn accept(
     now: Timestamp,
 ) {
     let Some(member) = &decision.member else { return };
-    let stamp = secret.stamps.last_value_change(secret.status.recorded_stamp.unwrap_or(0));
-    let time = Time(stamp.map_or(now, |stamp| stamp.time));
-    let said = |field: fn(&Stamp) -> &String| stamp.map(field).cloned();
+    let stamp = secret.stamps.last_value_change(recorded_before(secret).unwrap_or(0));
+    let time = Time(changed_at(secret, stamp, now));
     let version = next.version.unwrap_or(0).saturating_add(1);
     next.version = Some(version);
     next.created_time.get_or_insert_with(|| time.clone());
     next.updated_time = Some(time.clone());
-    next.updated_by = said(|stamp| &stamp.user);
-    next.via = said(|stamp| &stamp.via);
+    next.updated_by = stamp.map(|stamp| harmless(&stamp.user, LONGEST_NAME).into_owned());
+    next.via = stamp.map(|stamp| stamp.via.clone());
     next.masked_value = Some(mask.to_owned());
     next.history.insert(
         0,

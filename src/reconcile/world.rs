@@ -167,6 +167,11 @@ impl World {
         self.accounts.is_empty()
     }
 
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
     /// All accounts' names.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         self.accounts.keys()

@@ -24,6 +24,8 @@ pub enum Command {
     Webhook(WebhookArgs),
     /// Write the custom resource definitions, or check the ones on disk
     Crds(CrdsArgs),
+    /// Say what is wrong with the install, and the way out; ends with 1 where anything is
+    Doctor(DoctorArgs),
 }
 
 /// What controller and webhook have in common.
@@ -175,6 +177,23 @@ pub struct CrdsArgs {
     /// Fail when the files in this folder differ from what the code says
     #[arg(long, value_name = "DIR")]
     pub check: Option<PathBuf>,
+}
+
+/// Flags of `kliv-secrets doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// The operator's namespace
+    #[arg(long, env = "POD_NAMESPACE", default_value = "kliv-secrets-system")]
+    pub namespace: String,
+
+    /// An account in which a KlivSecret with a made-up value is written as a dry run; not
+    /// the operator's own namespace, whose writes are not sealed
+    #[arg(long, default_value = "default", value_name = "NAMESPACE")]
+    pub account: String,
+
+    /// How long to wait for an install that is still going on
+    #[arg(long, default_value = "0s", value_parser = duration)]
+    pub wait: Duration,
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

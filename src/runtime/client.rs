@@ -1,9 +1,12 @@
 //! The way to the API server, and what may be said of its errors.
 #![expect(clippy::disallowed_types, reason = "makes the client")]
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use kube::{Client, Config, Error};
+
+use crate::api::text::harmless;
 
 /// Longer than the API server takes for any answer (60 s), and than the pause between
 /// two bookmarks of a watch (about 60 s): silence for so long is a dead connection.
@@ -28,14 +31,17 @@ pub async fn connect() -> Result<Client, NoCluster> {
 )]
 pub struct NoCluster;
 
-/// An error of the API server or of the way to it in words that quote no object: the
-/// server's own message only where it speaks of rights, existence or versions.
+/// An error of the API server or of the way to it in words that quote no object: of the
+/// server's own message only what it says of rights. Any other part of a message may come
+/// from a policy or webhook of the cluster, and quote what was written.
 pub fn plain(error: &Error) -> String {
     match error {
-        Error::Api(status) => match status.code {
-            401 | 403 | 404 | 409 | 410 => format!("{} ({})", status.message, status.code),
-            code if status.reason.is_empty() => format!("the API server answered {code}"),
-            code => format!("the API server answered {code} {}", status.reason),
+        Error::Api(status) => match (status.code, missing_right(&status.message)) {
+            (403, Some(right)) => format!("{right} (403)"),
+            (code, _) => match reason(status.reason.as_str()) {
+                "" => format!("the API server answered {code}"),
+                reason => format!("the API server answered {code} {reason}"),
+            },
         },
         Error::HyperError(_) | Error::Service(_) | Error::ReadEvents(_) => {
             "can't reach the API server".into()
@@ -46,6 +52,24 @@ pub fn plain(error: &Error) -> String {
         Error::Auth(_) => "can't log in at the API server".into(),
         _ => "the request to the API server failed".into(),
     }
+}
+
+/// `User "…" cannot get resource "…" in API group "…" in the namespace "…"`, as RBAC says
+/// it: of it and of nobody else's words the rest.
+fn missing_right(message: &str) -> Option<Cow<'_, str>> {
+    let (_, right) = message.split_once(" is forbidden: ")?;
+    let user = right.strip_prefix("User \"")?.find("\" cannot ")?;
+    // What a further authorizer has to say stands after a colon.
+    let after_user = right.char_indices().skip_while(|(at, _)| *at < user + "User \"".len());
+    let end = after_user.filter(|(_, c)| matches!(c, ':' | '\n')).map(|(at, _)| at).next();
+    let end = end.unwrap_or(right.len());
+    Some(harmless(&right[..end], 300))
+}
+
+/// A reason is one word.
+fn reason(text: &str) -> &str {
+    let is_word = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if is_word { text } else { "" }
 }
 
 #[cfg(test)]
@@ -61,15 +85,27 @@ mod tests {
     #[test]
     fn quotes_nothing_that_may_hold_a_value() {
         let serde = serde_json::from_str::<u8>("\"s3cr3t\"").unwrap_err();
-        for error in
-            [api(422, "Invalid"), api(400, "BadRequest"), api(500, ""), Error::SerdeError(serde)]
-        {
+        let codes = [400, 401, 403, 404, 409, 410, 422, 500].map(|code| api(code, "Invalid"));
+        for error in codes.into_iter().chain([api(500, "a s3cr3t"), Error::SerdeError(serde)]) {
             assert!(!plain(&error).contains("s3cr3t"), "{}", plain(&error));
         }
+        assert_eq!(plain(&api(409, "Conflict")), "the API server answered 409 Conflict");
     }
 
     #[test]
-    fn says_what_right_is_missing() {
-        assert_eq!(plain(&api(403, "Forbidden")), "a message with s3cr3t (403)");
+    fn says_what_right_is_missing_and_nothing_that_others_say() {
+        let right = "User \"system:serviceaccount:a:b\" cannot get resource \"secrets\" in API group \
+                     \"\" in the namespace \"a\"";
+        let says = |words: &str| {
+            let message = format!("secrets \"x\" is forbidden: {words}");
+            let status = Status::failure(&message, "Forbidden").with_code(403);
+            plain(&Error::Api(status.boxed()))
+        };
+        assert_eq!(says(right), format!("{right} (403)"));
+        assert_eq!(says(&format!("{right}: a webhook saw s3cr3t\nin")), format!("{right} (403)"));
+        let hostile = right.replace("secrets", "\u{1b}[2J");
+        assert!(!says(&hostile).contains('\u{1b}'));
+        let policy = "ValidatingAdmissionPolicy 'x' denied request: s3cr3t";
+        assert_eq!(says(policy), "the API server answered 403 Forbidden");
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Records of the `log` crate are not collected at all.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use tracing::level_filters::LevelFilter;
@@ -16,6 +17,7 @@ use tracing_subscriber::{
 };
 
 use super::args::LogFormat;
+use crate::api::text::is_harmless;
 
 /// The user's filter can't be read.
 #[derive(thiserror::Error, Debug)]
@@ -49,8 +51,13 @@ where
 {
     let wanted: Targets = filter.parse().map_err(|_| BadFilter)?;
     let lines = match format {
-        LogFormat::Text => fmt::layer().with_ansi(false).with_writer(Escaped(writer)).boxed(),
-        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
+        LogFormat::Text => {
+            fmt::layer().with_ansi(false).with_writer(Escaped(writer, as_text)).boxed()
+        }
+        LogFormat::Json => {
+            let lines = fmt::layer().json().flatten_event(true);
+            lines.with_writer(Escaped(writer, as_json)).boxed()
+        }
     };
     Ok(Registry::default().with(lines.with_filter(wanted.and(cap()))))
 }
@@ -64,19 +71,35 @@ fn cap() -> Targets {
         .with_target("kube_runtime", LevelFilter::ERROR)
 }
 
-/// Writes each line with its control characters escaped: text that came from a user can
+/// Writes each line with its harmful characters escaped: text that came from a user can
 /// neither forge a line nor command a terminal. The formatter hands over whole lines.
-struct Escaped<W>(W);
+struct Escaped<W>(W, Escape);
+
+/// How a character is escaped.
+type Escape = fn(char, &mut String);
+
+fn as_text(character: char, line: &mut String) {
+    line.extend(character.escape_unicode());
+}
+
+/// In JSON such a character stands inside of a text only: the formatter has escaped those
+/// that may not, and puts no white space between.
+fn as_json(character: char, line: &mut String) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        // Writing to a String can't fail.
+        let _ = write!(line, "\\u{unit:04x}");
+    }
+}
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Escaped<W> {
     type Writer = EscapedWriter<W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        EscapedWriter(self.0.make_writer())
+        EscapedWriter(self.0.make_writer(), self.1)
     }
 }
 
-struct EscapedWriter<W>(W);
+struct EscapedWriter<W>(W, Escape);
 
 impl<W: Write> Write for EscapedWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -84,10 +107,10 @@ impl<W: Write> Write for EscapedWriter<W> {
         let (text, end) = text.strip_suffix('\n').map_or((&*text, ""), |text| (text, "\n"));
         let mut escaped = String::with_capacity(line.len());
         for character in text.chars() {
-            if character.is_control() || reorders(character) {
-                escaped.extend(character.escape_unicode());
-            } else {
+            if is_harmless(character) {
                 escaped.push(character);
+            } else {
+                (self.1)(character, &mut escaped);
             }
         }
         escaped.push_str(end);
@@ -98,9 +121,4 @@ impl<W: Write> Write for EscapedWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
-}
-
-/// Line separators and the marks that turn the direction of text.
-fn reorders(character: char) -> bool {
-    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }

@@ -52,6 +52,7 @@ pub(crate) fn render_with(cluster: &Cluster, more: &[&str]) -> Vec<Value> {
     let settings = [
         "--set=image.repository=example.org/kliv-secrets,image.tag=test",
         "--namespace=kliv-secrets-system",
+        "--skip-tests",
     ];
     let args = [&["template", "kliv-secrets", folder], &settings[..], more].concat();
     let rendered = cluster.helm(&args).success();

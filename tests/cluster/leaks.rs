@@ -284,7 +284,7 @@ fn edit(account: &Account<'_>, trial: &mut Trial, name: &str, value: &str) {
 
 /// Logs of the whole control plane, and its audit log: all text files of the cluster's
 /// folder but etcd's own.
-fn files(kubeconfig: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(kubeconfig: &Path) -> Vec<std::path::PathBuf> {
     let state = kubeconfig.parent().and_then(Path::parent).expect("the cluster's folder");
     let logs = std::fs::read_dir(state.join("logs")).expect("logs");
     let logs = logs.map(|entry| entry.expect("an entry").path());
@@ -295,7 +295,7 @@ fn files(kubeconfig: &Path) -> Vec<std::path::PathBuf> {
 
 /// A value like no other: pieces that are searched for one by one, with characters between
 /// them that JSON escapes and that are more than a byte long.
-fn canary(of: &str) -> String {
+pub(crate) fn canary(of: &str) -> String {
     let [a, b, c] = [0, 1, 2].map(|part| {
         let digest = Sha256::digest(format!("{of} {part}"));
         format!("k{}", &hex(&digest)[..PIECE - 1])
@@ -307,12 +307,12 @@ const PIECE: usize = 24;
 
 /// Looks for values: each piece of ordinary characters in them as it is, in hexadecimal,
 /// and in base64 wherever it begins. What escapes JSON needs don't touch the pieces.
-struct Search {
+pub(crate) struct Search {
     forms: AhoCorasick,
 }
 
 impl Search {
-    fn of(values: &[String]) -> Self {
+    pub(crate) fn of(values: &[String]) -> Self {
         let mut forms = Vec::new();
         for value in values {
             let pieces = value.split(|c: char| !c.is_ascii_alphanumeric());
@@ -331,7 +331,7 @@ impl Search {
     }
 
     /// Where something was found.
-    fn find(&self, text: &[u8]) -> Option<String> {
+    pub(crate) fn find(&self, text: &[u8]) -> Option<String> {
         let found = self.forms.find(text)?;
         let around = found.start().saturating_sub(60)..(found.end() + 60).min(text.len());
         Some(String::from_utf8_lossy(&text[around]).into_owned())

@@ -176,6 +176,11 @@ impl Operator {
         Some(if status == "200" { String::new() } else { body })
     }
 
+    /// Where the webhook listens.
+    pub(crate) fn door(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
     /// A file that the processes can read.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.join(name);

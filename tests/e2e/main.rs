@@ -3,12 +3,16 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod away;
+mod broken;
+mod disruption;
 mod ground;
 mod hardening;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
-mod install;
 mod operator;
+mod steady;
 mod values;
 mod way;
+mod writers;

@@ -4,7 +4,9 @@ mod candidates;
 mod decisions;
 mod events;
 mod plans;
+mod refusals;
 mod statuses;
+mod strays;
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};

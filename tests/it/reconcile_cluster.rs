@@ -123,7 +123,7 @@ impl Cluster {
             stamps.0.retain(|stamp| stamp.seq > recorded);
             let what = if value { What::Value } else { What::Spec };
             let via = "kubectl".to_owned();
-            stamps.0.push(Stamp { seq, time: self.now, what, via, user: user.to_owned() });
+            stamps.0.push(Stamp::new(seq, self.now, what, &via, user));
             let generation = object["metadata"]["generation"].as_i64().expect("a number");
             object["metadata"]["generation"] = (generation + i64::from(!is_new)).into();
             object["metadata"]["annotations"] = json!({ ANNOTATION_STAMPS: stamps.to_string() });

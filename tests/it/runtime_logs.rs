@@ -105,6 +105,17 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
+fn in_json_too_no_text_of_a_user_deceives_who_reads_it_and_none_is_lost() {
+    let hostile = "x\n\u{1b}[2J\u{7f}\u{9b}1m\u{85}\u{202e}y\u{2028}\u{61c}\u{e0041}\"}{\"";
+    let text = logged(LogFormat::Json, "info", || {
+        tracing::info!(target: "kliv_secrets", name = %hostile, "refused {hostile}");
+    });
+    assert!(text.trim_end().chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{text:?}");
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["name"], hostile);
+}
+
+#[test]
 fn a_filter_that_can_not_be_read_is_refused_with_an_example() {
     let buffer = Buffer::default();
     let error = logs::subscriber(LogFormat::Text, "kliv_secrets=loud", buffer).err().unwrap();

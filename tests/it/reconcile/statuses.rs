@@ -28,6 +28,7 @@ fn a_new_value_is_told_with_mask_version_time_and_who_did_it() {
     let spec = json!({ "sealed": sealed(256, 'b') });
     let mut secret = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
     secret.candidate = new_value();
+    secret.created = ago(9999);
     secret.status.version = Some(1);
     secret.status.created_time =
         Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(ago(9999)));
@@ -96,14 +97,41 @@ fn a_value_that_waits_keeps_the_stamp_that_brought_it() {
 }
 
 #[test]
-fn a_forged_number_stops_nothing() {
-    let stamps = format!("{} 2026-11-24T11:00:00Z value web eve", i64::MAX);
-    let status = written(stamped(new_secret("API_KEY", None), &stamps)).expect("written");
-    assert_eq!(status.recorded_stamp, Some(i64::MAX));
-    let mut secret = new_secret("API_KEY", None);
-    secret.status = status;
-    let status = written(stamped(secret, &stamps)).expect("written");
-    assert_eq!((status.version, status.updated_by), (Some(2), None));
+fn a_forged_record_of_stamps_hides_no_later_change_and_is_put_right() {
+    for forged in [i64::MAX, i64::MIN, -1] {
+        let mut secret = new_secret("API_KEY", None);
+        secret.status.recorded_stamp = Some(forged);
+        let stamps = "4 2026-11-24T11:00:00Z value web eve";
+        let status = written(stamped(secret, stamps)).expect("written");
+        assert_eq!(status.recorded_stamp, Some(4));
+        assert_eq!(status.updated_by.as_deref(), Some("eve"));
+    }
+}
+
+#[test]
+fn a_stamp_moves_a_change_neither_into_the_future_nor_before_the_last_one() {
+    let updated = |written_time: &str, last: Option<Timestamp>| {
+        let mut secret = new_secret("API_KEY", None);
+        secret.created = ago(7200);
+        secret.status.updated_time = last.map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time);
+        let stamps = format!("1 {written_time} value web eve");
+        written(stamped(secret, &stamps)).expect("written").updated_time.expect("a time").0
+    };
+    assert_eq!(updated("2099-01-01T00:00:00Z", None), time(NOW));
+    assert_eq!(updated("9999-99-99T99:99:99Z", None), time(NOW));
+    assert_eq!(updated("1999-01-01T00:00:00Z", None), ago(7260), "a minute before its creation");
+    assert_eq!(updated("1999-01-01T00:00:00Z", Some(ago(60))), ago(60));
+    assert_eq!(updated("1999-01-01T00:00:00Z", Some(time("2099-01-01T00:00:00Z"))), time(NOW));
+}
+
+#[test]
+fn who_changed_a_value_is_shown_in_characters_that_harm_no_reader_and_fits() {
+    let name = |user: &str| {
+        let stamps = format!("1 2026-11-24T11:00:00Z value web {user}");
+        written(stamped(new_secret("API_KEY", None), &stamps)).expect("written").updated_by
+    };
+    assert_eq!(name("e\u{202e}v\u{1b}[2Je").as_deref(), Some("e\\u{202e}v\\u{1b}[2Je"));
+    assert_eq!(name(&"\u{202e}".repeat(1000)).expect("a name").chars().count(), 1024);
 }
 
 #[test]
