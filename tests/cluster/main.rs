@@ -31,6 +31,7 @@ mod outage;
 mod place;
 mod poison;
 mod quiet;
+mod removal;
 mod rights;
 mod sealing_key;
 mod stamps;
