@@ -271,7 +271,7 @@ fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     for finding in &found {
         println!("{finding}");
     }
-    anyhow::ensure!(found.is_empty(), "{} findings, see above", found.len());
+    anyhow::ensure!(found.is_empty(), "findings: {}, see above", found.len());
     #[expect(clippy::print_stdout, reason = "what was asked for")]
     {
         println!("all is well: what is written to {} is sealed", args.account);

@@ -199,6 +199,7 @@ impl Metrics {
         self.0.leader.set(i64::from(leads));
         if !leads {
             self.0.tally.forget();
+            self.0.former.clear();
         }
     }
 

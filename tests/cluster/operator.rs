@@ -246,7 +246,7 @@ impl Operator {
     fn controller_command(&self, http: SocketAddr, more_flags: &[&str]) -> Command {
         let mut command = self.command("controller", http);
         command
-            .env("KUBECONFIG", self.kubeconfig_of_controller())
+            .env("KUBECONFIG", self.kubeconfig_of("kliv-secrets-controller"))
             .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
             .args(&self.controller_flags)
             .args(more_flags);
@@ -257,14 +257,15 @@ impl Operator {
         self.folder.join(format!("{process}.log"))
     }
 
-    fn kubeconfig_of_controller(&self) -> PathBuf {
-        let token = ["create", "token", "kliv-secrets-controller", "-n", NAMESPACE];
+    /// A kubeconfig of one of the chart's ServiceAccounts.
+    pub(crate) fn kubeconfig_of(&self, account: &str) -> PathBuf {
+        let token = ["create", "token", account, "-n", NAMESPACE];
         let token = self.cluster.kubectl(&token).success();
         let config = ["config", "view", "--raw", "--minify", "-o", "json"];
         let config = self.cluster.kubectl(&config).success();
         let mut config: Value = serde_json::from_str(&config).expect("JSON");
         config["users"][0]["user"] = json!({ "token": token.trim() });
-        let path = self.folder.join("kubeconfig");
+        let path = self.folder.join(format!("{account}.kubeconfig"));
         fs::write(&path, config.to_string()).expect("a file");
         path
     }

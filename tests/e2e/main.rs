@@ -11,6 +11,7 @@ mod hardening;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
+mod helm_test;
 mod operator;
 mod steady;
 mod values;

@@ -238,7 +238,7 @@ impl Operator {
 
     /// Notes for the end of the turn, and for the installer, that the operator is not as
     /// it was installed.
-    fn will_change(&self) {
+    pub(crate) fn will_change(&self) {
         assert!(matches!(self.turn, Turn::Alone(_)), "others use the operator");
         if !self.changed.swap(true, Ordering::Relaxed) {
             let mark = "devcluster.kliv.dev/installed-";
