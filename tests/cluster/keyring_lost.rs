@@ -82,6 +82,7 @@ async fn a_lost_or_damaged_keyring_is_told_nothing_runs_otherwise_and_its_backup
 async fn a_backup_from_before_a_rotation_is_told_and_only_what_it_lacks_does_not_open() {
     let mut operator = start().await;
     let [newer, older] = [filled(&operator, "newer").await, filled(&operator, "older").await];
+    let restored = filled(&operator, "restored").await;
     let old_backup = backup(&operator);
     operator.restart_controller(&[&format!("--sealing-key-not-before={}", clock::now())]).await;
     let account = Account::at(&operator, newer.clone());
@@ -99,6 +100,7 @@ async fn a_backup_from_before_a_rotation_is_told_and_only_what_it_lacks_does_not
     })
     .await;
     let value = format!("new-{value}");
+    Account::at(&operator, restored.clone()).put(&secret("API_TOKEN", "new")).await;
     account.gets("api", &[("API_TOKEN", &value), ("DB_PASSWORD", "one")]).await;
     settled(&account).await;
     let sets_before = sets(&account).await;
@@ -134,9 +136,16 @@ async fn a_backup_from_before_a_rotation_is_told_and_only_what_it_lacks_does_not
     other.put(&secret("API_TOKEN", "after")).await;
     other.gets("api", &[("API_TOKEN", "after"), ("DB_PASSWORD", "one")]).await;
 
-    // Either way out works.
+    // Either way out works: handing the value in again …
     account.put(&secret("API_TOKEN", "again")).await;
     account.gets("api", &[("API_TOKEN", "again"), ("DB_PASSWORD", "one")]).await;
+    // … and a newer backup, by itself, without a restart.
+    let account = Account::at(&operator, restored);
+    account.becomes("api-token", Reason::DecryptionFailed).await;
+    operator.cluster.kubectl_reading(&new_key, &["replace", "--force", "-f", "-"]).success();
+    account.published("api-token").await;
+    account.put(&secret("DB_PASSWORD", "two")).await;
+    account.gets("api", &[("API_TOKEN", "new"), ("DB_PASSWORD", "two")]).await;
 }
 
 #[tokio::test]
@@ -186,6 +195,26 @@ async fn a_controller_with_the_wrong_wrapping_key_does_not_come_to_lead_and_says
     let account = Account::at(&operator, namespace);
     account.put(&secret("API_TOKEN", "two")).await;
     account.gets("api", &[("API_TOKEN", "two"), ("DB_PASSWORD", "one")]).await;
+}
+
+#[tokio::test]
+async fn a_keyring_that_is_deleted_under_a_working_controller_is_told_while_it_still_works() {
+    let operator = start().await;
+    let namespace = filled(&operator, "deleted").await;
+    let backup = backup(&operator);
+    in_operators_namespace(&operator, &["delete", "secret", KEYRING_SECRET]);
+
+    let selector = "--field-selector=reason=KeyringUnavailable";
+    let events = ["get", "events", "-n", NAMESPACE, selector, "-o", "jsonpath={.items[*].message}"];
+    eventually("an Event says that it is gone", async || {
+        operator.cluster.kubectl(&events).success().contains("is gone, and").then_some(())
+    })
+    .await;
+    let account = Account::at(&operator, namespace);
+    account.put(&secret("API_TOKEN", "two")).await;
+    account.gets("api", &[("API_TOKEN", "two"), ("DB_PASSWORD", "one")]).await;
+    operator.cluster.kubectl_reading(&backup, &["create", "-f", "-"]).success();
+    account.put(&secret("API_TOKEN", "three")).await;
 }
 
 async fn start() -> Operator {
