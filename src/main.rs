@@ -185,36 +185,39 @@ async fn leader(
     ended
 }
 
-/// Runs the engine. While the keyring is lost it runs without: what needs no key goes on,
-/// and KlivSecrets say what is wrong.
+/// Runs the engine, anew when the keyring is another. While it is lost the engine runs
+/// without: what needs no key goes on, and KlivSecrets say what is wrong.
 async fn engine<R: Future<Output = anyhow::Result<()>>>(
     mut keeper: Keeper<'_>,
     run: impl Fn(Option<Keyring>, CancellationToken) -> R,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let keyring = match keeper.find(&stop).await {
-        Found::Keyring(keyring) => keyring,
+    let mut keyring = match keeper.find(&stop).await {
+        Found::Keyring(keyring) => Some(keyring),
+        Found::Lost => None,
         Found::Stopped => return Ok(()),
-        Found::Lost => {
-            let without = stop.child_token();
-            let waits = async {
-                let keyring = keeper.wait(&without).await;
-                without.cancel();
-                keyring
-            };
-            let runs = async {
-                let ended = run(None, without.clone()).await;
-                without.cancel();
-                ended
-            };
-            let (ended, keyring) = tokio::join!(runs, waits);
-            ended?;
-            let Some(keyring) = keyring else { return Ok(()) };
-            tracing::info!("the keyring is back");
-            keyring
-        }
     };
-    run(Some(keyring), stop).await
+    loop {
+        let keys = keyring.as_ref().map(|keyring| keyring.keys().collect::<Vec<_>>());
+        let until = stop.child_token();
+        let runs = async {
+            let ended = run(keyring.take(), until.clone()).await;
+            until.cancel();
+            ended
+        };
+        let changes = async {
+            let another = keeper.another(keys.as_deref(), &until).await;
+            until.cancel();
+            another
+        };
+        let (ended, another) = tokio::join!(runs, changes);
+        ended?;
+        if another.is_none() {
+            return Ok(());
+        }
+        tracing::info!("the keyring was restored or changed: starts again with it");
+        keyring = another;
+    }
 }
 
 /// When a replica of the controller is ready: when it stands by for one that leads, or

@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::account::{Account, env_of, function, secret};
 use crate::chart::{self, NAMESPACE};
-use crate::harness::{Cluster, Options, eventually};
+use crate::harness::{self, Cluster, Options, eventually};
 
 /// How long a superseded set stays at least with the operators that tests share.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
@@ -117,6 +117,18 @@ impl Operator {
         self.start_processes().await;
     }
 
+    /// Ends the controller and starts it again, with further flags.
+    pub(crate) async fn restart_controller(&mut self, more_flags: &[&str]) {
+        self.stop_controller();
+        self.controller_flags.extend(more_flags.iter().map(|&flag| flag.to_owned()));
+        self.start_processes().await;
+    }
+
+    /// The flags that the controller is started with from now on.
+    pub(crate) fn set_flags(&mut self, flags: &[&str]) {
+        self.controller_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+    }
+
     /// Ends both processes.
     pub(crate) fn stop(&mut self) {
         self.stop_webhook();
@@ -141,11 +153,7 @@ impl Operator {
     /// Starts what does not run, and waits until it is ready.
     pub(crate) async fn start_processes(&mut self) {
         let [door, controller, webhook] = self.addresses;
-        if self.controller.is_none() {
-            let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
-            let command = self.controller_command(controller, &kubeconfig);
-            self.controller = Some(Process::start(command, &self.log("controller")));
-        }
+        self.start_controller();
         self.ready("controller", controller).await;
         self.write_files().await;
         if self.webhook.is_none() {
@@ -153,6 +161,29 @@ impl Operator {
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
         self.ready("webhook", webhook).await;
+    }
+
+    /// Starts the controller where it does not run, ready or not.
+    pub(crate) fn start_controller(&mut self) {
+        if self.controller.is_none() {
+            let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+            let command = self.controller_command(self.addresses[1], &kubeconfig);
+            self.controller = Some(Process::start(command, &self.log("controller")));
+        }
+    }
+
+    /// The last word of a controller with further flags, which ends by itself.
+    pub(crate) fn controller_fails(&self, more_flags: &[&str]) -> String {
+        let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+        let mut command = self.controller_command(free_address(), &kubeconfig);
+        command.args(more_flags);
+        harness::run(command, "").failure()
+    }
+
+    /// What the controller waits for before it is ready; nothing when it is.
+    pub(crate) fn controller_waits_for(&self) -> Option<String> {
+        let (status, body) = ask(self.addresses[1], "/readyz")?;
+        Some(if status == "200" { String::new() } else { body })
     }
 
     /// Where the webhook listens.
@@ -403,12 +434,17 @@ pub(crate) fn free_address() -> SocketAddr {
 
 /// The answer's body, where it is 200.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
+    ask(address, path).filter(|(status, _)| status == "200").map(|(_, body)| body)
+}
+
+/// The answer's status and body.
+fn ask(address: SocketAddr, path: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    Some((head.strip_prefix("HTTP/1.1 ")?.get(..3)?.to_owned(), body.to_owned()))
 }
 
 /// What the webhook's pod has of the certificate's Secret.
