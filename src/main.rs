@@ -20,6 +20,7 @@ use kliv_secrets::{
     },
     seal::Keyring,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Accounts that the engine works on at a time.
@@ -143,12 +144,18 @@ async fn leader(
     ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let certificate = tls::keep(
-        client.clone(),
-        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
-        || ready.certificate.set(true),
-        stop.clone(),
-    );
+    // A webhook that comes up beside a lost keyring is not let in either: it would take
+    // values that perhaps nobody will open.
+    let had_keyring = Notify::new();
+    let certificate = async {
+        tokio::select! {
+            () = had_keyring.notified() => {}
+            () = stop.cancelled() => return,
+        }
+        let service = args.webhook_service.clone();
+        let settings = tls::Settings { namespace: args.namespace.clone(), service };
+        tls::keep(client.clone(), settings, || ready.certificate.set(true), stop.clone()).await;
+    };
     let settings = reconcile::Settings {
         function_selector: args.function_selector.clone(),
         quiet: args.quiet_period,
@@ -161,6 +168,9 @@ async fn leader(
     let run = |keyring: Option<Keyring>, stop: CancellationToken| {
         metrics.keyring_keys(keyring.as_ref().map_or(0, |keyring| keyring.keys().count()));
         ready.keyring.set(keyring.is_some());
+        if keyring.is_some() {
+            had_keyring.notify_one();
+        }
         let listed = || ready.listed.set(true);
         let keyring = keyring.map(Arc::new);
         reconcile::run(client.clone(), keyring, settings.clone(), metrics.clone(), listed, stop)
