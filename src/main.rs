@@ -22,6 +22,7 @@ use kliv_secrets::{
     },
     seal::Keyring,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Accounts that the engine works on at a time.
@@ -145,17 +146,23 @@ async fn leader(
     ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let settings = tls::Settings {
+    let certificates = tls::Settings {
         namespace: args.namespace.clone(),
         service: args.webhook_service.clone(),
         every: args.webhook_certificate_check,
     };
-    let (api, stopped) = (client.clone(), stop.clone());
+    // A webhook that comes up beside a lost keyring is not let in either: it would take
+    // values that perhaps nobody will open.
+    let had_keyring = Notify::new();
     let certificate = async {
+        tokio::select! {
+            () = had_keyring.notified() => {}
+            () = stop.cancelled() => return,
+        }
         let ready = || ready.certificate.set(true);
         match args.webhook_certificate {
             CertificateMaker::Controller => {
-                tls::keep(api, settings, ready, stopped).await;
+                tls::keep(client.clone(), certificates, ready, stop.clone()).await;
             }
             CertificateMaker::External => ready(),
         }
@@ -172,6 +179,9 @@ async fn leader(
     let run = |keyring: Option<Keyring>, stop: CancellationToken| {
         metrics.keyring_keys(keyring.as_ref().map_or(0, |keyring| keyring.keys().count()));
         ready.keyring.set(keyring.is_some());
+        if keyring.is_some() {
+            had_keyring.notify_one();
+        }
         let listed = || ready.listed.set(true);
         let keyring = keyring.map(Arc::new);
         reconcile::run(client.clone(), keyring, settings.clone(), metrics.clone(), listed, stop)

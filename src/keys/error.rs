@@ -36,7 +36,7 @@ pub enum KeysError {
     #[error(
         "the Secret {namespace}/{KEYRING_SECRET} is gone, and {example} is sealed with a key that was in it; \
          a new key would not open it, so none is made. Restore it from your backup: \
-         kubectl -n {namespace} replace --force -f <backup file>. \
+         kubectl -n {namespace} create -f <backup file>. \
          Without a backup the values are lost: delete every KlivSecret and hand them in again"
     )]
     Gone {

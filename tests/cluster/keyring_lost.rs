@@ -53,7 +53,7 @@ async fn a_lost_or_damaged_keyring_is_told_nothing_runs_otherwise_and_its_backup
         .await;
         assert!(operator.logs().contains(words));
         let waits = operator.controller_waits_for();
-        assert_eq!(waits.as_deref(), Some("waiting for: the keyring\n"));
+        assert_eq!(waits.as_deref(), Some("waiting for: the keyring, the webhook's certificate\n"));
 
         // New functions start with what is published, and a new value waits.
         let created = account.dry_run(&crate::account::function("new")).await;
