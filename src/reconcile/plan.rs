@@ -359,7 +359,7 @@ pub(super) fn describe(
         Some((reason, message)) => (*reason, message.clone()),
         None => (Reason::Published, "the current sets are published".to_owned()),
     };
-    status.conditions = vec![condition::ready(&status.conditions, reason, message, None, now)];
+    status.conditions = condition::conditions(&status.conditions, reason, &message, None, now);
 }
 
 pub(super) fn after(time: Timestamp, wait: Duration) -> Timestamp {

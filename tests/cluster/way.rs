@@ -344,16 +344,6 @@ async fn a_deleted_account_object_is_rebuilt_without_a_rollout() {
     assert_eq!(account.function("api").await.metadata.generation, Some(1));
 }
 
-#[tokio::test]
-async fn a_namespace_with_secrets_sets_and_functions_can_be_deleted() {
-    let account = account("deleted").await;
-    account.put(&secret("API_TOKEN", "one")).await;
-    account.create(&function("api")).await;
-    account.gets("api", &[("API_TOKEN", "one")]).await;
-
-    account.closes().await;
-}
-
 async fn account(name: &str) -> Account<'static> {
     Account::new(Operator::shared().await, name).await
 }
