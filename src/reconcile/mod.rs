@@ -19,7 +19,8 @@
 //!
 //! **To add an action:** a variant in `action.rs`, a small named step in `plan.rs` (or, for
 //! sets that come and go, in `publish.rs` and `retire.rs`) that returns it, one arm in
-//! `apply.rs`, what is remembered of it in `effect.rs`, and the same in the model's cluster, `tests/it/reconcile_cluster.rs`.
+//! `apply.rs`, what is remembered of it in `effect.rs`, and the same in the model's cluster,
+//! `tests/it/reconcile_cluster.rs`.
 
 mod action;
 mod apply;
