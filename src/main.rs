@@ -13,7 +13,9 @@ use kliv_secrets::{
     reconcile,
     runtime::{
         Check, Metrics, Readiness,
-        args::{Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs},
+        args::{
+            CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs,
+        },
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
         logs, shutdown, tls,
@@ -117,7 +119,7 @@ async fn replica(
         client.clone(),
         &args.namespace,
         identity.clone(),
-        lease::Settings::default(),
+        lease::Settings::lasting(args.lease_seconds),
         stop.clone(),
         |standing| {
             metrics.leads(standing == Standing::Leads);
@@ -143,12 +145,21 @@ async fn leader(
     ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let certificate = tls::keep(
-        client.clone(),
-        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
-        || ready.certificate.set(true),
-        stop.clone(),
-    );
+    let settings = tls::Settings {
+        namespace: args.namespace.clone(),
+        service: args.webhook_service.clone(),
+        every: args.webhook_certificate_check,
+    };
+    let (api, stopped) = (client.clone(), stop.clone());
+    let certificate = async {
+        let ready = || ready.certificate.set(true);
+        match args.webhook_certificate {
+            CertificateMaker::Controller => {
+                tls::keep(api, settings, ready, stopped).await;
+            }
+            CertificateMaker::External => ready(),
+        }
+    };
     let settings = reconcile::Settings {
         function_selector: args.function_selector.clone(),
         quiet: args.quiet_period,
@@ -242,7 +253,7 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
         bind: args.bind,
         tls_dir: args.tls_dir.clone(),
         sealing_key_dir: args.sealing_key_dir.clone(),
-        poll: Duration::from_secs(2),
+        poll: args.reload_interval,
         ready: readiness.check("certificate and sealing key"),
         metrics: metrics.clone(),
     };
@@ -254,6 +265,10 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
 /// Looks until all is well or `--wait` is over, then says what is wrong.
 fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     const AGAIN: Duration = Duration::from_secs(2);
+    anyhow::ensure!(
+        args.account != args.namespace,
+        "--account is the operator's own namespace, whose writes are not sealed: name another"
+    );
     let ask = doctor::Ask { namespace: &args.namespace, account: &args.account };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {

@@ -225,6 +225,7 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
         if let Some(patch) = withdraw(stray).patch
             && !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
         {
+            plan.notes.push(Note::stray(stray));
             plan.actions.push(Action::Withdraw { stray: Box::new(stray.clone()), patch });
         }
     }

@@ -7,6 +7,8 @@ mod argo;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod cert_manager;
+mod certificates;
 mod chart;
 mod choices;
 mod confinement;
@@ -38,6 +40,7 @@ mod outage;
 mod place;
 mod poison;
 mod quiet;
+mod replicas;
 mod rights;
 mod stamps;
 mod tenant;

@@ -37,6 +37,7 @@ var components = []component{
 	{tool: "gitops", module: "components/gitops", pkg: ".", testOnly: true},
 	// Without the clouds' libraries, in which it would look for what to scrape.
 	{tool: "promtool", module: "components/promtool", pkg: "github.com/prometheus/prometheus/cmd/promtool", testOnly: true, tags: "remove_all_sd"},
+	{tool: "cert-manager", module: "components/cert-manager", pkg: ".", testOnly: true},
 }
 
 // buildEnv keeps the caller's Go settings from changing what is built.

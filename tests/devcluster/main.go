@@ -9,6 +9,7 @@
 //	certs         the cluster's own certificate authority
 //	state         what is running, written down so that it can be stopped after a crash
 //	process       background processes that hold nothing of the caller's
+//	restart       one of them killed and started anew
 //	controlplane  etcd, kube-apiserver, kube-controller-manager, kube-scheduler
 //	node          network, containerd, kubelet, kube-proxy
 //	sweep         taking a node's traces off the machine
@@ -40,6 +41,8 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --state DIR
             --when-stdin-closes     wait for that first: ties a cluster to a test's life
             --force                 also when no record of a cluster is left
+  restart NAME: kill one of its processes and start it anew, e.g. kubelet
+            --state DIR
   env     print the exports of the running cluster
             --state DIR
   build   build what a cluster here needs into the cache
@@ -72,6 +75,8 @@ func run(args []string) error {
 		return runUp(rest)
 	case "down":
 		return runDown(rest)
+	case "restart":
+		return runRestart(rest)
 	case "env":
 		return runEnv(rest)
 	case "build":
@@ -148,7 +153,17 @@ func runDown(args []string) error {
 	}
 	defer unlock()
 	defer os.Remove(folder + ".lock")
-	return down(folder, *force)
+	_, err = os.Stat(folder)
+	wasThere := err == nil
+	if err := down(folder, *force); err != nil || *whenStdinCloses {
+		return err
+	}
+	if wasThere {
+		progress("stopped; nothing is left of it")
+	} else {
+		progress("no cluster is up")
+	}
+	return nil
 }
 
 func runEnv(args []string) error {
