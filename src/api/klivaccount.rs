@@ -159,7 +159,8 @@ pub struct NotUpdated {
     /// The Deployment.
     #[schemars(length(max = 253))]
     pub name: String,
-    /// Why, one word: `RollingOut`, `RolloutFailed`, `Manual`, `WriteRefused`.
+    /// Why, one word: `RollingOut`, `RolloutFailed`, `Manual`, `WriteRefused`,
+    /// `Undone`.
     #[schemars(length(max = 64))]
     pub reason: String,
 }

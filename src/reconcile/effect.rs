@@ -81,6 +81,7 @@ impl Memory {
             Effect::Refused(uid, version) => {
                 self.refused.insert((uid.clone(), version.clone()));
             }
+            Effect::Change(Change::Function(_, function)) => self.given.note(function, now),
             Effect::Change(_) | Effect::Stale | Effect::Failed(..) => {}
         }
     }

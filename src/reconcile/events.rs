@@ -117,6 +117,11 @@ fn cut(text: &str) -> &str {
 pub(super) const REFUSED: &str = "keeps the env that it has: an admission policy or webhook of \
      the cluster refuses the change";
 
+/// What a function is told from which somebody takes what it was given.
+pub(super) const UNDONE: &str = "somebody keeps undoing its env entries, so they are set again \
+     later each time, a minute apart in the end: find who writes this Deployment with \
+     kubectl get deployment -o yaml --show-managed-fields";
+
 /// What a function gets, what it does not get, and why; empty when there is nothing to
 /// tell.
 pub(super) fn injection_text(injection: &Injection, sets: &[PublishedSet]) -> String {

@@ -37,6 +37,7 @@ mod retire;
 mod run;
 mod sets;
 mod status;
+mod undone;
 mod world;
 
 pub use action::{Action, Plan, Record};
@@ -49,4 +50,5 @@ pub use inspect::{Candidate, Why, inspect};
 pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
 pub use sets::{DesiredSet, content_id};
+pub use undone::Given;
 pub use world::{Change, Kind, World};

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::inspect::Candidate;
+use super::undone::Given;
 use crate::api::condition::Reason;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{
@@ -101,6 +102,8 @@ pub struct Memory {
     pub next_probe: Option<Timestamp>,
     /// What was last said in an Event about a function, by its uid.
     pub said: BTreeMap<String, String>,
+    /// What functions were given lately.
+    pub given: Given,
     /// When the newest KlivSecret was created that was ever seen here.
     pub newest_secret: Option<Timestamp>,
 }
@@ -153,6 +156,7 @@ impl Memory {
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
+        self.given.retain(|uid| known.iter().any(|known| *known == uid));
         let given: BTreeSet<&str> =
             account.functions.values().flat_map(Function::sets_given).collect();
         self.found.retain(|name| given.contains(name.as_str()));

@@ -53,7 +53,7 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         // Without secrets there is nothing to say; and where the KlivAccount went with its
         // CRD, running functions keep what they have.
         if account.secrets.is_empty() {
-            strangers(account, memory, &mut plan);
+            strangers(account, memory, now, &mut plan);
         } else {
             plan.actions.push(Action::CreateAccount);
         }
@@ -74,7 +74,7 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         .collect();
     // A record that was just made anew knows of no set yet: functions keep what they have.
     if object.status.revision > 0 {
-        functions(&injections, object, memory, timings, &mut plan);
+        functions(&injections, object, memory, timings, now, &mut plan);
     }
     secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
@@ -85,7 +85,7 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
 
 /// Where nothing was ever published, a function that was copied from another account may
 /// refer to sets that don't exist: it would not start.
-fn strangers(account: &Account, memory: &Memory, plan: &mut Plan) {
+fn strangers(account: &Account, memory: &Memory, now: Timestamp, plan: &mut Plan) {
     let given: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_given).collect();
     let known = |name: &str| memory.found.contains(name) || memory.missing.contains(name);
     let room = MAX_STRANGERS.saturating_sub(memory.found.len());
@@ -96,9 +96,14 @@ fn strangers(account: &Account, memory: &Memory, plan: &mut Plan) {
         return;
     }
     for function in account.functions.values().filter(|function| !is_refused(function, memory)) {
+        let nothing = withdraw(function);
         if function.sets_given().into_iter().any(|name| memory.missing.contains(name))
-            && let Some(patch) = withdraw(function).patch
+            && let Some(patch) = nothing.patch.clone()
         {
+            if let Some(wait) = undone(function, &nothing, memory, now) {
+                plan.look_again_in(wait);
+                continue;
+            }
             plan.actions.push(Action::Inject { function: function.name.clone(), patch });
         }
     }
@@ -109,24 +114,42 @@ fn is_refused(function: &Function, memory: &Memory) -> bool {
     memory.refused.contains(&(function.uid.clone(), function.resource_version.clone()))
 }
 
+/// How long a function waits whose last writes were undone by somebody.
+fn undone(
+    function: &Function,
+    injection: &Injection,
+    memory: &Memory,
+    now: Timestamp,
+) -> Option<Duration> {
+    injection.patch.as_ref()?;
+    memory.given.waits(function, injection, now)
+}
+
 /// Functions get the current sets, those that exist.
 fn functions(
     injections: &[(&Function, Injection)],
     object: &AccountObject,
     memory: &Memory,
     timings: &Timings,
+    now: Timestamp,
     plan: &mut Plan,
 ) {
     for (function, injection) in injections {
         let refused = is_refused(function, memory);
-        if let Some(patch) = injection.patch.as_ref().filter(|_| !refused) {
+        let undone = undone(function, injection, memory, now);
+        if let Some(wait) = undone {
+            plan.look_again_in(wait);
+        }
+        let may_write = !refused && undone.is_none();
+        if let Some(patch) = injection.patch.as_ref().filter(|_| may_write) {
             plan.actions
                 .push(Action::Inject { function: function.name.clone(), patch: patch.clone() });
         }
         let refused = refused && injection.patch.is_some();
-        let text = match refused {
-            true => events::REFUSED.to_owned(),
-            false => events::injection_text(injection, &object.status.sets),
+        let text = match () {
+            () if refused => events::REFUSED.to_owned(),
+            () if undone.is_some() => events::UNDONE.to_owned(),
+            () => events::injection_text(injection, &object.status.sets),
         };
         let before = memory.said.get(&function.uid);
         let news = match before {
@@ -135,7 +158,7 @@ fn functions(
         };
         if (news && !text.is_empty()) || before.is_none() {
             let mut note = Note::function(function, injection, text, news);
-            note.warning |= refused;
+            note.warning |= refused || undone.is_some();
             plan.notes.push(note);
         }
     }
@@ -214,7 +237,7 @@ fn progress(
         }
     }
     describe(account, &mut next, memory.blocked.as_ref(), now);
-    let report = report(injections, memory);
+    let report = report(injections, memory, now);
     let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
     // While functions move, each step is not worth a write.
     let due = memory.reported.map(|last| after(last, timings.report_every));
@@ -240,7 +263,11 @@ fn progress(
 
 const ROLLING_OUT: &str = "RollingOut";
 
-fn report(injections: &[(&Function, Injection)], memory: &Memory) -> FunctionReport {
+fn report(
+    injections: &[(&Function, Injection)],
+    memory: &Memory,
+    now: Timestamp,
+) -> FunctionReport {
     let mut report = FunctionReport::default();
     for (function, injection) in injections {
         if injection.injected.is_empty() {
@@ -250,6 +277,8 @@ fn report(injections: &[(&Function, Injection)], memory: &Memory) -> FunctionRep
         let refused = is_refused(function, memory);
         let reason = if injection.patch.is_some() && refused {
             "WriteRefused"
+        } else if undone(function, injection, memory, now).is_some() {
+            "Undone"
         } else if injection.manual_waits {
             "Manual"
         } else if function.rollout.failed {

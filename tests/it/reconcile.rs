@@ -16,8 +16,8 @@ use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
 use kliv_secrets::api::{KlivSecretStatus, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Candidate, Change, Effect, Kind, Member, Memory, Plan, Record,
-    SecretObject, Timings, Why, World, content_id, decide, plan,
+    Account, AccountObject, Action, Candidate, Change, Effect, Given, Kind, Member, Memory, Plan,
+    Record, SecretObject, Timings, Why, World, content_id, decide, plan,
 };
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
