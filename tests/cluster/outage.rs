@@ -153,7 +153,6 @@ const ODD: &[Odd] = &[
     ("list, server-side", SERVER_SIDE, |v| with(json!({ "value": [v] }))),
     ("map, server-side", SERVER_SIDE, |v| with(json!({ "value": { "KEY": v } }))),
     ("map, merge patch", MERGE, |v| json!({ "spec": { "value": { "KEY": v } } })),
-    ("spec is text", MERGE, |v| json!({ "spec": v })),
     ("too long", APPLY, |v| with(json!({ "value": v.repeat(1000) }))),
     ("too long, server-side", SERVER_SIDE, |v| with(json!({ "value": v.repeat(1000) }))),
     ("control characters", SERVER_SIDE, |v| with(json!({ "value": format!("{v}\u{80}{v}") }))),
