@@ -108,13 +108,19 @@ async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
     assert!(forged.api::<Secret>().get_opt("database").await.expect("an answer").is_some());
 
     let among = Account::at(&operator, among);
-    for (name, ..) in undecodable() {
+    // Of the others the API server takes no status: their specs don't fit its rules.
+    for name in ["path", "sealed-text", "plain", "times", "history", "numbers"] {
         tells_what_is_wrong(&among, name).await;
     }
     // Written anew they are well; whatever they are, they can be deleted.
-    for name in ["SEALED_NUMBER", "PLAIN", "TIMES", "HISTORY", "NUMBERS"] {
+    for name in ["SEALED_NUMBER", "PLAIN", "HISTORY", "NUMBERS"] {
         among.put(&secret(name, "written anew")).await;
     }
+    // An apply keeps what it does not name, and says which field that is.
+    let said = among.apply_refused(&secret("TIMES", "written anew"));
+    assert!(said.contains("spec.expirationTime: can't be read"), "{said}");
+    among.kubectl(&["replace", "-f", "-"], &secret("TIMES", "written anew")).success();
+    among.published("times").await;
     for (name, ..) in undecodable() {
         among.delete(&format!("ksec/{name}"));
     }
@@ -126,7 +132,7 @@ async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
     }
 }
 
-/// The object says so itself, if its status takes anything.
+/// The object says so itself.
 async fn tells_what_is_wrong(account: &Account<'_>, name: &str) {
     let resource = ApiResource::erase::<KlivSecret>(&());
     let secrets: Api<DynamicObject> =
