@@ -34,6 +34,9 @@ pub enum Effect {
     Blocked(Reason, String),
     /// A value in use does not open.
     Unopenable(String, i64),
+    /// A value in use can never have been one (uid, generation): its key is there, and it
+    /// does not open.
+    Forged(String, i64),
     /// A function's write was refused by somebody's policy or webhook.
     Refused(String, String),
     /// What the plan was made for is not so any more; the watch will tell.
@@ -77,6 +80,9 @@ impl Memory {
             Effect::Blocked(reason, message) => self.blocked = Some((*reason, message.clone())),
             Effect::Unopenable(uid, generation) => {
                 self.unopenable.insert((uid.clone(), *generation));
+            }
+            Effect::Forged(uid, generation) => {
+                self.forged.insert((uid.clone(), *generation));
             }
             Effect::Refused(uid, version) => {
                 self.refused.insert((uid.clone(), version.clone()));

@@ -92,6 +92,8 @@ pub struct Memory {
     pub blocked: Option<(Reason, String)>,
     /// Secrets (uid, generation of the value) in use whose ciphertext does not open.
     pub unopenable: BTreeSet<(String, i64)>,
+    /// Secrets (uid, generation of the value) whose history somebody forged.
+    pub forged: BTreeSet<(String, i64)>,
     /// Functions (uid, resourceVersion) whose write was refused.
     pub refused: BTreeSet<(String, String)>,
     /// When the functions' progress was last written.
@@ -155,6 +157,8 @@ impl Memory {
     /// Keeps no more than speaks of something that is still there.
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
+        let secrets = |uid: &String| account.secrets.values().any(|secret| secret.uid == *uid);
+        self.forged.retain(|(uid, _)| secrets(uid));
         self.said.retain(|uid, _| known.contains(uid));
         self.given.retain(|uid| known.iter().any(|known| *known == uid));
         let given: BTreeSet<&str> =

@@ -15,8 +15,9 @@ use crate::operator::Operator;
 use crate::place::parse;
 
 /// Names, specs and statuses that our schema would never take, as an earlier or later
-/// version, or an administrator without our policies, may have left them.
-fn undecodable() -> Vec<(&'static str, Value, Value)> {
+/// version, or an administrator without our policies, may have left them. `others` is a
+/// ciphertext of another account.
+fn undecodable(others: &str) -> Vec<(&'static str, Value, Value)> {
     let time = "2026-11-24T10:00:00Z";
     let entry = |sealed: &str| json!({ "version": 1, "generation": 1, "time": time, "maskedValue": "x", "sealed": sealed });
     vec![
@@ -42,6 +43,16 @@ fn undecodable() -> Vec<(&'static str, Value, Value)> {
             json!({ "history": [entry(HOSTILE), 7], "recordedStamp": i64::MAX }),
         ),
         (
+            "forged",
+            json!({ "envVar": "FORGED", "sealed": others }),
+            json!({ "history": [entry(others)], "version": 1 }),
+        ),
+        (
+            "forged-too",
+            json!({ "envVar": "FORGED_TOO", "sealed": others }),
+            json!({ "history": [entry("kliv1.nonsense")], "version": 1 }),
+        ),
+        (
             "numbers",
             json!({ "envVar": "NUMBERS", "request": { "purpose": "x" } }),
             json!({ "recordedStamp": i64::MAX, "version": i64::MAX, "observedGeneration": -7 }),
@@ -53,7 +64,7 @@ fn undecodable() -> Vec<(&'static str, Value, Value)> {
 async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
     let mut operator =
         Operator::start(Options::default(), &["--keep-superseded=1s", "--log-format=json"]).await;
-    let (among, forged, unreadable) = {
+    let (among, forged, unreadable, others) = {
         let among = Account::new(&operator, "among").await;
         let forged = Account::new(&operator, "forged").await;
         let unreadable = Account::new(&operator, "unreadable").await;
@@ -62,7 +73,8 @@ async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
             account.create(&function("api")).await;
             account.gets("api", &[("GOOD", "one")]).await;
         }
-        (among.namespace, forged.namespace, unreadable.namespace)
+        let others = forged.published("good").await.spec.sealed.expect("a ciphertext");
+        (among.namespace, forged.namespace, unreadable.namespace, others)
     };
     operator.stop();
     let policies = policies(&operator);
@@ -74,7 +86,7 @@ async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
     let database = json!({ "metadata": { "name": "database" }, "stringData": { "a": "b" } });
     {
         let among = Account::at(&operator, among.clone());
-        for (name, spec, status) in undecodable() {
+        for (name, spec, status) in undecodable(&others) {
             store(&among, "KlivSecret", name, &spec, &status).await;
         }
         let forged = Account::at(&operator, forged.clone());
@@ -121,7 +133,7 @@ async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
     assert!(said.contains("spec.expirationTime: can't be read"), "{said}");
     among.kubectl(&["replace", "-f", "-"], &secret("TIMES", "written anew")).success();
     among.published("times").await;
-    for (name, ..) in undecodable() {
+    for (name, ..) in undecodable(&others) {
         among.delete(&format!("ksec/{name}"));
     }
     among.gets("api", &[("GOOD", "two")]).await;
