@@ -19,16 +19,17 @@ check: ## the quick gate: format, lints, tests that need no cluster, docs, gener
 	cargo clippy --all-targets -- -D warnings
 	cargo test --lib --bins --test it
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
-	cargo run --quiet -- crds --check crds
-	cargo run --quiet -- crds --check charts/kliv-secrets/files/crds
 	cd tests/devcluster && diff /dev/null <(gofmt -l .) && go vet ./... && go test ./...
 	@helm=$$(command -v helm || $(DEVCLUSTER) tool helm); if [[ -n $$helm ]]; then \
 		$$helm lint --quiet charts/kliv-secrets --set image.repository=kliv-secrets,image.tag=dev; \
-	else echo "chart not linted: no helm yet; make up builds it"; fi
+		cargo test --quiet --test cluster deploy::the_plain_file; \
+	else echo "chart not linted, deploy/ not compared: no helm yet; make up builds it"; fi
 
-gen: ## writes what is made from the code: CRDs and the chart's copies
+gen: ## writes what is made from the code: CRDs, the chart's copies, deploy/
 	cargo run --quiet -- crds --out crds
+	cargo run --quiet -- crds --out charts/kliv-secrets/files/crds
 	KLIV_GEN=1 cargo test --quiet --test it chart::
+	KLIV_GEN=1 cargo test --quiet --test cluster deploy::the_plain_file
 
 test: check ## everything: sets up what it needs, also as root the whole cluster
 	$(DEVCLUSTER) build

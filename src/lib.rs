@@ -27,6 +27,7 @@
 //! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
 //! | [`keys`] | where the keyring lives | `cluster`, `file` |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `run`, `controller` |
+//! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
 //!
 //! ## The laws
 //!
@@ -44,6 +45,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod doctor;
 pub mod inject;
 pub mod keys;
 pub mod reconcile;

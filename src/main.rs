@@ -1,21 +1,24 @@
-//! The machine door: `kliv-secrets controller | webhook | crds`.
+//! The machine door: `kliv-secrets controller | webhook | crds | doctor`.
 #![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
 use kliv_secrets::{
     admission,
     api::names,
-    keys, reconcile,
+    doctor,
+    keys::{self, Cutoff, Found, Keeper, KeySource},
+    reconcile,
     runtime::{
         Check, Metrics, Readiness,
-        args::{Cli, Command, CommonArgs, ControllerArgs, WebhookArgs},
+        args::{Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs},
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
         logs, shutdown, tls,
     },
+    seal::Keyring,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         },
         Command::Controller(args) => process(&args.common, controller(&args)),
         Command::Webhook(args) => process(&args.common, webhook(&args)),
+        Command::Doctor(args) => doctor(&args),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
     #[expect(clippy::print_stderr, reason = "the last word, also where logs did not start")]
@@ -58,6 +62,7 @@ fn process(
 /// Runs health and metrics beside `work`; the process ends with the first of the two, or
 /// when told to.
 async fn beside_http(
+    process: &'static str,
     common: &CommonArgs,
     metrics: &Metrics,
     readiness: &Readiness,
@@ -67,7 +72,7 @@ async fn beside_http(
     // Not by `stop` itself: health is answered until the work has ended.
     let ended = CancellationToken::new();
     let (bind, metrics, readiness) = (common.http_bind, metrics.clone(), readiness.clone());
-    let mut http = tokio::spawn(http::serve(bind, metrics, readiness, ended.clone()));
+    let mut http = tokio::spawn(http::serve(bind, process, metrics, readiness, ended.clone()));
     let result = tokio::select! {
         result = work => result,
         served = &mut http => return served?.with_context(|| format!("can't serve on {bind}")),
@@ -81,7 +86,7 @@ async fn controller(args: &ControllerArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let replica = replica(args, &metrics, &readiness, &stop);
-    beside_http(&args.common, &metrics, &readiness, &stop, replica).await
+    beside_http("controller", &args.common, &metrics, &readiness, &stop, replica).await
 }
 
 async fn replica(
@@ -91,9 +96,23 @@ async fn replica(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let ready = Ready::new(readiness);
+    let read = |file: &Option<PathBuf>| file.as_deref().map(keys::read_wrapping_key).transpose();
+    let wrapping = read(&args.keyring_wrapping_key_file)?;
+    let former = read(&args.keyring_former_wrapping_key_file)?;
+    let cutoff = args.sealing_key_not_before.map(|time| Cutoff::new(time, clock::now()));
+    let source = KeySource {
+        namespace: &args.namespace,
+        wrapping: wrapping.as_ref(),
+        former_wrapping: former.as_ref(),
+        wrap_existing: args.keyring_wrap_existing,
+        cutoff: cutoff.transpose()?,
+    };
     let client = client::connect().await?;
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| names::LEASE.into());
     let identity = entropy::unique(&host);
+    let mut keeper = Keeper::new(client.clone(), source, &identity);
+    // Before it may lead, so that an update of the operator stops with its first replica.
+    keeper.check().await?;
     let ended = lease::lead(
         client.clone(),
         &args.namespace,
@@ -104,7 +123,7 @@ async fn replica(
             metrics.leads(standing == Standing::Leads);
             ready.stands(standing);
         },
-        |stop| leader(args, client, identity, metrics, &ready, stop),
+        |stop| leader(args, client, identity, keeper, metrics, &ready, stop),
     )
     .await?;
     match ended {
@@ -119,22 +138,11 @@ async fn leader(
     args: &ControllerArgs,
     client: kube::Client,
     identity: String,
+    keeper: Keeper<'_>,
     metrics: &Metrics,
     ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let wrapping =
-        args.keyring_wrapping_key_file.as_deref().map(keys::read_wrapping_key).transpose()?;
-    let source = keys::KeySource {
-        namespace: &args.namespace,
-        wrapping: wrapping.as_ref(),
-        wrap_existing: args.keyring_wrap_existing,
-    };
-    let keyring = keys::load_or_create(&client, &source, clock::now()).await?;
-    keys::publish_sealing_key(&client, &args.namespace, keyring.sealing_key()).await?;
-    metrics.keyring_keys(keyring.keys().count());
-    ready.keyring.set(true);
-
     let certificate = tls::keep(
         client.clone(),
         tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
@@ -150,15 +158,52 @@ async fn leader(
         concurrency: ACCOUNTS_AT_ONCE,
         instance: identity,
     };
-    let engine = async {
+    let run = |keyring: Option<Keyring>, stop: CancellationToken| {
+        metrics.keyring_keys(keyring.as_ref().map_or(0, |keyring| keyring.keys().count()));
+        ready.keyring.set(keyring.is_some());
         let listed = || ready.listed.set(true);
-        let (keyring, metrics) = (Arc::new(keyring), metrics.clone());
-        let ended = reconcile::run(client, keyring, settings, metrics, listed, stop.clone()).await;
+        let keyring = keyring.map(Arc::new);
+        reconcile::run(client.clone(), keyring, settings.clone(), metrics.clone(), listed, stop)
+    };
+    let engine = async {
+        let ended = engine(keeper, run, stop.clone()).await;
         stop.cancel();
         ended
     };
     let (ended, ()) = tokio::join!(engine, certificate);
     ended
+}
+
+/// Runs the engine. While the keyring is lost it runs without: what needs no key goes on,
+/// and KlivSecrets say what is wrong.
+async fn engine<R: Future<Output = anyhow::Result<()>>>(
+    mut keeper: Keeper<'_>,
+    run: impl Fn(Option<Keyring>, CancellationToken) -> R,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let keyring = match keeper.find(&stop).await {
+        Found::Keyring(keyring) => keyring,
+        Found::Stopped => return Ok(()),
+        Found::Lost => {
+            let without = stop.child_token();
+            let waits = async {
+                let keyring = keeper.wait(&without).await;
+                without.cancel();
+                keyring
+            };
+            let runs = async {
+                let ended = run(None, without.clone()).await;
+                without.cancel();
+                ended
+            };
+            let (ended, keyring) = tokio::join!(runs, waits);
+            ended?;
+            let Some(keyring) = keyring else { return Ok(()) };
+            tracing::info!("the keyring is back");
+            keyring
+        }
+    };
+    run(Some(keyring), stop).await
 }
 
 /// When a replica of the controller is ready: when it stands by for one that leads, or
@@ -203,5 +248,33 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     };
     let stopped = stop.clone();
     let work = async { Ok(admission::serve(door, stopped.cancelled_owned()).await?) };
-    beside_http(&args.common, &metrics, &readiness, &stop, work).await
+    beside_http("webhook", &args.common, &metrics, &readiness, &stop, work).await
+}
+
+/// Looks until all is well or `--wait` is over, then says what is wrong.
+fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
+    const AGAIN: Duration = Duration::from_secs(2);
+    let ask = doctor::Ask { namespace: &args.namespace, account: &args.account };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(async {
+        let client = client::connect().await?;
+        let end = clock::monotonic() + args.wait;
+        loop {
+            let found = doctor::findings(&doctor::look(&client, ask).await);
+            if found.is_empty() || clock::monotonic() >= end {
+                return anyhow::Ok(found);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    })?;
+    #[expect(clippy::print_stdout, reason = "what was asked for")]
+    for finding in &found {
+        println!("{finding}");
+    }
+    anyhow::ensure!(found.is_empty(), "findings: {}, see above", found.len());
+    #[expect(clippy::print_stdout, reason = "what was asked for")]
+    {
+        println!("all is well: what is written to {} is sealed", args.account);
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,8 +27,17 @@ pub(super) struct Watched<T> {
     told_missing: bool,
 }
 
-/// The certificate chain and its key, as the TLS library wants them.
-pub(super) fn certificate(folder: &Path) -> Watched<Arc<ServerConfig>> {
+/// What the front door serves with.
+#[derive(Clone)]
+pub(super) struct Served {
+    /// The certificate chain and its key, as the TLS library wants them.
+    pub(super) config: Arc<ServerConfig>,
+    /// From when to when the certificate is good, where that can be told.
+    pub(super) good: Option<(Timestamp, Timestamp)>,
+}
+
+/// The certificate chain and its key.
+pub(super) fn certificate(folder: &Path) -> Watched<Served> {
     Watched::new("certificate", folder, &["tls.crt", "tls.key"], |content| {
         server_config(&content[0], &content[1])
     })
@@ -90,9 +100,10 @@ impl<T> Watched<T> {
 
 /// None unless the key belongs to the certificate: while Kubernetes exchanges the files,
 /// one of them may be the former.
-fn server_config(chain: &[u8], key: &[u8]) -> Option<Arc<ServerConfig>> {
+fn server_config(chain: &[u8], key: &[u8]) -> Option<Served> {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().ok()?;
+    let good = chain.first().and_then(good);
     let key = PrivateKeyDer::from_pem_slice(key).ok()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -102,5 +113,12 @@ fn server_config(chain: &[u8], key: &[u8]) -> Option<Arc<ServerConfig>> {
         .with_single_cert(chain, key)
         .ok()?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Some(Arc::new(config))
+    Some(Served { config: Arc::new(config), good })
+}
+
+fn good(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+    let validity = parsed.validity();
+    time(validity.not_before).zip(time(validity.not_after))
 }

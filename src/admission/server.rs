@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::answer;
-use super::files::{certificate, sealing_key};
+use super::files::{Served, certificate, sealing_key};
 use crate::runtime::{Check, Metrics, clock, entropy};
 use crate::seal::SealingKey;
 
@@ -88,11 +88,18 @@ pub async fn serve(
         tls = certificate.changed().await.or(tls);
         key = sealing_key.changed().await.or(key);
         if let (Some(tls), Some(key)) = (&tls, &key) {
-            break (Arc::clone(tls), Arc::clone(key));
+            break (tls.clone(), Arc::clone(key));
         }
     };
 
-    let tls = RustlsConfig::from_config(tls);
+    let metrics = config.metrics.clone();
+    let tell = |served: &Served| {
+        if let Some((starts, ends)) = served.good {
+            metrics.certificate(starts, ends);
+        }
+    };
+    tell(&tls);
+    let tls = RustlsConfig::from_config(tls.config);
     let (new_key, key) = watch::channel(key);
     let door = Door { key, metrics: config.metrics, room: Arc::new(Semaphore::new(HELD)) };
     let routes = Router::new().route("/mutate", post(mutate)).with_state(door);
@@ -111,7 +118,8 @@ pub async fn serve(
             () = &mut shutdown => break,
             _ = look.tick() => {
                 if let Some(new) = certificate.changed().await {
-                    tls.reload_from_config(new);
+                    tell(&new);
+                    tls.reload_from_config(new.config);
                 }
                 if let Some(new) = sealing_key.changed().await {
                     new_key.send_replace(new);

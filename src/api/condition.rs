@@ -27,6 +27,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Published,
+        Self::AwaitingValue,
+        Self::DecryptionFailed,
+        Self::LimitExceeded,
+        Self::QuotaExceeded,
+        Self::InvalidSpec,
+        Self::PublishFailed,
+    ];
+
     /// The word in `conditions[].reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -45,6 +56,80 @@ impl Reason {
     #[must_use]
     pub fn is_ready(self) -> bool {
         self == Self::Published
+    }
+}
+
+/// Why a function does not run with the current set. The words are API: they never change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Behind {
+    /// Something else in the cluster changes more of the Deployment in the controller's own
+    /// write, which is confined to `env` and so refused.
+    WriteAltered,
+    /// A policy or webhook of somebody's refuses the controller's write.
+    WriteRefused,
+    /// Somebody takes from it again and again what it was given.
+    Undone,
+    /// Its new pods do not become ready.
+    RolloutFailed,
+    /// It is to take a new set only when told.
+    Manual,
+    /// Its rollout goes on.
+    RollingOut,
+}
+
+impl Behind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::WriteAltered,
+        Self::WriteRefused,
+        Self::Undone,
+        Self::RolloutFailed,
+        Self::Manual,
+        Self::RollingOut,
+    ];
+
+    /// The word in `status.functions.notUpdated[].reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WriteAltered => "WriteAltered",
+            Self::WriteRefused => "WriteRefused",
+            Self::Undone => "Undone",
+            Self::RolloutFailed => "RolloutFailed",
+            Self::Manual => "Manual",
+            Self::RollingOut => "RollingOut",
+        }
+    }
+
+    /// What it means and the way out; nothing where there is nothing to do.
+    #[must_use]
+    pub fn message(self) -> Option<&'static str> {
+        match self {
+            Self::WriteAltered => Some(
+                "another admission webhook or policy changes more than env in kliv-secrets' own \
+                 write, which is therefore refused: write the function once yourself, e.g. kubectl \
+                 rollout restart, so that this change is made first; or tolerate it by the chart's \
+                 confinement.toleratedMutations",
+            ),
+            Self::WriteRefused => Some(
+                "an admission policy or webhook of the cluster refuses the change of env: exempt \
+                 the ServiceAccount kliv-secrets-controller from it; it is tried again by itself",
+            ),
+            Self::Undone => Some(
+                "somebody keeps undoing its env entries, so they are set again later each time, a \
+                 minute apart in the end: find who writes this Deployment with kubectl get \
+                 deployment -o yaml --show-managed-fields",
+            ),
+            Self::RolloutFailed => Some(
+                "its new pods do not become ready, and its old ones keep the former set: correct \
+                 the value or the function",
+            ),
+            Self::Manual => Some(
+                "keeps its set: to take the current one, set the annotation \
+                 secrets.kliv.dev/revision to the account's revision",
+            ),
+            Self::RollingOut => None,
+        }
     }
 }
 

@@ -127,12 +127,7 @@ pub fn object_name(env_var: &str, environment: Option<&str>) -> String {
 /// It is malformed or reserved.
 pub fn check_env_var(name: &str) -> Result<(), Refusal> {
     let refuse = |message| Err(Refusal { field: "spec.envVar", message });
-    let bytes = name.as_bytes();
-    let well_formed = name.len() <= MAX_ENV_VAR
-        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
-        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
-    if !well_formed {
+    if !is_well_formed(name) {
         return refuse(
             "must start with a letter, end with a letter or digit, hold only letters, digits and \
              underscores, and have at most 128 characters, e.g. OPENAI_API_KEY",
@@ -148,6 +143,16 @@ pub fn check_env_var(name: &str) -> Result<(), Refusal> {
         );
     }
     Ok(())
+}
+
+/// Whether this is the name of a variable, reserved or not.
+#[must_use]
+pub fn is_well_formed(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    name.len() <= MAX_ENV_VAR
+        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
 /// Whether an environment may have this name: a DNS label, since it becomes part of

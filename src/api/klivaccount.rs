@@ -146,7 +146,7 @@ pub struct FunctionReport {
     /// Those whose rollout with the current set is complete.
     #[serde(default)]
     pub updated: i32,
-    /// Those that are not, with the reason; the first 20.
+    /// Those that are not, with the reason; at most 20, those that need somebody first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub not_updated: Vec<NotUpdated>,
@@ -160,7 +160,11 @@ pub struct NotUpdated {
     #[schemars(length(max = 253))]
     pub name: String,
     /// Why, one word: `RollingOut`, `RolloutFailed`, `Manual`, `WriteRefused`,
-    /// `Undone`.
+    /// `WriteAltered`, `Undone`.
     #[schemars(length(max = 64))]
     pub reason: String,
+    /// What that means and the way out, where something is to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
 }

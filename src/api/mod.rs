@@ -15,7 +15,8 @@ mod stamps;
 pub mod text;
 
 pub use intent::{
-    Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, object_name,
+    Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,
+    object_name,
 };
 pub use klivaccount::{
     FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus, NotUpdated, PublishedSet,

@@ -55,6 +55,22 @@ pub const SEALING_KEY_CONFIGMAP: &str = "kliv-secrets-sealing-key";
 pub const SEALING_KEY_ENTRY: &str = "sealing-key";
 /// The name of the mutating webhook's configuration.
 pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
+/// The admission policy that confines the controller's writes of Deployments.
+pub const CONFINEMENT_POLICY: &str = "kliv-secrets-controller-deployments";
+/// The CRDs.
+pub const CRDS: [&str; 2] = ["klivaccounts.secrets.kliv.dev", "klivsecrets.secrets.kliv.dev"];
+/// The chart's validating admission policies; the binding of each has its name.
+pub const GUARDS: [&str; 7] = [
+    "kliv-secrets-annotations",
+    "kliv-secrets-controller-accounts",
+    "kliv-secrets-controller-deployments",
+    "kliv-secrets-controller-secrets",
+    "kliv-secrets-published-sets",
+    "kliv-secrets-stamps",
+    "kliv-secrets-status",
+];
+/// The chart's mutating admission policy and its binding.
+pub const INJECTION_POLICY: &str = "kliv-secrets-injection";
 /// The leader's Lease, in the operator's namespace.
 pub const LEASE: &str = "kliv-secrets-controller";
 

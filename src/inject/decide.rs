@@ -7,7 +7,7 @@ use json_patch::Patch;
 use super::function::{Container, Function, Kind, Wanted};
 use super::nearest::nearest;
 use super::patch::{Ours, patch};
-use crate::api::PublishedSet;
+use crate::api::{PublishedSet, check_env_var};
 
 /// How many names that are not there are told: more would not fit an Event.
 const TOLD: usize = 10;
@@ -52,6 +52,41 @@ pub struct Missing {
 #[must_use]
 pub fn inject(function: &Function, sets: &[PublishedSet]) -> Injection {
     decide(function, function.ours(), sets)
+}
+
+/// What the controller knows of an account's sets, and the admission policy does not.
+pub struct Known<'a> {
+    sets: &'a [PublishedSet],
+    gone: &'a BTreeSet<String>,
+    reserved: BTreeSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    /// The current sets, and the names of sets that were looked for and do not exist.
+    #[must_use]
+    pub fn new(sets: &'a [PublishedSet], gone: &'a BTreeSet<String>) -> Self {
+        let keys: BTreeSet<&str> =
+            sets.iter().flat_map(|set| set.keys.iter().map(String::as_str)).collect();
+        let reserved = keys.into_iter().filter(|key| check_env_var(key).is_err()).collect();
+        Self { sets, gone, reserved }
+    }
+
+    /// As [`inject`], with two differences. `rollout: manual` does not hold on to a set that
+    /// does not exist, since pods could not start with it. And a name that has become reserved
+    /// after it was published stays with functions that have it; no other gets it.
+    #[must_use]
+    pub fn inject(&self, function: &Function) -> Injection {
+        let has = function.ours();
+        let is_new = |key: &str| self.reserved.contains(key) && !has.contains_key(key);
+        let dead = has.values().any(|set| self.gone.contains(*set));
+        let held = if dead { Ours::new() } else { has.clone() };
+        if !self.reserved.iter().any(|key| is_new(key)) {
+            return decide(function, held, self.sets);
+        }
+        let mut sets = self.sets.to_vec();
+        sets.iter_mut().for_each(|set| set.keys.retain(|key| !is_new(key)));
+        decide(function, held, &sets)
+    }
 }
 
 /// What the admission policy makes of a write: as [`inject`], but for `rollout:

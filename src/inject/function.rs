@@ -24,6 +24,8 @@ pub struct Function {
     pub uid: String,
     /// Its resourceVersion.
     pub resource_version: String,
+    /// Its generation: grows when its spec changes.
+    pub generation: i64,
     /// When it was created.
     pub created: Timestamp,
     /// How far its last change is rolled out.
@@ -104,6 +106,7 @@ impl Function {
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone().unwrap_or_default(),
+            generation: meta.generation.unwrap_or_default(),
             created: meta.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0),
             rollout: rollout(deployment),
             environment: meta
@@ -146,6 +149,12 @@ impl Function {
     #[must_use]
     pub fn sets_given(&self) -> BTreeSet<&str> {
         self.ours().into_values().collect()
+    }
+
+    /// Whether it says that it can't do without some variables.
+    #[must_use]
+    pub fn requires_any(&self) -> bool {
+        !self.requires.is_empty()
     }
 
     /// Our entries; of those for one variable the first counts.

@@ -24,5 +24,5 @@ mod function;
 mod nearest;
 mod patch;
 
-pub use decide::{Injection, Missing, admit, inject, withdraw};
+pub use decide::{Injection, Known, Missing, admit, inject, withdraw};
 pub use function::{Function, Rollout, sets_mentioned};

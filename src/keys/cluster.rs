@@ -7,35 +7,26 @@ use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, Post
 use kube::{Api, Client};
 use tracing::info;
 
-use super::KeysError;
 use super::objects::{
-    keyring_secret, publishes, read_keyring, sealing_key_configmap, take_content, wipe,
+    keyring_secret, publishes, publishes_unknown, read_keyring, sealing_key_configmap,
+    take_content, wipe,
 };
+use super::{KeySource, KeysError};
 use crate::api::KlivSecret;
 use crate::api::names::{FIELD_MANAGER, KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
 use crate::runtime::entropy;
-use crate::seal::{Keyring, SealingKey, WrappingKey};
+use crate::seal::{KeyId, Keyring};
 
 /// How often a write that lost a race is tried again: each race has a winner, whose
 /// write is then found.
 const ATTEMPTS: usize = 5;
 
-/// Where the keyring is and how it is kept.
-pub struct KeySource<'a> {
-    /// The operator's own namespace.
-    pub namespace: &'a str,
-    /// The key that wraps the keyring; none keeps it in the clear (and under etcd's
-    /// encryption at rest, where that is on).
-    pub wrapping: Option<&'a WrappingKey>,
-    /// Whether a keyring found in the clear is taken as ours and wrapped.
-    pub wrap_existing: bool,
-}
-
-/// Reads the keyring; makes one where there is none and nothing is sealed yet.
+/// Reads the keyring; makes one where there is none and nothing is sealed yet. Wraps it
+/// and rotates its sealing key where the source says so, in one write.
 ///
 /// # Errors
-/// [`KeysError`]. No key is made where that could hide a loss: when values are sealed,
-/// or when it can't be found out.
+/// [`KeysError`]. No keyring is made where that could hide a loss: when values are
+/// sealed, or when it can't be found out.
 pub async fn load_or_create(
     client: &Client,
     source: &KeySource<'_>,
@@ -43,29 +34,57 @@ pub async fn load_or_create(
 ) -> Result<Keyring, KeysError> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), source.namespace);
     for _ in 0..ATTEMPTS {
-        if let Some(keyring) = load(&secrets, source).await? {
-            return Ok(keyring);
-        }
-        if let Some(example) = any_sealed(client).await? {
-            return Err(KeysError::Gone { namespace: source.namespace.into(), example });
-        }
-        if let Some(keyring) = create(&secrets, source, now).await? {
+        let mine = match read(&secrets, source).await? {
+            Some(stored) => update(&secrets, source, stored, now).await?,
+            None => match any_sealed(client).await? {
+                Some(example) => {
+                    return Err(KeysError::Gone { namespace: source.namespace.into(), example });
+                }
+                None => create(&secrets, source, now).await?,
+            },
+        };
+        if let Some(keyring) = mine {
             return Ok(keyring);
         }
     }
     Err(source.busy())
 }
 
-/// Publishes what sealers need, if the ConfigMap does not say it already. Whether
-/// something was written.
+/// Whether this replica would have the right wrapping key, should it come to lead. Reads
+/// only; what is wrong with the keyring itself is the leader's to tell.
+///
+/// # Errors
+/// [`KeysError`] that [are of this replica](KeysError::is_of_this_replica).
+pub(super) async fn check(client: &Client, source: &KeySource<'_>) -> Result<(), KeysError> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), source.namespace);
+    match read(&secrets, source).await {
+        Err(error) if error.is_of_this_replica() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What became of the sealing key's publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It was published already.
+    Before,
+    /// It is published now.
+    Now,
+    /// It is published now, in place of another key of this installation, which the keyring
+    /// does not hold: the keyring is a backup from before that key was made.
+    InPlaceOf(KeyId),
+}
+
+/// Publishes what sealers need, if the ConfigMap does not say it already.
 ///
 /// # Errors
 /// [`KeysError::Api`].
 pub async fn publish_sealing_key(
     client: &Client,
     namespace: &str,
-    key: &SealingKey,
-) -> Result<bool, KeysError> {
+    keyring: &Keyring,
+) -> Result<Published, KeysError> {
+    let key = keyring.sealing_key();
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let name = || format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}");
     let mut wanted = sealing_key_configmap(namespace, key);
@@ -74,8 +93,9 @@ pub async fn publish_sealing_key(
             .get_opt(SEALING_KEY_CONFIGMAP)
             .await
             .map_err(|error| KeysError::api("read", name(), &error))?;
+        let lost = stored.as_ref().and_then(|stored| publishes_unknown(stored, keyring));
         let written = match stored {
-            Some(stored) if publishes(&stored, key) => return Ok(false),
+            Some(stored) if publishes(&stored, key) => return Ok(Published::Before),
             Some(stored) => {
                 wanted.metadata.resource_version = stored.metadata.resource_version;
                 let ours = PatchParams::apply(FIELD_MANAGER).force();
@@ -89,7 +109,7 @@ pub async fn publish_sealing_key(
         match written {
             Ok(_) => {
                 info!(key = %key.key_id(), "published the sealing key");
-                return Ok(true);
+                return Ok(lost.map_or(Published::Now, Published::InPlaceOf));
             }
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(KeysError::api("write", name(), &error)),
@@ -102,29 +122,60 @@ pub async fn publish_sealing_key(
     })
 }
 
+/// A keyring as it was found.
+struct Stored {
+    keyring: Keyring,
+    /// Whether it is to be wrapped.
+    wrap: bool,
+    version: Option<String>,
+}
+
 /// The keyring that is stored, if any.
-async fn load(secrets: &Api<Secret>, source: &KeySource<'_>) -> Result<Option<Keyring>, KeysError> {
-    let namespace = source.namespace;
+async fn read(secrets: &Api<Secret>, source: &KeySource<'_>) -> Result<Option<Stored>, KeysError> {
     let stored = secrets
         .get_opt(KEYRING_SECRET)
         .await
         .map_err(|error| KeysError::api("read", source.object(), &error))?;
     let Some(stored) = stored else { return Ok(None) };
     let version = stored.metadata.resource_version.clone();
-    let content =
-        take_content(stored).ok_or_else(|| KeysError::NoEntry { namespace: namespace.into() })?;
-    let (keyring, rewrite) =
-        read_keyring(namespace, &content, source.wrapping, source.wrap_existing)?;
-    if rewrite {
-        let mut wrapped =
-            keyring_secret(namespace, &keyring, source.wrapping, &mut entropy::system());
-        wrapped.metadata.resource_version = version;
-        let written = secrets
-            .replace(KEYRING_SECRET, &post(), &wrapped)
-            .await
-            .map_err(|error| KeysError::api("wrap", source.object(), &error))?;
-        wipe(written);
-        info!(key = %keyring.sealing_key().key_id(), "wrapped the keyring");
+    let content = take_content(stored)
+        .ok_or_else(|| KeysError::NoEntry { namespace: source.namespace.into() })?;
+    let (keyring, wrap) = read_keyring(&content, source)?;
+    Ok(Some(Stored { keyring, wrap, version }))
+}
+
+/// The keyring as it should be, stored; none when somebody else wrote it meanwhile.
+async fn update(
+    secrets: &Api<Secret>,
+    source: &KeySource<'_>,
+    stored: Stored,
+    now: Timestamp,
+) -> Result<Option<Keyring>, KeysError> {
+    let Stored { mut keyring, wrap, version } = stored;
+    let former = keyring.active();
+    let rotate = source.cutoff.is_some_and(|cutoff| cutoff.is_after(former.created));
+    if rotate {
+        keyring.rotate(now, &mut entropy::system());
+    }
+    if !rotate && !wrap {
+        return Ok(Some(keyring));
+    }
+    let mut secret =
+        keyring_secret(source.namespace, &keyring, source.wrapping, &mut entropy::system());
+    secret.metadata.resource_version = version;
+    let written = secrets.replace(KEYRING_SECRET, &post(), &secret).await;
+    wipe(secret);
+    match written {
+        Ok(written) => wipe(written),
+        Err(kube::Error::Api(status)) if status.code == 409 => return Ok(None),
+        Err(error) => return Err(KeysError::api("update", source.object(), &error)),
+    }
+    if wrap {
+        info!("wrapped the keyring: back it up anew");
+    }
+    if rotate {
+        let key = keyring.active().id;
+        info!(%key, former = %former.id, "rotated the sealing key: back the keyring up anew");
     }
     Ok(Some(keyring))
 }

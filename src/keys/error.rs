@@ -3,8 +3,31 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::api::names::{KEYRING_ENTRY, KEYRING_SECRET};
 use crate::seal::KeyringError;
+
+fn restore(namespace: &str) -> String {
+    format!(
+        "Restore it from your backup: kubectl -n {namespace} replace --force -f <backup file>. \
+         Until then nothing is opened, and no new keyring is made"
+    )
+}
+
+fn way_out(namespace: &str, reason: KeyringError) -> String {
+    match reason {
+        KeyringError::Malformed | KeyringError::KeyMismatch => format!(". {}", restore(namespace)),
+        KeyringError::Wrapped => ". Give it as --keyring-wrapping-key-file \
+             (in the chart controller.keyringWrappingKey)"
+            .into(),
+        KeyringError::WrongWrappingKey => ". If you changed the key, give the one before as \
+             --keyring-former-wrapping-key-file (in the chart \
+             controller.keyringWrappingKey.formerEntry)"
+            .into(),
+        KeyringError::Version | KeyringError::WrappingKey => String::new(),
+    }
+}
 
 /// Why there is no keyring to work with. The texts hold names only, never content.
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +47,15 @@ pub enum KeysError {
     },
     /// The Secret is there and has no keyring in it.
     #[error(
-        "the Secret {namespace}/{KEYRING_SECRET} has no entry {KEYRING_ENTRY}: restore it from your backup"
+        "the Secret {namespace}/{KEYRING_SECRET} has no entry {KEYRING_ENTRY}. {}",
+        restore(namespace)
     )]
     NoEntry {
         /// The operator's namespace.
         namespace: String,
     },
     /// The keyring can't be read.
-    #[error("the Secret {namespace}/{KEYRING_SECRET}: {reason}")]
+    #[error("the Secret {namespace}/{KEYRING_SECRET}: {reason}{}", way_out(namespace, *reason))]
     Keyring {
         /// The operator's namespace.
         namespace: String,
@@ -63,6 +87,17 @@ pub enum KeysError {
         /// Why.
         reason: KeyringError,
     },
+    /// A sealing key can't be older than a time that is still to come.
+    #[error(
+        "--sealing-key-not-before {time}: that is still to come, here it is {now}. A sealing key that was made \
+         before this time is replaced: give a time that has passed"
+    )]
+    Cutoff {
+        /// What was given.
+        time: Timestamp,
+        /// This machine's time.
+        now: Timestamp,
+    },
     /// The API server refused or did not answer.
     #[error("can't {verb} {object}: {reason}")]
     Api {
@@ -76,6 +111,23 @@ pub enum KeysError {
 }
 
 impl KeysError {
+    /// Whether the keyring may be all right: the API server did not tell.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Api { .. })
+    }
+
+    /// Whether the replica was given the wrong wrapping key, or none, while another may
+    /// have the right one.
+    #[must_use]
+    pub fn is_of_this_replica(&self) -> bool {
+        use KeyringError::{Wrapped, WrongWrappingKey};
+        matches!(
+            self,
+            Self::NotWrapped { .. } | Self::Keyring { reason: Wrapped | WrongWrappingKey, .. }
+        )
+    }
+
     /// Keeps of an error of the client only what can't quote an object.
     pub(super) fn api(verb: &'static str, object: String, error: &kube::Error) -> Self {
         let reason = match error {

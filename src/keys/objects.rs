@@ -7,12 +7,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ObjectMeta;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::KeysError;
+use super::{KeySource, KeysError};
 use crate::api::names::{
     FIELD_MANAGER, KEYRING_ENTRY, KEYRING_SECRET, KEYRING_SECRET_TYPE, LABEL_MANAGED_BY,
     SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY,
 };
-use crate::seal::{CryptoRng, Keyring, SealingKey, WrappingKey, is_wrapped};
+use crate::seal::{CryptoRng, KeyId, Keyring, KeyringError, SealingKey, WrappingKey, is_wrapped};
 
 /// The Secret of a keyring, wrapped where there is a key for it.
 pub(super) fn keyring_secret(
@@ -49,22 +49,24 @@ pub(super) fn wipe(secret: Secret) {
 
 /// The keyring in `content`, and whether it is to be stored again, wrapped.
 pub(super) fn read_keyring(
-    namespace: &str,
     content: &[u8],
-    wrapping: Option<&WrappingKey>,
-    wrap_existing: bool,
+    source: &KeySource<'_>,
 ) -> Result<(Keyring, bool), KeysError> {
+    let namespace = || source.namespace.into();
     let wrapped = is_wrapped(content);
-    if wrapping.is_some() && !wrapped && !wrap_existing {
-        return Err(KeysError::NotWrapped { namespace: namespace.into() });
+    if source.wrapping.is_some() && !wrapped && !source.wrap_existing {
+        return Err(KeysError::NotWrapped { namespace: namespace() });
     }
-    let keyring = match wrapping {
-        Some(key) if wrapped => Keyring::unwrap(content, key),
-        _ => Keyring::parse(content),
+    let read = match source.wrapping {
+        Some(key) if wrapped => match (Keyring::unwrap(content, key), source.former_wrapping) {
+            (Err(KeyringError::WrongWrappingKey), Some(former)) => {
+                Keyring::unwrap(content, former).map(|keyring| (keyring, true))
+            }
+            (read, _) => read.map(|keyring| (keyring, false)),
+        },
+        wrapping => Keyring::parse(content).map(|keyring| (keyring, wrapping.is_some())),
     };
-    let keyring =
-        keyring.map_err(|reason| KeysError::Keyring { namespace: namespace.into(), reason })?;
-    Ok((keyring, wrapping.is_some() && !wrapped))
+    read.map_err(|reason| KeysError::Keyring { namespace: namespace(), reason })
 }
 
 /// The ConfigMap from which sealers read.
@@ -79,6 +81,15 @@ pub(super) fn sealing_key_configmap(namespace: &str, key: &SealingKey) -> Config
 /// Whether the ConfigMap says what it should.
 pub(super) fn publishes(stored: &ConfigMap, key: &SealingKey) -> bool {
     stored.data.as_ref().and_then(|data| data.get(SEALING_KEY_ENTRY)) == Some(&key.to_string())
+}
+
+/// The key that the ConfigMap names instead, where it is one of this installation that the
+/// keyring does not hold: then the keyring is older than what was published.
+pub(super) fn publishes_unknown(stored: &ConfigMap, keyring: &Keyring) -> Option<KeyId> {
+    let text = stored.data.as_ref()?.get(SEALING_KEY_ENTRY)?;
+    let key = SealingKey::parse(text).ok()?;
+    let is_lost = key.installation() == keyring.installation() && !keyring.has(key.key_id());
+    is_lost.then(|| key.key_id())
 }
 
 fn metadata(namespace: &str, name: &str) -> ObjectMeta {
@@ -96,7 +107,6 @@ mod tests {
 
     use super::*;
     use crate::runtime::entropy;
-    use crate::seal::KeyringError;
 
     fn keyring() -> Keyring {
         Keyring::generate(Timestamp::UNIX_EPOCH, &mut entropy::system())
@@ -112,8 +122,12 @@ mod tests {
         take_content(keyring_secret("ops", keyring, wrapping, &mut entropy::system())).unwrap()
     }
 
-    fn reason(content: &[u8], wrapping: Option<&WrappingKey>) -> KeysError {
-        read_keyring("ops", content, wrapping, false).err().unwrap()
+    fn source(wrapping: Option<&WrappingKey>) -> KeySource<'_> {
+        KeySource { wrapping, ..KeySource::plain("ops") }
+    }
+
+    fn reason(content: &[u8], source: &KeySource<'_>) -> KeysError {
+        read_keyring(content, source).err().unwrap()
     }
 
     #[test]
@@ -121,7 +135,7 @@ mod tests {
         let (ring, key) = (keyring(), wrapping(1));
         for wrapping in [None, Some(&key)] {
             let (read, rewrite) =
-                read_keyring("ops", &stored(&ring, wrapping), wrapping, false).unwrap();
+                read_keyring(&stored(&ring, wrapping), &source(wrapping)).unwrap();
             assert_eq!(read.to_bytes(), ring.to_bytes());
             assert!(!rewrite);
         }
@@ -141,8 +155,10 @@ mod tests {
     fn a_plain_keyring_is_not_taken_for_a_wrapped_one_unless_told() {
         let (ring, key) = (keyring(), wrapping(1));
         let content = stored(&ring, None);
-        assert!(matches!(reason(&content, Some(&key)), KeysError::NotWrapped { .. }));
-        let (read, rewrite) = read_keyring("ops", &content, Some(&key), true).unwrap();
+        assert!(matches!(reason(&content, &source(Some(&key))), KeysError::NotWrapped { .. }));
+        let (read, rewrite) =
+            read_keyring(&content, &KeySource { wrap_existing: true, ..source(Some(&key)) })
+                .unwrap();
         assert_eq!(read.to_bytes(), ring.to_bytes());
         assert!(rewrite);
     }
@@ -153,11 +169,42 @@ mod tests {
         for (key, expected) in
             [(None, KeyringError::Wrapped), (Some(&wrapping(2)), KeyringError::WrongWrappingKey)]
         {
-            let KeysError::Keyring { reason, .. } = reason(&content, key) else {
+            let KeysError::Keyring { reason, .. } = reason(&content, &source(key)) else {
                 panic!("another error")
             };
             assert_eq!(reason, expected);
         }
+    }
+
+    #[test]
+    fn a_keyring_under_the_former_wrapping_key_is_wrapped_anew() {
+        let (ring, former, key) = (keyring(), wrapping(1), wrapping(2));
+        let given = KeySource { former_wrapping: Some(&former), ..source(Some(&key)) };
+        let content = stored(&ring, Some(&former));
+        let (read, rewrite) = read_keyring(&content, &given).unwrap();
+        assert_eq!(read.to_bytes(), ring.to_bytes());
+        assert!(rewrite);
+
+        let (_, rewrite) = read_keyring(&stored(&ring, Some(&key)), &given).unwrap();
+        assert!(!rewrite, "once is enough");
+        let neither = stored(&ring, Some(&wrapping(3)));
+        assert!(reason(&neither, &given).is_of_this_replica());
+        let plain = reason(&stored(&ring, None), &given);
+        assert!(matches!(plain, KeysError::NotWrapped { .. }), "a former key wraps nothing");
+    }
+
+    #[test]
+    fn a_published_key_that_the_keyring_lacks_tells_that_it_is_an_old_backup() {
+        let backup = keyring();
+        let mut ring = Keyring::parse(&backup.to_bytes()).unwrap();
+        ring.rotate(Timestamp::UNIX_EPOCH, &mut entropy::system());
+        let published = sealing_key_configmap("ops", ring.sealing_key());
+        let lost = ring.sealing_key().key_id();
+        assert_eq!(publishes_unknown(&published, &backup), Some(lost));
+        let former = sealing_key_configmap("ops", backup.sealing_key());
+        assert_eq!(publishes_unknown(&former, &ring), None, "not yet published anew");
+        assert_eq!(publishes_unknown(&published, &keyring()), None, "another installation");
+        assert_eq!(publishes_unknown(&ConfigMap::default(), &ring), None);
     }
 
     #[test]

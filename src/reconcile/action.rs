@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::decide::Member;
 use super::events::Note;
 use crate::api::{KlivAccountStatus, KlivSecretStatus};
+use crate::inject::Function;
 
 /// One write, with its precondition.
 #[derive(Clone, PartialEq)]
@@ -32,6 +33,16 @@ pub enum Action {
         /// JSON Patch.
         patch: json_patch::Patch,
     },
+    /// Take our entries from a Deployment that is no function any more; the patch tests uid
+    /// and resourceVersion.
+    Withdraw {
+        /// The Deployment.
+        stray: Box<Function>,
+        /// JSON Patch.
+        patch: json_patch::Patch,
+    },
+    /// Look for Deployments with entries of ours that are no functions.
+    FindStrays,
     /// Write a KlivSecret's status; uid and resourceVersion must be as observed.
     WriteSecret {
         /// The KlivSecret.
@@ -99,6 +110,8 @@ impl fmt::Display for Action {
                 write!(f, "publish {name} with {} variables", members.len())
             }
             Self::Inject { function, .. } => write!(f, "inject into {function}"),
+            Self::Withdraw { stray, .. } => write!(f, "withdraw from {}", stray.name),
+            Self::FindStrays => write!(f, "look for functions that lost their label"),
             Self::WriteSecret { name, .. } => write!(f, "write the status of {name}"),
             Self::Retire(sets) => write!(f, "retire {} superseded sets", sets.len()),
             Self::Probe(sets) => write!(f, "probe {} sets", sets.len()),

@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_types, reason = "the one place that writes")]
-//! Does what a plan asks for: the one place of the engine that writes to the cluster, and
-//! the one where values are opened to be published.
+//! Does what a plan asks for: with `deployments.rs` the one place of the engine that writes
+//! to the cluster, and the one where values are opened to be published.
 //!
 //! Native Secrets are never read: they are created (the answer is asked for as metadata
 //! only) and deleted by name and uid.
@@ -12,11 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::Status;
 use kube::{Client, Error};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -26,13 +24,13 @@ use super::effect::Effect;
 use super::inspect::{self, Why};
 use super::observe::resource;
 use super::observed::{Account, AccountObject, SecretObject};
+use super::refused::{Refusal, write_of_status};
 use super::world::Change;
 use crate::api::condition::Reason;
 use crate::api::names::{
     ACCOUNT_NAME, FIELD_MANAGER, LABEL_ENVIRONMENT, LABEL_MANAGED_BY, SECRET_TYPE,
 };
 use crate::api::{Intent, Source};
-use crate::inject::{Function, sets_mentioned};
 use crate::runtime::Metrics;
 use crate::seal::Keyring;
 
@@ -40,8 +38,10 @@ use crate::seal::Keyring;
 #[derive(Clone)]
 pub(super) struct Applier {
     pub(super) client: Client,
-    pub(super) keyring: Arc<Keyring>,
+    /// None where it is lost: then nothing is published.
+    pub(super) keyring: Option<Arc<Keyring>>,
     pub(super) metrics: Metrics,
+    pub(super) function_selector: String,
 }
 
 impl Applier {
@@ -57,7 +57,7 @@ impl Applier {
                 let change = |object: &DynamicObject| {
                     Change::Account(namespace.clone(), Box::new(AccountObject::of(object)))
                 };
-                let mut effects = answer("write a KlivAccount's status", written, change);
+                let mut effects = self.status_answer("KlivAccount", namespace, at, written, change);
                 if matches!(effects[..], [Effect::Change(_)]) {
                     effects.push(Effect::Reported);
                 }
@@ -66,7 +66,7 @@ impl Applier {
             Action::WriteSecret { name, uid, resource_version, status } => {
                 let at = (name.as_str(), uid.as_str(), resource_version.as_str());
                 let written = self.write_status("KlivSecret", namespace, at, status).await;
-                answer("write a KlivSecret's status", written, |object| {
+                self.status_answer("KlivSecret", namespace, at, written, |object| {
                     Change::Secret(namespace.clone(), Box::new(SecretObject::of(object)))
                 })
             }
@@ -74,7 +74,9 @@ impl Applier {
                 self.publish(namespace, name, environment, members).await
             }
             Action::Inject { function, patch } => self.inject(account, function, patch).await,
-            Action::Retire(sets) => self.retire(namespace, sets).await,
+            Action::Withdraw { stray, patch } => self.withdraw(account, stray, patch).await,
+            Action::FindStrays => self.find_strays(account).await,
+            Action::Retire(sets) => self.retire(account, sets).await,
             Action::Probe(sets) => self.probe(account, sets).await,
         }
     }
@@ -117,6 +119,34 @@ impl Applier {
         Ok(written)
     }
 
+    /// The object as it is now, or what went wrong. A status that the API server won't have
+    /// is an error of ours, or of an older CRD: it is told, and harms no other object.
+    fn status_answer(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        (name, uid, resource_version): (&str, &str, &str),
+        written: Result<DynamicObject, Error>,
+        change: impl FnOnce(&DynamicObject) -> Change,
+    ) -> Vec<Effect> {
+        match written {
+            Err(Error::Api(status)) if is_refused(&status) => {
+                self.metrics.refused(kind, "invalid");
+                tracing::error!(
+                    account = namespace,
+                    kind,
+                    name,
+                    code = status.code,
+                    "the API server refuses a status: see whether the CRDs and policies are \
+                     those of this version's chart"
+                );
+                let write = write_of_status(resource_version);
+                vec![Effect::Refused(uid.to_owned(), write, Refusal::Invalid)]
+            }
+            written => answer("write a status", written, change),
+        }
+    }
+
     async fn publish(
         &self,
         namespace: &str,
@@ -129,7 +159,7 @@ impl Applier {
             Err((member, Why::Malformed | Why::Refused)) => {
                 return vec![Effect::Forged(member.uid.clone(), member.generation)];
             }
-            Err((member, Why::UnknownKey)) => {
+            Err((member, Why::UnknownKey | Why::NoKeyring)) => {
                 let text = format!(
                     "the value in use of {} can't be opened, so no new set can be made and the \
                      last one stays: restore the keyring from its backup, or set that value again",
@@ -190,7 +220,7 @@ impl Applier {
                 environment: member.environment.clone(),
                 source: Source::Nothing,
             };
-            let opened = inspect::open(namespace, &intent, &member.sealed, &self.keyring)
+            let opened = inspect::open(namespace, &intent, &member.sealed, self.keyring.as_deref())
                 .map_err(|why| (member, why))?;
             #[expect(clippy::disallowed_methods, reason = "goes into the published Secret")]
             let encoded = Zeroizing::new(STANDARD.encode(opened.value.expose()));
@@ -228,92 +258,9 @@ impl Applier {
         self.client.request(request).await
     }
 
-    async fn inject(
-        &self,
-        account: &Account,
-        function: &str,
-        patch: &json_patch::Patch,
-    ) -> Vec<Effect> {
-        let api = Api::<Deployment>::namespaced(self.client.clone(), &account.namespace);
-        let params =
-            PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-        match api.patch(function, &params, &Patch::Json::<()>(patch.clone())).await {
-            Ok(deployment) => {
-                self.metrics.wrote("Deployment", "patch");
-                let function = Function::of(&deployment);
-                vec![Effect::Change(Change::Function(
-                    account.namespace.clone(),
-                    Box::new(function),
-                ))]
-            }
-            Err(Error::Api(status)) if is_refusal(&status) => {
-                tracing::warn!(
-                    account = account.namespace,
-                    function,
-                    "the write of env was refused by an admission policy or webhook"
-                );
-                let function = account.functions.get(function);
-                function
-                    .map(|f| Effect::Refused(f.uid.clone(), f.resource_version.clone()))
-                    .into_iter()
-                    .collect()
-            }
-            Err(error) => vec![trouble("change a function", &error)],
-        }
-    }
-
-    /// Deletes those superseded sets that no Deployment and no ReplicaSet with pods uses,
-    /// functions or not.
-    async fn retire(&self, namespace: &str, sets: &[(String, Option<String>)]) -> Vec<Effect> {
-        let mut effects = vec![Effect::LookedForUse];
-        let used = match self.sets_in_use(namespace).await {
-            Ok(used) => used,
-            Err(error) => return vec![trouble("list what uses superseded sets", &error)],
-        };
-        for (name, uid) in sets {
-            if used.contains(name) {
-                continue;
-            }
-            match self.delete_secret(namespace, name, uid.as_deref()).await {
-                Ok(()) => {
-                    self.metrics.wrote("Secret", "delete");
-                    effects.push(Effect::Deleted(name.clone()));
-                }
-                Err(Error::Api(status)) if status.code == 404 => {
-                    effects.push(Effect::Gone(name.clone()));
-                }
-                // The precondition failed. A policy keeps everybody else off these names.
-                Err(Error::Api(status)) if status.code == 409 => {
-                    effects.push(Effect::Reborn(name.clone()));
-                }
-                Err(error) => effects.push(trouble("delete a superseded set", &error)),
-            }
-        }
-        effects
-    }
-
-    async fn sets_in_use(&self, namespace: &str) -> Result<BTreeSet<String>, Error> {
-        let deployments = Api::<Deployment>::namespaced(self.client.clone(), namespace);
-        let replica_sets = Api::<ReplicaSet>::namespaced(self.client.clone(), namespace);
-        let mut used = BTreeSet::new();
-        in_pages(&deployments, |deployment| {
-            used.extend(deployment.spec.template.spec.iter().flat_map(sets_mentioned));
-        })
-        .await?;
-        in_pages(&replica_sets, |replica_set| {
-            let pods = replica_set.status.as_ref().map_or(0, |status| status.replicas);
-            if pods > 0 || replica_set.spec.replicas != Some(0) {
-                let template = replica_set.spec.template.and_then(|template| template.spec);
-                used.extend(template.iter().flat_map(sets_mentioned));
-            }
-        })
-        .await?;
-        Ok(used)
-    }
-
     /// With Background propagation the answer is no object; metadata is asked for all the
     /// same.
-    async fn delete_secret(
+    pub(super) async fn delete_secret(
         &self,
         namespace: &str,
         name: &str,
@@ -349,31 +296,13 @@ impl Applier {
                 }
                 // A current set's turn comes again.
                 Err(_) if account.is_current(name) => {}
-                Err(_) => effects.push(Effect::Stale),
+                Err(_) => effects.push(Effect::Unsure(name.clone())),
             }
         }
         effects.push(Effect::Probed(missing));
         effects
     }
 }
-
-/// Lists all objects, a page at a time: each may have more than a megabyte.
-async fn in_pages<K>(api: &Api<K>, mut each: impl FnMut(K)) -> Result<(), Error>
-where
-    K: Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let mut page = ListParams::default().limit(PAGE);
-    loop {
-        let list = api.list(&page).await?;
-        list.items.into_iter().for_each(&mut each);
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Ok(()),
-        }
-    }
-}
-
-const PAGE: u32 = 50;
 
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
@@ -405,7 +334,7 @@ fn answer<K>(
 
 /// A failed precondition is no failure. Nothing of the error itself is passed on: it may
 /// quote an object.
-fn trouble(what: &'static str, error: &Error) -> Effect {
+pub(super) fn trouble(what: &'static str, error: &Error) -> Effect {
     match error {
         Error::Api(status) if matches!(status.code, 404 | 409 | 422) => Effect::Stale,
         Error::Api(status) => Effect::Failed(what, Some(status.code)),
@@ -413,12 +342,11 @@ fn trouble(what: &'static str, error: &Error) -> Effect {
     }
 }
 
-/// Whether a policy or a webhook said no, rather than a precondition.
-fn is_refusal(status: &Status) -> bool {
-    matches!(status.code, 400..=499)
-        && ["ValidatingAdmissionPolicy", "admission webhook"]
-            .iter()
-            .any(|who| status.message.contains(who))
+/// Whether the API server won't have a write, rather than its precondition failed: that
+/// of a JSON Patch is 422 too, and names no cause.
+pub(super) fn is_refused(status: &Status) -> bool {
+    let has_causes = status.details.as_ref().is_some_and(|details| !details.causes.is_empty());
+    matches!(status.code, 400 | 403 | 413) || (status.code == 422 && has_causes)
 }
 
 fn namespace_is_going(status: &Status) -> bool {

@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::Applier;
+use super::former::Former;
 use super::gather::Gather;
 use super::observe::{self, Seen};
 use super::observed::Memory;
@@ -42,18 +45,25 @@ pub struct Settings {
     pub instance: String,
 }
 
+/// How old the numbers for Prometheus may be.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// An account that was tried so often in vain counts as unsettled: before, somebody else
+/// most likely wrote at the same time.
+const IN_VAIN: u32 = 3;
 /// How long writes in flight may take when the engine stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
-/// Runs until `stop`; calls `ready` once everything has been listed.
+/// Runs until `stop`; calls `ready` once everything has been listed. Without a keyring
+/// nothing is opened and nothing published; what is published stays, functions get it, and
+/// KlivSecrets say what is wrong.
 ///
 /// # Errors
 /// The watches ended, which they never do by themselves.
 pub async fn run(
     client: Client,
-    keyring: Arc<Keyring>,
+    keyring: Option<Arc<Keyring>>,
     settings: Settings,
     metrics: Metrics,
     ready: impl Fn() + Send,
@@ -63,6 +73,8 @@ pub async fn run(
     let mut watches = JoinSet::new();
     watches.spawn(observe::all(client.clone(), settings.function_selector.clone(), tx));
     let mut engine = Engine::new(client, keyring, settings, metrics, stop.clone());
+    let mut count = tokio::time::interval(COUNT_EVERY);
+    count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let due = engine.next_start().map(tokio::time::Instant::from_std);
         tokio::select! {
@@ -85,6 +97,7 @@ pub async fn run(
                 Err(error) => engine.give_back(error.id()),
             },
             () = sleep_until(due) => engine.start(),
+            _ = count.tick() => engine.count(),
         }
     }
     // Each run looks at `stop` before every round; a write that hangs is given up.
@@ -107,11 +120,17 @@ struct Engine {
     gather: Gather,
     memories: BTreeMap<String, Memory>,
     failures: BTreeMap<String, u32>,
+    /// Accounts in which something is sealed with a former key.
+    former: BTreeMap<String, Former>,
     /// Accounts that lost a KlivSecret: before anything is taken from functions it is made
     /// sure that it was not the CRD that went. A run takes its account out of here, so that
     /// what goes during the run is not taken for what it has made sure of.
     lost: BTreeSet<String>,
+    /// Accounts that lost a function, perhaps only its label. In the same way.
+    fewer_functions: BTreeSet<String>,
     listed: Vec<Kind>,
+    /// Something may have changed since the last count.
+    uncounted: bool,
     running: JoinSet<Done>,
     /// The account that each task runs for.
     tasks: BTreeMap<tokio::task::Id, String>,
@@ -120,7 +139,7 @@ struct Engine {
 impl Engine {
     fn new(
         client: Client,
-        keyring: Arc<Keyring>,
+        keyring: Option<Arc<Keyring>>,
         settings: Settings,
         metrics: Metrics,
         stop: CancellationToken,
@@ -133,7 +152,8 @@ impl Engine {
             // A rollout is mostly over before: then it is told in one write.
             report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
-            started: clock::now(),
+            // Objects tell their creation in whole seconds.
+            started: Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
         };
         let reporter = Reporter {
             controller: FIELD_MANAGER.into(),
@@ -141,7 +161,12 @@ impl Engine {
         };
         let context = Context {
             reporter,
-            applier: Applier { client, keyring, metrics: metrics.clone() },
+            applier: Applier {
+                client,
+                keyring,
+                metrics: metrics.clone(),
+                function_selector: settings.function_selector.clone(),
+            },
             timings,
             stop,
             metrics,
@@ -152,8 +177,11 @@ impl Engine {
             gather: Gather::new(settings.quiet, settings.longest),
             memories: BTreeMap::new(),
             failures: BTreeMap::new(),
+            former: BTreeMap::new(),
             lost: BTreeSet::new(),
+            fewer_functions: BTreeSet::new(),
             listed: Vec::new(),
+            uncounted: true,
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
             settings,
@@ -163,15 +191,14 @@ impl Engine {
     /// Takes in what a watch tells; true when with it everything is listed for the first
     /// time.
     fn take_in(&mut self, seen: Seen) -> bool {
+        self.uncounted = true;
         match seen {
             Seen::Change(change) => {
-                let account = change.account().to_owned();
-                if matches!(change, Change::SecretGone(..)) {
-                    self.lost.insert(account.clone());
-                }
-                if self.world.apply(change) && self.is_listed() {
-                    self.gather.touch(&account, clock::monotonic());
-                }
+                self.change(change, World::apply);
+                false
+            }
+            Seen::Listing(change) => {
+                self.change(change, World::list);
                 false
             }
             Seen::Listed(kind, all) => {
@@ -181,8 +208,10 @@ impl Engine {
                         self.gather.touch(account, clock::monotonic());
                     }
                 }
-                if kind == Kind::Secrets {
-                    self.lost.extend(lost);
+                match kind {
+                    Kind::Secrets => self.lost.extend(lost),
+                    Kind::Functions => self.fewer_functions.extend(lost),
+                    Kind::Accounts | Kind::Namespaces => {}
                 }
                 if self.listed.contains(&kind) {
                     return false;
@@ -198,6 +227,18 @@ impl Engine {
         }
     }
 
+    fn change(&mut self, change: Change, take: fn(&mut World, Change) -> bool) {
+        let account = change.account().to_owned();
+        match change {
+            Change::SecretGone(..) => self.lost.insert(account.clone()),
+            Change::FunctionGone(..) => self.fewer_functions.insert(account.clone()),
+            _ => false,
+        };
+        if take(&mut self.world, change) && self.is_listed() {
+            self.gather.touch(&account, clock::monotonic());
+        }
+    }
+
     /// Whether all four watches have listed; before that nothing is planned.
     fn is_listed(&self) -> bool {
         self.listed.len() == 4
@@ -208,12 +249,23 @@ impl Engine {
         self.gather.next_due().filter(|_| free && self.is_listed())
     }
 
+    /// Tells how things are, in numbers, when they may have changed.
+    fn count(&mut self) {
+        if self.is_listed() && std::mem::take(&mut self.uncounted) {
+            let unsettled = self.failures.values().filter(|&&failures| failures >= IN_VAIN).count();
+            self.context.metrics.counted(&self.world.tally(unsettled));
+        }
+    }
+
     fn start(&mut self) {
         while self.running.len() < self.settings.concurrency {
             let Some(namespace) = self.gather.take(clock::monotonic()) else { return };
             let account = self.world.account(&namespace);
             let mut memory = self.memories.remove(&namespace).unwrap_or_default();
             memory.next_probe.get_or_insert_with(|| self.context.next_probe());
+            if self.fewer_functions.remove(&namespace) {
+                memory.strays = None;
+            }
             let lost = self.lost.remove(&namespace);
             let task = self.running.spawn(self.context.clone().reconcile(account, memory, lost));
             self.tasks.insert(task.id(), namespace);
@@ -231,14 +283,20 @@ impl Engine {
             look_again: None,
             end: End::TryAgain,
             lost: true,
+            former: Former::default(),
             took: Duration::ZERO,
         });
     }
 
     fn finish(&mut self, done: Done) {
         let now = clock::monotonic();
-        let Done { namespace, memory, changes, look_again, end, lost, took } = done;
+        let Done { namespace, memory, changes, look_again, end, lost, former, took } = done;
         self.context.metrics.reconciled(end == End::Settled, took);
+        self.count_former(&namespace, former);
+        self.uncounted = true;
+        if end == End::Settled {
+            self.context.metrics.succeeded(clock::now());
+        }
         for change in changes {
             self.world.refresh(change);
         }
@@ -266,6 +324,19 @@ impl Engine {
         } else {
             self.failures.remove(&namespace);
             self.lost.remove(&namespace);
+            self.fewer_functions.remove(&namespace);
+        }
+    }
+
+    fn count_former(&mut self, namespace: &str, former: Former) {
+        let before = match former == Former::default() {
+            true => self.former.remove(namespace),
+            false => self.former.insert(namespace.to_owned(), former),
+        };
+        if before.unwrap_or_default() != former {
+            let values = self.former.values().map(|former| former.values).sum();
+            let history = self.former.values().map(|former| former.history).sum();
+            self.context.metrics.sealed_with_former_keys(values, history);
         }
     }
 }

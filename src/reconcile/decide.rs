@@ -41,6 +41,14 @@ pub struct Member {
     pub sealed: String,
 }
 
+/// The value in use is published, and can't be opened any more to be published again.
+pub(super) const IN_USE_UNOPENABLE: &str = "the value in use can't be opened with this cluster's \
+     keyring: restore it from its backup, or set the value again; functions keep what they have";
+
+const NO_KEYRING: &str = "the operator's keyring is lost or can't be read, so no value can be \
+     opened; functions keep what they have. What to do about it, its administrator sees with: \
+     kubectl get events -A --field-selector reason=KeyringUnavailable";
+
 /// Decides for every secret of the account, by name, and for the sets.
 ///
 /// A new value that would break a limit is refused; the value in use stays. Values in
@@ -152,7 +160,10 @@ fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decisio
             published(with(current.generation), false)
         }
         (Candidate::Unreadable(why), current) => {
+            let is_in_use = current.as_ref().is_some_and(|current| current.sealed == *sealed);
             let message = match why {
+                Why::NoKeyring => NO_KEYRING,
+                Why::UnknownKey if is_in_use => IN_USE_UNOPENABLE,
                 Why::Malformed => "spec.sealed is damaged: seal the value again",
                 Why::UnknownKey => {
                     "spec.sealed is sealed with a key that this cluster does not have: restore \
@@ -179,20 +190,20 @@ fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {
 
 /// Who comes first where there is not room for all: values in use, then the oldest objects.
 pub(super) fn rank(secret: &SecretObject) -> (bool, Timestamp, &str) {
-    let in_use = secret.intent.is_ok() && !secret.status.history.is_empty();
+    let in_use = secret.place.is_some() && !secret.status.history.is_empty();
     (!in_use, secret.created, &secret.name)
 }
 
 /// The value that is published now.
 pub(super) fn in_use(secret: &SecretObject) -> Option<Member> {
     let entry = secret.status.history.first()?;
-    let intent = secret.intent.as_ref().ok()?;
+    let (env_var, environment) = secret.place.as_ref()?;
     Some(Member {
         secret: secret.name.clone(),
         uid: secret.uid.clone(),
         generation: entry.generation,
-        env_var: intent.env_var.clone(),
-        environment: intent.environment.clone(),
+        env_var: env_var.clone(),
+        environment: environment.clone(),
         sealed: entry.sealed.clone(),
     })
 }

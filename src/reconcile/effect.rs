@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use k8s_openapi::jiff::Timestamp;
 
 use super::observed::Memory;
+use super::refused::{Refusal, Refused};
 use super::world::Change;
 use crate::api::condition::Reason;
+use crate::inject::Function;
 
 /// What came of an action.
 #[derive(Clone)]
@@ -24,10 +26,18 @@ pub enum Effect {
     Reborn(String),
     /// It was looked whether superseded sets are in use.
     LookedForUse,
-    /// Current sets that are not there; the others are.
+    /// A probe is over; these sets are not there.
     Probed(BTreeSet<String>),
     /// A set that was probed is there.
     Found(String),
+    /// A set was probed, and nothing found out.
+    Unsure(String),
+    /// All Deployments that have entries of ours and are no functions.
+    Strays(Vec<Function>),
+    /// One of them, after a write of ours.
+    Withdrawn(Box<Function>),
+    /// They have to be looked for again.
+    LostSight,
     /// The functions' progress was written.
     Reported,
     /// Publishing can't go on.
@@ -37,8 +47,8 @@ pub enum Effect {
     /// A value in use can never have been one (uid, generation): its key is there, and it
     /// does not open.
     Forged(String, i64),
-    /// A function's write was refused by somebody's policy or webhook.
-    Refused(String, String),
+    /// A write was refused: the object's uid, which write it was, and by what.
+    Refused(String, u64, Refusal),
     /// What the plan was made for is not so any more; the watch will tell.
     Stale,
     /// The API server could not do it; tried again. Says what, in a fixed text.
@@ -72,10 +82,26 @@ impl Memory {
                 self.reborn.insert(name.clone());
             }
             Effect::LookedForUse => self.retired = Some(now),
-            Effect::Probed(missing) => self.missing.clone_from(missing),
+            Effect::Probed(missing) => {
+                self.found.retain(|name| !missing.contains(name));
+                self.missing.extend(missing.iter().cloned());
+            }
             Effect::Found(name) => {
+                self.missing.remove(name);
                 self.found.insert(name.clone());
             }
+            Effect::Unsure(name) => {
+                self.unsure.insert(name.clone());
+            }
+            Effect::Strays(all) => self.strays = Some(all.clone()),
+            Effect::Withdrawn(now) => {
+                self.refused.remove(&now.uid);
+                let strays = self.strays.iter_mut().flatten();
+                for stray in strays.filter(|stray| stray.uid == now.uid) {
+                    *stray = (**now).clone();
+                }
+            }
+            Effect::LostSight => self.strays = None,
             Effect::Reported => self.reported = Some(now),
             Effect::Blocked(reason, message) => self.blocked = Some((*reason, message.clone())),
             Effect::Unopenable(uid, generation) => {
@@ -84,11 +110,19 @@ impl Memory {
             Effect::Forged(uid, generation) => {
                 self.forged.insert((uid.clone(), *generation));
             }
-            Effect::Refused(uid, version) => {
-                self.refused.insert((uid.clone(), version.clone()));
+            Effect::Refused(uid, write, by) => {
+                let refused = Refused::again(self.refused.get(uid), *write, *by, now);
+                self.refused.insert(uid.clone(), refused);
             }
-            Effect::Change(Change::Function(_, function)) => self.given.note(function, now),
-            Effect::Change(_) | Effect::Stale | Effect::Failed(..) => {}
+            Effect::Change(change) => {
+                if let Change::Function(_, function) = change {
+                    self.given.note(function, now);
+                }
+                if let Some(uid) = change.uid() {
+                    self.refused.remove(uid);
+                }
+            }
+            Effect::Stale | Effect::Failed(..) => {}
         }
     }
 }

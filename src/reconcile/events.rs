@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
 use super::observed::SecretObject;
-use crate::api::condition::{READY, Reason};
+use crate::api::condition::{Behind, READY, Reason};
 use crate::api::names::{GROUP, VERSION};
 use crate::api::{KlivSecretStatus, PublishedSet};
 use crate::inject::{Function, Injection};
@@ -65,10 +65,12 @@ impl Note {
     pub(super) fn function(
         function: &Function,
         injection: &Injection,
+        refused: bool,
         text: String,
         news: bool,
     ) -> Self {
-        let warning = !injection.missing.is_empty()
+        let warning = refused
+            || !injection.missing.is_empty()
             || !injection.unknown_containers.is_empty()
             || injection.no_safe_rollout;
         Self {
@@ -76,7 +78,7 @@ impl Note {
             name: function.name.clone(),
             uid: function.uid.clone(),
             warning,
-            reason: "SecretsInjected",
+            reason: if refused { "NotInjected" } else { "SecretsInjected" },
             text,
             news,
         }
@@ -113,14 +115,11 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(1024)]
 }
 
-/// What a function is told whose write was refused.
-pub(super) const REFUSED: &str = "keeps the env that it has: an admission policy or webhook of \
-     the cluster refuses the change";
-
-/// What a function is told from which somebody takes what it was given.
-pub(super) const UNDONE: &str = "somebody keeps undoing its env entries, so they are set again \
-     later each time, a minute apart in the end: find who writes this Deployment with \
-     kubectl get deployment -o yaml --show-managed-fields";
+/// What a function is told that can't be written, or is not for now.
+pub(super) fn not_written_text(why: Behind) -> String {
+    let message = why.message().unwrap_or_default();
+    format!("{}: keeps the env that it has: {message}", why.as_str())
+}
 
 /// What a function gets, what it does not get, and why; empty when there is nothing to
 /// tell.

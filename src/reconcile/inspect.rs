@@ -31,6 +31,8 @@ pub enum Candidate {
 /// Why a ciphertext does not open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
+    /// There is no keyring.
+    NoKeyring,
     /// It is no sealed value.
     Malformed,
     /// Its key is not in the keyring.
@@ -51,8 +53,8 @@ pub(super) fn disown(account: &mut Account, memory: &Memory) {
 }
 
 /// Fills in the [`Candidate`] of every secret that the account may have; opening more would
-/// let one account keep the engine busy.
-pub fn inspect(account: &mut Account, keyring: &Keyring) {
+/// let one account keep the engine busy. Without a keyring nothing opens.
+pub fn inspect(account: &mut Account, keyring: Option<&Keyring>) {
     let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
     secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for (i, secret) in secrets.into_iter().enumerate() {
@@ -64,13 +66,21 @@ pub fn inspect(account: &mut Account, keyring: &Keyring) {
     }
 }
 
-fn candidate(namespace: &str, secret: &SecretObject, keyring: &Keyring) -> Candidate {
+fn candidate(namespace: &str, secret: &SecretObject, keyring: Option<&Keyring>) -> Candidate {
     let (Ok(intent), Some(sealed)) = (&secret.intent, secret.sealed()) else {
         return Candidate::Nothing;
     };
     let current = secret.status.history.first();
     if current.is_some_and(|entry| entry.sealed == sealed) {
-        return Candidate::Current;
+        // It opened before. Not to be able to open it any more is told at once, not first
+        // when a set has to be made anew.
+        return match (keyring, Sealed::key_named_in(sealed)) {
+            (None, _) => Candidate::Unreadable(Why::NoKeyring),
+            (Some(keyring), Some(key)) if !keyring.has(key) => {
+                Candidate::Unreadable(Why::UnknownKey)
+            }
+            _ => Candidate::Current,
+        };
     }
     let opened = match open(namespace, intent, sealed, keyring) {
         Ok(opened) => opened,
@@ -87,8 +97,9 @@ pub(super) fn open(
     namespace: &str,
     intent: &Intent,
     sealed: &str,
-    keyring: &Keyring,
+    keyring: Option<&Keyring>,
 ) -> Result<Opened, Why> {
+    let keyring = keyring.ok_or(Why::NoKeyring)?;
     let binding = Binding {
         account: namespace,
         variable: &intent.env_var,

@@ -25,6 +25,8 @@ use crate::inject::Function;
 pub(super) enum Seen {
     /// One object.
     Change(Change),
+    /// One object of a list, as it stands.
+    Listing(Change),
     /// A list is complete; these (namespace, name) are all there are.
     Listed(Kind, BTreeSet<(String, String)>),
 }
@@ -77,7 +79,7 @@ async fn pass_on<K, S>(
                 if let Some(change) = &change {
                     listed.insert((change.account().to_owned(), name_in_list(kind, &object)));
                 }
-                change.map(Seen::Change)
+                change.map(Seen::Listing)
             }
             Ok(Event::InitDone) => Some(Seen::Listed(kind, std::mem::take(&mut listed))),
             Ok(Event::Apply(object)) => read(&object, is_going(kind, &object)).map(Seen::Change),

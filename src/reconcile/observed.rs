@@ -10,11 +10,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::inspect::Candidate;
+use super::refused::Refused;
 use super::undone::Given;
 use crate::api::condition::Reason;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{
     Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps,
+    check_environment, is_well_formed, object_name,
 };
 use crate::inject::Function;
 
@@ -48,6 +50,9 @@ pub struct SecretObject {
     pub created: Timestamp,
     /// What the spec asks for.
     pub intent: Result<Intent, Refusal>,
+    /// The variable and the environment, also where the rest of the spec is refused: the
+    /// value in use stays.
+    pub place: Option<(String, Option<String>)>,
     /// Who changed it.
     pub stamps: Stamps,
     /// What is recorded.
@@ -88,14 +93,21 @@ pub struct Memory {
     pub missing: BTreeSet<String>,
     /// Sets that functions have entries of, and that a probe found.
     pub found: BTreeSet<String>,
+    /// Sets of which a probe could not tell.
+    pub unsure: BTreeSet<String>,
+    /// Deployments with entries of ours that are no functions; none: they have to be looked
+    /// for, since functions have gone that may only have lost their label.
+    pub strays: Option<Vec<Function>>,
     /// Why publishing does not go on, and what to tell.
     pub blocked: Option<(Reason, String)>,
     /// Secrets (uid, generation of the value) in use whose ciphertext does not open.
     pub unopenable: BTreeSet<(String, i64)>,
     /// Secrets (uid, generation of the value) whose history somebody forged.
     pub forged: BTreeSet<(String, i64)>,
-    /// Functions (uid, resourceVersion) whose write was refused.
-    pub refused: BTreeSet<(String, String)>,
+    /// What functions were given lately.
+    pub given: Given,
+    /// Writes that were refused, by the object's uid.
+    pub refused: BTreeMap<String, Refused>,
     /// When the functions' progress was last written.
     pub reported: Option<Timestamp>,
     /// When it was last looked whether superseded sets are in use.
@@ -104,8 +116,6 @@ pub struct Memory {
     pub next_probe: Option<Timestamp>,
     /// What was last said in an Event about a function, by its uid.
     pub said: BTreeMap<String, String>,
-    /// What functions were given lately.
-    pub given: Given,
     /// When the newest KlivSecret was created that was ever seen here.
     pub newest_secret: Option<Timestamp>,
 }
@@ -139,12 +149,11 @@ impl Memory {
     pub fn try_again(&mut self) {
         self.blocked = None;
         self.unopenable.clear();
-        self.refused.clear();
+        self.unsure.clear();
     }
 
     /// The same, where the record takes no further set for now.
-    pub(super) fn waiting(&self) -> Self {
-        let text = "waits until superseded sets are deleted, of which there are too many";
+    pub(super) fn waiting(&self, text: &str) -> Self {
         Self { blocked: Some((Reason::PublishFailed, text.to_owned())), ..self.clone() }
     }
 
@@ -157,13 +166,21 @@ impl Memory {
     /// Keeps no more than speaks of something that is still there.
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
-        let secrets = |uid: &String| account.secrets.values().any(|secret| secret.uid == *uid);
-        self.forged.retain(|(uid, _)| secrets(uid));
         self.said.retain(|uid, _| known.contains(uid));
-        self.given.retain(|uid| known.iter().any(|known| *known == uid));
+        self.given.retain(|uid| known.contains(uid));
+        self.forged.retain(|(uid, _)| account.secrets.values().any(|secret| secret.uid == *uid));
+        if let Some(strays) = &mut self.strays {
+            strays.retain(|stray| !stray.sets_given().is_empty());
+        }
+        let others = account.secrets.values().map(|secret| &secret.uid);
+        let others = others.chain(account.object.iter().map(|object| &object.uid));
+        let others: BTreeSet<&String> =
+            others.chain(self.strays.iter().flatten().map(|stray| &stray.uid)).collect();
+        self.refused.retain(|uid, _| known.contains(uid) || others.contains(uid));
         let given: BTreeSet<&str> =
             account.functions.values().flat_map(Function::sets_given).collect();
         self.found.retain(|name| given.contains(name.as_str()));
+        self.missing.retain(|name| given.contains(name.as_str()) || account.is_current(name));
         let Some(AccountObject { status, .. }) = &account.object else { return };
         let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
         self.deleted.retain(|name, _| superseded(name));
@@ -188,6 +205,10 @@ impl SecretObject {
                 message: "can't be read: it does not fit the schema of this version; apply it anew",
             }),
         };
+        let place = match &intent {
+            Ok(intent) => Some((intent.env_var.clone(), intent.environment.clone())),
+            Err(_) => place(&name, &object.data),
+        };
         let stamps = annotation(&object.metadata, ANNOTATION_STAMPS).map(Stamps::parse);
         Self {
             name,
@@ -196,6 +217,7 @@ impl SecretObject {
             generation: object.metadata.generation.unwrap_or_default(),
             created: created(&object.metadata),
             intent,
+            place,
             stamps: stamps.unwrap_or_default(),
             status: part(&object.data, "status").unwrap_or_default(),
             candidate: Candidate::Nothing,
@@ -231,6 +253,17 @@ fn created(metadata: &ObjectMeta) -> Timestamp {
 
 fn part<T: DeserializeOwned>(data: &Value, field: &str) -> Option<T> {
     T::deserialize(data.get(field)?).ok()
+}
+
+/// What a spec that can't be read, or is refused, is about, if the object's name agrees.
+fn place(name: &str, data: &Value) -> Option<(String, Option<String>)> {
+    let spec = data.get("spec")?;
+    let text = |field: &str| spec.get(field).and_then(Value::as_str).map(str::to_owned);
+    let (env_var, environment) = (text("envVar")?, text("environment"));
+    let agrees = object_name(&env_var, environment.as_deref()) == name
+        && is_well_formed(&env_var)
+        && environment.as_deref().is_none_or(|name| check_environment(name).is_ok());
+    agrees.then_some((env_var, environment))
 }
 
 fn annotation<'a>(metadata: &'a ObjectMeta, name: &str) -> Option<&'a str> {

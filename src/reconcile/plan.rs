@@ -12,15 +12,22 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan, Record};
-use super::decide::{Decision, decide};
+use super::decide::{Decision, IN_USE_UNOPENABLE, decide};
 use super::events::{self, Note};
 use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
+use super::refused::{Refusal, write_of_function, write_of_status};
+use super::report::{self, Progress};
 use super::retire::{retire, retire_by_record};
 use super::status;
-use crate::api::condition::{self, Reason};
-use crate::api::{FunctionReport, KlivAccountStatus, NotUpdated, PublishedSet};
-use crate::inject::{Function, Injection, inject, withdraw};
+use crate::api::condition::{self, Behind, Reason};
+use crate::api::{KlivAccountStatus, PublishedSet};
+use crate::inject::{Function, Injection, Known, inject, withdraw};
+
+/// Why publishing waits.
+const NO_ROOM: &str = "waits until superseded sets are deleted, of which there are too many";
+const NO_RECORD: &str = "the API server refuses the KlivAccount's status: see whether the CRDs and \
+     policies are those of this version's chart; the last published set stays";
 
 /// How many sets are looked for in an account that has published nothing.
 const MAX_STRANGERS: usize = 64;
@@ -53,76 +60,130 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         // Without secrets there is nothing to say; and where the KlivAccount went with its
         // CRD, running functions keep what they have.
         if account.secrets.is_empty() {
-            strangers(account, memory, now, &mut plan);
+            strangers(account, memory, timings, now, &mut plan);
         } else {
             plan.actions.push(Action::CreateAccount);
         }
         return plan;
     };
     let (decisions, sets) = decide(account);
-    let (is_free, has_room) = (memory.blocked.is_none(), has_room(&object.status));
+    let takes_record = !is_held_back(
+        &object.uid,
+        || write_of_status(&object.resource_version),
+        memory,
+        now,
+        &mut plan,
+    );
+    let (is_free, has_room) = (memory.blocked.is_none() && takes_record, has_room(&object.status));
     if is_free && has_room && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
-    let waits = is_free && !has_room && differs(&object.status, &sets);
-    let memory = &if waits { Cow::Owned(memory.waiting()) } else { Cow::Borrowed(memory) };
+    let waits =
+        memory.blocked.is_none() && !(takes_record && has_room) && differs(&object.status, &sets);
+    let memory = &match waits {
+        true => Cow::Owned(memory.waiting(if takes_record { NO_ROOM } else { NO_RECORD })),
+        false => Cow::Borrowed(memory),
+    };
 
-    let injections: Vec<(&Function, Injection)> = account
-        .functions
-        .values()
-        .map(|function| (function, inject(function, &object.status.sets)))
-        .collect();
+    let known = Known::new(&object.status.sets, &memory.missing);
+    let injections: Vec<(&Function, Injection)> =
+        account.functions.values().map(|function| (function, known.inject(function))).collect();
     // A record that was just made anew knows of no set yet: functions keep what they have.
     if object.status.revision > 0 {
         functions(&injections, object, memory, timings, now, &mut plan);
+        strays(memory, now, &mut plan);
     }
     secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
-    probe(object, memory, now, &mut plan);
-    progress(account, object, &injections, memory, timings, now, &mut plan);
+    probe(&injections, object, memory, now, &mut plan);
+    if takes_record {
+        progress(account, object, &injections, memory, timings, now, &mut plan);
+    }
     plan
 }
 
-/// Where nothing was ever published, a function that was copied from another account may
-/// refer to sets that don't exist: it would not start.
-fn strangers(account: &Account, memory: &Memory, now: Timestamp, plan: &mut Plan) {
-    let given: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_given).collect();
-    let known = |name: &str| memory.found.contains(name) || memory.missing.contains(name);
-    let room = MAX_STRANGERS.saturating_sub(memory.found.len());
-    let unknown: Vec<String> =
-        given.into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect();
-    if !unknown.is_empty() {
-        plan.actions.push(Action::Probe(unknown));
-        return;
-    }
-    for function in account.functions.values().filter(|function| !is_refused(function, memory)) {
-        let nothing = withdraw(function);
-        if function.sets_given().into_iter().any(|name| memory.missing.contains(name))
-            && let Some(patch) = nothing.patch.clone()
-        {
-            if let Some(wait) = undone(function, &nothing, memory, now) {
-                plan.look_again_in(wait);
-                continue;
-            }
-            plan.actions.push(Action::Inject { function: function.name.clone(), patch });
-        }
-    }
+/// Whether this write of an object was refused, and it is not time to try again.
+fn is_held_back(
+    uid: &str,
+    write: impl FnOnce() -> u64,
+    memory: &Memory,
+    now: Timestamp,
+    plan: &mut Plan,
+) -> bool {
+    let Some(refused) = memory.refused.get(uid) else { return false };
+    let wait = refused.of(write()).and_then(|_| wait(now, refused.next()));
+    wait.map(|wait| plan.look_again_in(wait)).is_some()
 }
 
-/// Whether the last write of a function was refused.
-fn is_refused(function: &Function, memory: &Memory) -> bool {
-    memory.refused.contains(&(function.uid.clone(), function.resource_version.clone()))
-}
-
-/// How long a function waits whose last writes were undone by somebody.
-fn undone(
+/// Why the change that a function needs is not made, where it was refused, or waits since
+/// somebody undid it before.
+pub(super) fn not_written(
     function: &Function,
     injection: &Injection,
     memory: &Memory,
     now: Timestamp,
-) -> Option<Duration> {
-    injection.patch.as_ref()?;
-    memory.given.waits(function, injection, now)
+) -> Option<Behind> {
+    let patch = injection.patch.as_ref()?;
+    let refused = memory.refused.get(&function.uid);
+    match refused.and_then(|refused| refused.of(write_of_function(function, patch))) {
+        Some(Refusal::Altered) => Some(Behind::WriteAltered),
+        Some(Refusal::Forbidden | Refusal::Invalid) => Some(Behind::WriteRefused),
+        None => memory.given.waits(function, injection, now).map(|_| Behind::Undone),
+    }
+}
+
+/// Gives a function what it is to have, unless that waits.
+fn give(
+    function: &Function,
+    injection: &Injection,
+    memory: &Memory,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let Some(patch) = &injection.patch else { return };
+    if let Some(wait) = memory.given.waits(function, injection, now) {
+        plan.look_again_in(wait);
+    } else if !is_held_back(&function.uid, || write_of_function(function, patch), memory, now, plan)
+    {
+        let function = function.name.clone();
+        plan.actions.push(Action::Inject { function, patch: patch.clone() });
+    }
+}
+
+/// Where nothing was ever published, a function that was copied from another account may
+/// refer to sets that don't exist: it would not start.
+fn strangers(
+    account: &Account,
+    memory: &Memory,
+    timings: &Timings,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let given: BTreeSet<&str> = account.functions.values().flat_map(Function::sets_given).collect();
+    let unknown = unknown(given, memory);
+    if !unknown.is_empty() {
+        plan.actions.push(Action::Probe(unknown));
+        return;
+    }
+    for function in account.functions.values() {
+        let given = function.sets_given();
+        if given.is_empty() && function.requires_any() {
+            tell(function, &inject(function, &[]), &[], memory, timings, now, plan);
+        }
+        if given.into_iter().any(|name| memory.missing.contains(name)) {
+            give(function, &withdraw(function), memory, now, plan);
+        }
+    }
+}
+
+/// Of these sets those of which it is not known whether they are there; not too many at once,
+/// since whoever writes Deployments can name as many as he likes.
+fn unknown<'a>(names: impl IntoIterator<Item = &'a str>, memory: &Memory) -> Vec<String> {
+    let known = |name: &str| {
+        [&memory.found, &memory.missing, &memory.unsure].iter().any(|names| names.contains(name))
+    };
+    let room = MAX_STRANGERS.saturating_sub(memory.found.len());
+    names.into_iter().filter(|name| !known(name)).take(room).map(str::to_owned).collect()
 }
 
 /// Functions get the current sets, those that exist.
@@ -135,31 +196,47 @@ fn functions(
     plan: &mut Plan,
 ) {
     for (function, injection) in injections {
-        let refused = is_refused(function, memory);
-        let undone = undone(function, injection, memory, now);
-        if let Some(wait) = undone {
-            plan.look_again_in(wait);
-        }
-        let may_write = !refused && undone.is_none();
-        if let Some(patch) = injection.patch.as_ref().filter(|_| may_write) {
-            plan.actions
-                .push(Action::Inject { function: function.name.clone(), patch: patch.clone() });
-        }
-        let refused = refused && injection.patch.is_some();
-        let text = match () {
-            () if refused => events::REFUSED.to_owned(),
-            () if undone.is_some() => events::UNDONE.to_owned(),
-            () => events::injection_text(injection, &object.status.sets),
-        };
-        let before = memory.said.get(&function.uid);
-        let news = match before {
-            Some(before) => *before != text,
-            None => injection.patch.is_some() || function.created >= timings.started,
-        };
-        if (news && !text.is_empty()) || before.is_none() {
-            let mut note = Note::function(function, injection, text, news);
-            note.warning |= refused || undone.is_some();
-            plan.notes.push(note);
+        give(function, injection, memory, now, plan);
+        tell(function, injection, &object.status.sets, memory, timings, now, plan);
+    }
+}
+
+/// Tells a function's people what it gets and what not, where that is news.
+fn tell(
+    function: &Function,
+    injection: &Injection,
+    sets: &[PublishedSet],
+    memory: &Memory,
+    timings: &Timings,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let not_written = not_written(function, injection, memory, now);
+    let text = match not_written {
+        Some(why) => events::not_written_text(why),
+        None => events::injection_text(injection, sets),
+    };
+    let before = memory.said.get(&function.uid);
+    let news = match before {
+        Some(before) => *before != text,
+        None => injection.patch.is_some() || function.created >= timings.started,
+    };
+    if (news && !text.is_empty()) || before.is_none() {
+        plan.notes.push(Note::function(function, injection, not_written.is_some(), text, news));
+    }
+}
+
+/// What lost its label while nobody strips it in that same write, or while nobody looked.
+fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
+    let Some(strays) = &memory.strays else {
+        plan.actions.push(Action::FindStrays);
+        return;
+    };
+    for stray in strays {
+        if let Some(patch) = withdraw(stray).patch
+            && !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
+        {
+            plan.actions.push(Action::Withdraw { stray: Box::new(stray.clone()), patch });
         }
     }
 }
@@ -182,7 +259,8 @@ fn secrets(
             Some(_) => status::secret(secret, &unopenable(), None, now),
             None => status::secret(secret, decision, memory.blocked.as_ref(), now),
         };
-        if next == secret.status {
+        let write = || write_of_status(&secret.resource_version);
+        if next == secret.status || is_held_back(&secret.uid, write, memory, now, plan) {
             continue;
         }
         plan.notes.extend(Note::secret(secret, &next));
@@ -201,21 +279,37 @@ fn unopenable() -> Decision {
         member: None,
         is_new: false,
         reason: Reason::DecryptionFailed,
-        message: "the value in use can't be opened with this cluster's keyring: restore it from \
-                  its backup, or set the value again; functions keep what they have"
-            .to_owned(),
+        message: IN_USE_UNOPENABLE.to_owned(),
     }
 }
 
-/// A current set that somebody deleted by hand comes back.
-fn probe(object: &AccountObject, memory: &Memory, now: Timestamp, plan: &mut Plan) {
-    let Some(due) = memory.next_probe else { return };
-    match wait(now, due) {
-        Some(wait) => plan.look_again_in(wait),
-        None if object.status.sets.is_empty() => {}
-        None => plan
-            .actions
-            .push(Action::Probe(object.status.sets.iter().map(|set| set.name.clone()).collect())),
+/// A current set that somebody deleted by hand comes back; a former one can't, and functions
+/// that hold on to it must not.
+fn probe(
+    injections: &[(&Function, Injection)],
+    object: &AccountObject,
+    memory: &Memory,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let current = object.status.sets.iter().map(|set| set.name.as_str());
+    let current: BTreeSet<&str> = current.collect();
+    let holding = injections.iter().filter(|(_, injection)| injection.manual_waits);
+    let former: BTreeSet<&str> = holding
+        .flat_map(|(function, _)| function.sets_given())
+        .filter(|name| !current.contains(name))
+        .collect();
+    let due = memory.next_probe.map(|due| wait(now, due));
+    let all = || current.iter().chain(former.iter().take(MAX_STRANGERS));
+    let names = match due {
+        Some(None) => all().map(|name| (*name).to_owned()).collect(),
+        _ => unknown(former.iter().copied(), memory),
+    };
+    if let Some(Some(wait)) = due {
+        plan.look_again_in(wait);
+    }
+    if !names.is_empty() {
+        plan.actions.push(Action::Probe(names));
     }
 }
 
@@ -237,8 +331,7 @@ fn progress(
         }
     }
     describe(account, &mut next, memory.blocked.as_ref(), now);
-    let report = report(injections, memory, now);
-    let moving = report.not_updated.iter().any(|f| f.reason == ROLLING_OUT);
+    let Progress { report, moving } = report::of(injections, memory, now);
     // While functions move, each step is not worth a write.
     let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
@@ -259,43 +352,6 @@ fn progress(
     if next != object.status {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }
-}
-
-const ROLLING_OUT: &str = "RollingOut";
-
-fn report(
-    injections: &[(&Function, Injection)],
-    memory: &Memory,
-    now: Timestamp,
-) -> FunctionReport {
-    let mut report = FunctionReport::default();
-    for (function, injection) in injections {
-        if injection.injected.is_empty() {
-            continue;
-        }
-        report.total += 1;
-        let refused = is_refused(function, memory);
-        let reason = if injection.patch.is_some() && refused {
-            "WriteRefused"
-        } else if undone(function, injection, memory, now).is_some() {
-            "Undone"
-        } else if injection.manual_waits {
-            "Manual"
-        } else if function.rollout.failed {
-            "RolloutFailed"
-        } else if injection.patch.is_some() || !function.rollout.complete {
-            ROLLING_OUT
-        } else {
-            report.updated += 1;
-            continue;
-        };
-        if report.not_updated.len() < 20 {
-            report
-                .not_updated
-                .push(NotUpdated { name: function.name.clone(), reason: reason.to_owned() });
-        }
-    }
-    report
 }
 
 pub(super) fn targets(account: &Account, sets: &[PublishedSet]) -> usize {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::apply::Applier;
 use super::effect::Effect;
+use super::former::Former;
 use super::inspect::{disown, inspect};
 use super::observed::{Account, Memory};
 use super::plan::{Timings, plan};
@@ -44,6 +45,7 @@ pub(super) struct Done {
     pub(super) end: End,
     /// Whether it was to make sure that the CRD is there.
     pub(super) lost: bool,
+    pub(super) former: Former,
     pub(super) took: Duration,
 }
 
@@ -92,8 +94,11 @@ impl Context {
             }
         }
         memory.forget_what_is_over(&account);
+        let keyring = self.applier.keyring.as_ref();
+        let former =
+            keyring.map_or_else(Former::default, |ring| Former::of(&account, ring.active().id));
         let took = clock::monotonic() - started;
-        Done { namespace: account.namespace, memory, changes, look_again, end, lost, took }
+        Done { namespace: account.namespace, memory, changes, look_again, end, lost, former, took }
     }
 
     async fn round(
@@ -105,7 +110,7 @@ impl Context {
         // Some milliseconds of computing for a large account: others don't wait for it.
         let plan = tokio::task::block_in_place(|| {
             disown(account, memory);
-            inspect(account, &self.applier.keyring);
+            inspect(account, self.applier.keyring.as_deref());
             plan(account, memory, &self.timings, clock::now())
         });
         for action in &plan.actions {
@@ -125,8 +130,10 @@ impl Context {
                     account.apply(change.clone());
                     changes.push(change);
                 }
-                Effect::Probed(_) => memory.next_probe = Some(self.next_probe()),
-                Effect::Stale => overtaken = true,
+                Effect::Probed(_) if memory.next_probe.is_none_or(|due| due <= clock::now()) => {
+                    memory.next_probe = Some(self.next_probe());
+                }
+                Effect::Stale | Effect::LostSight => overtaken = true,
                 Effect::Failed(what, code) => {
                     tracing::warn!(
                         account = account.namespace,
@@ -156,7 +163,7 @@ impl Context {
         let end = if overtaken {
             Some(End::TryAgain)
         } else if plan.actions.is_empty() {
-            let stuck = memory.blocked.is_some() || !memory.refused.is_empty();
+            let stuck = memory.blocked.is_some() || !memory.unsure.is_empty();
             Some(if stuck { End::TryAgain } else { End::Settled })
         } else {
             None

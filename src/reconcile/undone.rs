@@ -55,7 +55,7 @@ impl Given {
         sets.into_iter().filter_map(until).max().and_then(|until| wait(now, until))
     }
 
-    pub(super) fn retain(&mut self, known: impl Fn(&str) -> bool) {
+    pub(super) fn retain(&mut self, known: impl Fn(&String) -> bool) {
         self.0.retain(|(uid, _), _| known(uid));
     }
 }

@@ -87,12 +87,23 @@ impl World {
     /// Takes in a change; an older state of an object never replaces a newer one. False
     /// when that changed nothing.
     pub fn apply(&mut self, change: Change) -> bool {
+        self.take(change, is_newer)
+    }
+
+    /// Takes in an object of a list, as it stands: after etcd was restored from a backup
+    /// the versions of what is there are lower than those that were known. Where the list
+    /// is older than the answer to a write of ours, the watch that follows it mends that.
+    pub fn list(&mut self, change: Change) -> bool {
+        self.take(change, |known, listed| known != listed)
+    }
+
+    fn take(&mut self, change: Change, replaces: Replaces) -> bool {
         let namespace = change.account().to_owned();
         let account = self
             .accounts
             .entry(namespace.clone())
             .or_insert_with(|| Account { namespace: namespace.clone(), ..Account::default() });
-        let changed = account.apply(change);
+        let changed = account.take(change, replaces);
         if account.is_empty() {
             self.accounts.remove(&namespace);
         }
@@ -156,6 +167,11 @@ impl World {
         self.accounts.is_empty()
     }
 
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
     /// All accounts' names.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         self.accounts.keys()
@@ -165,25 +181,32 @@ impl World {
 impl Account {
     /// Takes in a change of this account; false when it changed nothing.
     pub fn apply(&mut self, change: Change) -> bool {
+        self.take(change, is_newer)
+    }
+
+    fn take(&mut self, change: Change, replaces: Replaces) -> bool {
+        let stays = |known: Option<(&String, &String)>, uid: &str, version: &str| {
+            known.is_some_and(|(known_uid, known)| known_uid == uid && !replaces(known, version))
+        };
         match change {
             Change::Secret(_, secret) => {
-                let before = self.secrets.get(&secret.name).map(|s| (&s.uid, &s.resource_version));
-                if !is_newer(before, &secret.uid, &secret.resource_version) {
+                let known = self.secrets.get(&secret.name).map(|s| (&s.uid, &s.resource_version));
+                if stays(known, &secret.uid, &secret.resource_version) {
                     return false;
                 }
                 self.secrets.insert(secret.name.clone(), *secret);
             }
             Change::Function(_, function) => {
-                let before =
+                let known =
                     self.functions.get(&function.name).map(|f| (&f.uid, &f.resource_version));
-                if !is_newer(before, &function.uid, &function.resource_version) {
+                if stays(known, &function.uid, &function.resource_version) {
                     return false;
                 }
                 self.functions.insert(function.name.clone(), *function);
             }
             Change::Account(_, object) => {
-                let before = self.object.as_ref().map(|o| (&o.uid, &o.resource_version));
-                if !is_newer(before, &object.uid, &object.resource_version) {
+                let known = self.object.as_ref().map(|o| (&o.uid, &o.resource_version));
+                if stays(known, &object.uid, &object.resource_version) {
                     return false;
                 }
                 self.object = Some(*object);
@@ -216,9 +239,11 @@ impl Account {
     }
 }
 
+/// Whether a state of an object replaces the one that is known, by their versions.
+type Replaces = fn(known: &str, new: &str) -> bool;
+
 /// Resource versions grow, and may be compared as numbers.
-fn is_newer(before: Option<(&String, &String)>, uid: &str, version: &str) -> bool {
-    let Some((known_uid, known)) = before else { return true };
+fn is_newer(known: &str, new: &str) -> bool {
     let number = |text: &str| text.parse::<u128>().ok();
-    known_uid != uid || number(version) > number(known) || number(version).is_none()
+    number(new) > number(known) || number(new).is_none()
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// Keeps an account's third-party credentials encrypted and gives them to its edge
 /// functions as environment variables.
@@ -24,6 +24,8 @@ pub enum Command {
     Webhook(WebhookArgs),
     /// Write the custom resource definitions, or check the ones on disk
     Crds(CrdsArgs),
+    /// Say what is wrong with the install, and the way out; ends with 1 where anything is
+    Doctor(DoctorArgs),
 }
 
 /// What controller and webhook have in common.
@@ -108,6 +110,16 @@ pub struct ControllerArgs {
     #[arg(long, env = "KLIV_KEYRING_WRAPPING_KEY_FILE", value_name = "FILE")]
     pub keyring_wrapping_key_file: Option<PathBuf>,
 
+    /// A file with the key under which the keyring was wrapped before: where it still is, it
+    /// is wrapped anew
+    #[arg(
+        long,
+        env = "KLIV_KEYRING_FORMER_WRAPPING_KEY_FILE",
+        requires = "keyring_wrapping_key_file",
+        value_name = "FILE"
+    )]
+    pub keyring_former_wrapping_key_file: Option<PathBuf>,
+
     /// Take a keyring that is not wrapped as the operator's own, and wrap it: for one start,
     /// after a wrapping key was introduced
     #[arg(
@@ -117,6 +129,16 @@ pub struct ControllerArgs {
         default_value_t = false
     )]
     pub keyring_wrap_existing: bool,
+
+    /// A sealing key that was made before this time is replaced by a new one when the
+    /// controller starts; older keys stay and go on opening
+    #[arg(
+        long,
+        env = "KLIV_SEALING_KEY_NOT_BEFORE",
+        value_parser = time,
+        value_name = "TIME"
+    )]
+    pub sealing_key_not_before: Option<Timestamp>,
 }
 
 /// Flags of `kliv-secrets webhook`.
@@ -157,11 +179,32 @@ pub struct CrdsArgs {
     pub check: Option<PathBuf>,
 }
 
+/// Flags of `kliv-secrets doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// The operator's namespace
+    #[arg(long, env = "POD_NAMESPACE", default_value = "kliv-secrets-system")]
+    pub namespace: String,
+
+    /// An account in which a KlivSecret with a made-up value is written as a dry run; not
+    /// the operator's own namespace, whose writes are not sealed
+    #[arg(long, default_value = "default", value_name = "NAMESPACE")]
+    pub account: String,
+
+    /// How long to wait for an install that is still going on
+    #[arg(long, default_value = "0s", value_parser = duration)]
+    pub wait: Duration,
+}
+
 fn duration(text: &str) -> Result<Duration, &'static str> {
     text.parse::<SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or("give a duration such as 500ms, 3s or 2m")
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "give a time such as 2026-11-24T10:00:00Z")
 }
 
 #[cfg(test)]
@@ -198,6 +241,26 @@ mod tests {
             let error = controller(&[&format!("--max-wait={wrong}")]).unwrap_err().to_string();
             assert!(error.contains("such as 500ms, 3s or 2m"), "{wrong:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_time_reads_as_rfc_3339_and_anything_else_is_refused_with_an_example() {
+        let args = |text: &str| controller(&[&format!("--sealing-key-not-before={text}")]);
+        let utc = "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap();
+        for text in ["2026-11-24T10:00:00Z", "2026-11-24T12:00:00+02:00"] {
+            assert_eq!(args(text).unwrap().sealing_key_not_before, Some(utc));
+        }
+        for wrong in ["", "now", "2026-11-24", "2026-11-24T10:00:00", "1764000000"] {
+            let error = args(wrong).unwrap_err().to_string();
+            assert!(error.contains("such as 2026-11-24T10:00:00Z"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_former_wrapping_key_needs_the_present_one() {
+        let former = "--keyring-former-wrapping-key-file=old";
+        assert!(controller(&[former]).is_err());
+        assert!(controller(&[former, "--keyring-wrapping-key-file=new"]).is_ok());
     }
 
     #[test]

@@ -59,27 +59,34 @@ impl Check {
     }
 }
 
-/// Serves `/metrics`, `/livez` and `/readyz` until `stop`, then finishes what it began.
+/// Serves `/metrics`, `/livez` and `/readyz` of `process` until `stop`, then finishes what
+/// it began.
 ///
 /// # Errors
 /// The address can't be bound, or accepting connections failed for good.
 pub async fn serve(
     bind: SocketAddr,
+    process: &'static str,
     metrics: Metrics,
     readiness: Readiness,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let listener = TcpListener::bind(bind).await?;
-    axum::serve(listener, router(metrics, readiness))
+    axum::serve(listener, router(process, metrics, readiness))
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
 }
 
-fn router(metrics: Metrics, readiness: Readiness) -> Router {
+fn router(process: &'static str, metrics: Metrics, readiness: Readiness) -> Router {
+    let ready = readiness.clone();
+    let page = move || async move {
+        metrics.ready(process, ready.missing().is_empty());
+        numbers(&metrics)
+    };
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(move || async move { readyz(&readiness) }))
-        .route("/metrics", get(move || async move { numbers(&metrics) }))
+        .route("/metrics", get(page))
 }
 
 fn readyz(readiness: &Readiness) -> (StatusCode, String) {

@@ -1,8 +1,9 @@
 //! Numbers for Prometheus. No account's and no secret's name is a label: who may read
 //! metrics need not know them.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -18,9 +19,41 @@ struct Inner {
     reconciles: Family<Outcome, Counter>,
     reconcile_seconds: Histogram,
     writes: Family<Write, Counter>,
+    refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
     leader: Gauge,
     keys: Gauge,
+    former: Family<Part, Gauge>,
+    ready: Family<Process, Gauge>,
+    certificate_starts: Family<NoLabel, Gauge>,
+    certificate_ends: Family<NoLabel, Gauge>,
+    tally: Tallied,
+}
+
+/// What only the leader knows: of all others these have no series at all, so that a sum
+/// over replicas is right.
+#[derive(Clone, Default)]
+struct Tallied {
+    accounts: Family<State, Gauge>,
+    secrets: Family<Reason, Gauge>,
+    functions: Family<State, Gauge>,
+    last_success: Family<NoLabel, Gauge>,
+}
+
+/// What the leader knows of all accounts, in numbers. The words are of closed sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Accounts by how their last run ended.
+    pub accounts: BTreeMap<&'static str, usize>,
+    /// KlivSecrets by the reason of their condition `Ready`.
+    pub secrets: BTreeMap<&'static str, usize>,
+    /// Functions that get a set, by how far they are with the current one.
+    pub functions: BTreeMap<&'static str, usize>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Part {
+    part: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -34,6 +67,30 @@ struct Write {
     verb: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Refusal {
+    kind: &'static str,
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Process {
+    process: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// A family of one number, which is not shown until it is known.
+type NoLabel = [(&'static str, &'static str); 0];
+
 impl Metrics {
     /// All numbers at zero. To add one: a field above, its registration here, and a
     /// method that says in words what is counted.
@@ -43,12 +100,31 @@ impl Metrics {
             reconciles: Family::default(),
             reconcile_seconds: Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0]),
             writes: Family::default(),
+            refusals: Family::default(),
             reviews: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
+            former: Family::default(),
+            ready: Family::default(),
+            certificate_starts: Family::default(),
+            certificate_ends: Family::default(),
+            tally: Tallied::default(),
         };
-        let Inner { registry, reconciles, reconcile_seconds, writes, reviews, leader, keys } =
-            &mut inner;
+        let Inner {
+            registry,
+            reconciles,
+            reconcile_seconds,
+            writes,
+            refusals,
+            reviews,
+            leader,
+            keys,
+            former,
+            ready,
+            certificate_starts,
+            certificate_ends,
+            tally,
+        } = &mut inner;
         registry.register(
             "build",
             "The version",
@@ -62,12 +138,35 @@ impl Metrics {
         );
         registry.register("writes", "Writes to the API server, by kind and verb", writes.clone());
         registry.register(
+            "refused_writes",
+            "Writes that the API server refused, by kind and why",
+            refusals.clone(),
+        );
+        registry.register(
             "admission_reviews",
             "Writes seen at the front door, by result",
             reviews.clone(),
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
+        registry.register(
+            "sealed_with_former_keys",
+            "KlivSecrets sealed with a key that is not the current one: their value, or only \
+             earlier versions in their history",
+            former.clone(),
+        );
+        registry.register("ready", "1 when the process is ready for work, else 0", ready.clone());
+        registry.register(
+            "certificate_start_timestamp_seconds",
+            "Since when the certificate is good that the webhook serves with",
+            certificate_starts.clone(),
+        );
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate ends that the webhook serves with",
+            certificate_ends.clone(),
+        );
+        tally.register(registry);
         Self(Arc::new(inner))
     }
 
@@ -83,19 +182,69 @@ impl Metrics {
         self.0.writes.get_or_create(&Write { kind, verb }).inc();
     }
 
+    /// The API server refused a write: `altered` by another mutator, `forbidden` by a policy,
+    /// a webhook or for want of rights, `invalid` for its schema.
+    pub fn refused(&self, kind: &'static str, why: &'static str) {
+        self.0.refusals.get_or_create(&Refusal { kind, why }).inc();
+    }
+
     /// The front door answered, `allowed`, `untouched` or `refused`.
     pub fn reviewed(&self, result: &'static str) {
         self.0.reviews.get_or_create(&Outcome { result }).inc();
     }
 
-    /// This replica leads, or no more.
+    /// This replica leads, or no more: then what it knew as the leader is not shown any
+    /// longer.
     pub fn leads(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
+        if !leads {
+            self.0.tally.forget();
+            self.0.former.clear();
+        }
+    }
+
+    /// An account was gone through to the end, just now.
+    pub fn succeeded(&self, now: Timestamp) {
+        self.0.tally.last_success.get_or_create(&[]).set(now.as_second());
+    }
+
+    /// The leader has counted.
+    pub fn counted(&self, tally: &Tally) {
+        let Tallied { accounts, secrets, functions, .. } = &self.0.tally;
+        for (&state, &count) in &tally.accounts {
+            accounts.get_or_create(&State { state }).set(number(count));
+        }
+        for (&reason, &count) in &tally.secrets {
+            secrets.get_or_create(&Reason { reason }).set(number(count));
+        }
+        for (&state, &count) in &tally.functions {
+            functions.get_or_create(&State { state }).set(number(count));
+        }
+    }
+
+    /// The process (`controller`, `webhook`) takes work, or does not.
+    pub fn ready(&self, process: &'static str, ready: bool) {
+        self.0.ready.get_or_create(&Process { process }).set(i64::from(ready));
+    }
+
+    /// The webhook serves with a certificate that is good from then to then.
+    pub fn certificate(&self, starts: Timestamp, ends: Timestamp) {
+        self.0.certificate_starts.get_or_create(&[]).set(starts.as_second());
+        self.0.certificate_ends.get_or_create(&[]).set(ends.as_second());
     }
 
     /// The keyring holds so many keys.
     pub fn keyring_keys(&self, count: usize) {
-        self.0.keys.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.0.keys.set(number(count));
+    }
+
+    /// So many KlivSecrets have their value sealed with a former key, and so many others an
+    /// earlier version of it.
+    pub fn sealed_with_former_keys(&self, values: usize, history: usize) {
+        for (part, count) in [("value", values), ("history", history)] {
+            let gauge = self.0.former.get_or_create(&Part { part });
+            gauge.set(number(count));
+        }
     }
 
     /// Everything, in the OpenMetrics text format.
@@ -107,6 +256,42 @@ impl Metrics {
         text::encode(&mut out, &self.0.registry)?;
         Ok(out)
     }
+}
+
+impl Tallied {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "accounts",
+            "Accounts, by how their last run ended",
+            self.accounts.clone(),
+        );
+        registry.register(
+            "secrets",
+            "KlivSecrets, by the reason of their condition Ready",
+            self.secrets.clone(),
+        );
+        registry.register(
+            "functions",
+            "Functions that get a set, by how far they are with the current one",
+            self.functions.clone(),
+        );
+        registry.register(
+            "last_reconcile_success_timestamp_seconds",
+            "When an account was last gone through to the end",
+            self.last_success.clone(),
+        );
+    }
+
+    fn forget(&self) {
+        self.accounts.clear();
+        self.secrets.clear();
+        self.functions.clear();
+        self.last_success.clear();
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 impl Default for Metrics {
@@ -135,5 +320,34 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_only_the_leader_knows_is_shown_by_the_leader_only() {
+        let metrics = Metrics::new();
+        let tallied = ["_accounts{", "_secrets{", "_functions{", "_last_reconcile_success"];
+        let shown = |metrics: &Metrics| {
+            let page = metrics.text().unwrap();
+            let lines = page.lines().filter(|line| !line.starts_with('#'));
+            lines.filter(|line| tallied.iter().any(|name| line.contains(name))).count()
+        };
+        assert_eq!(shown(&metrics), 0);
+        metrics.leads(true);
+        let one = BTreeMap::from([("Published", 3)]);
+        metrics.counted(&Tally { accounts: one.clone(), secrets: one.clone(), functions: one });
+        metrics.succeeded(Timestamp::UNIX_EPOCH);
+        assert_eq!(shown(&metrics), 4);
+        metrics.leads(false);
+        assert_eq!(shown(&metrics), 0);
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_number() {
+        let metrics = Metrics::new();
+        assert!(!metrics.text().unwrap().contains("\nkliv_secrets_certificate_expiry"));
+        let ends = "2026-11-24T10:00:00Z".parse().unwrap();
+        metrics.certificate(Timestamp::UNIX_EPOCH, ends);
+        let line = "\nkliv_secrets_certificate_expiry_timestamp_seconds{} 1795514400\n";
+        assert!(metrics.text().unwrap().contains(line), "{}", metrics.text().unwrap());
     }
 }

@@ -27,4 +27,4 @@ pub mod shutdown;
 pub mod tls;
 
 pub use http::{Check, Readiness};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Tally};

@@ -66,6 +66,13 @@ impl Sealed {
         Ok(Self { key, body })
     }
 
+    /// The key that a text names which passes for a sealed value, without reading the rest.
+    #[must_use]
+    pub fn key_named_in(text: &str) -> Option<KeyId> {
+        let (key, _) = text.strip_prefix(PREFIX)?.strip_prefix('.')?.split_once('.')?;
+        key.parse().ok()
+    }
+
     /// The key that opens it.
     #[must_use]
     pub fn key_id(&self) -> KeyId {

@@ -161,20 +161,25 @@ impl Keyring {
         open(key.public.suite, &key.private, &self.installation, sealed, binding)
     }
 
+    /// The key with which new values are sealed.
+    #[must_use]
+    pub fn active(&self) -> KeyInfo {
+        self.active.info()
+    }
+
+    /// Whether it opens what is sealed with this key.
+    #[must_use]
+    pub fn has(&self, id: KeyId) -> bool {
+        self.all().any(|key| key.public.key_id() == id)
+    }
+
     /// Makes a new active key and retires the one before; 32 bytes are drawn from `rng`.
+    /// A retired key stays for good: a sealed manifest in somebody's git may name it.
     pub fn rotate(&mut self, now: Timestamp, rng: &mut impl CryptoRng) {
         let key = Key::generate(self.installation, now, rng);
         let mut before = std::mem::replace(&mut self.active, key);
         before.retired = Some(now);
         self.retired.insert(0, before);
-    }
-
-    /// Forgets a retired key, for good: what is sealed with it opens no more. Whether
-    /// there was such a key.
-    pub fn forget(&mut self, id: KeyId) -> bool {
-        let before = self.retired.len();
-        self.retired.retain(|key| key.public.key_id() != id);
-        self.retired.len() < before
     }
 
     fn all(&self) -> impl Iterator<Item = &Key> {

@@ -34,16 +34,28 @@ pub(crate) fn install_crds(cluster: &Cluster) {
     }
 }
 
+/// A Kubernetes that injects by policy.
+pub(crate) const NEWER: &[&str] = &[
+    "--kube-version=1.37",
+    "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
+];
+/// One where the controller alone injects.
+pub(crate) const OLDER: &[&str] = &["--kube-version=1.35"];
+
 /// The objects of the chart.
 pub(crate) fn render(cluster: &Cluster) -> Vec<Value> {
+    render_with(cluster, NEWER)
+}
+
+/// The objects of the chart, with further arguments for Helm.
+pub(crate) fn render_with(cluster: &Cluster, more: &[&str]) -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
     let settings = [
         "--set=image.repository=example.org/kliv-secrets,image.tag=test",
         "--namespace=kliv-secrets-system",
-        "--kube-version=1.37",
-        "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
+        "--skip-tests",
     ];
-    let args = [&["template", "kliv-secrets", folder], &settings[..]].concat();
+    let args = [&["template", "kliv-secrets", folder], &settings[..], more].concat();
     let rendered = cluster.helm(&args).success();
     serde_saphyr::from_multiple(&rendered).expect("the chart is YAML")
 }

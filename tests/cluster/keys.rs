@@ -3,9 +3,9 @@
 use futures::future::join_all;
 use k8s_openapi::jiff::Timestamp;
 use kliv_secrets::api::names::{KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
-use kliv_secrets::keys::{KeySource, KeysError, load_or_create, publish_sealing_key};
+use kliv_secrets::keys::{KeySource, KeysError, Published, load_or_create, publish_sealing_key};
 use kliv_secrets::runtime::entropy;
-use kliv_secrets::seal::{Binding, Keyring, Plaintext, SealingKey, WrappingKey, is_wrapped, seal};
+use kliv_secrets::seal::{Binding, Keyring, Plaintext, WrappingKey, is_wrapped, seal};
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -17,11 +17,11 @@ async fn the_keyring_is_made_once_and_published_once() {
     let (cluster, _alone) = nothing_sealed().await;
     let namespace = cluster.namespace("keys").await;
     let first = load(cluster, &namespace, None).await.expect("made");
-    assert!(publish(cluster, &namespace, first.sealing_key()).await);
+    assert_eq!(publish(cluster, &namespace, &first).await, Published::Now);
 
     let mark = cluster.audit_mark().await;
     let second = load(cluster, &namespace, None).await.expect("read");
-    assert!(!publish(cluster, &namespace, second.sealing_key()).await);
+    assert_eq!(publish(cluster, &namespace, &second).await, Published::Before);
     assert_eq!(second.to_bytes(), first.to_bytes());
     let asked = cluster.audit_since(mark).await;
     let ours: Vec<_> = asked.iter().filter(|request| request.namespace == namespace).collect();
@@ -42,13 +42,13 @@ async fn a_changed_sealing_key_is_put_right() {
     let (cluster, _alone) = nothing_sealed().await;
     let namespace = cluster.namespace("keys").await;
     let keyring = load(cluster, &namespace, None).await.expect("made");
-    assert!(publish(cluster, &namespace, keyring.sealing_key()).await);
+    assert_eq!(publish(cluster, &namespace, &keyring).await, Published::Now);
     let change = r#"{"data": {"sealing-key": "somebody else's"}}"#;
     let patch = ["patch", "cm", SEALING_KEY_CONFIGMAP, "--type=merge", "-p", change];
     cluster.kubectl(&[&patch[..], &["-n", &namespace]].concat()).success();
 
-    assert!(publish(cluster, &namespace, keyring.sealing_key()).await);
-    assert!(!publish(cluster, &namespace, keyring.sealing_key()).await);
+    assert_eq!(publish(cluster, &namespace, &keyring).await, Published::Now);
+    assert_eq!(publish(cluster, &namespace, &keyring).await, Published::Before);
 }
 
 #[tokio::test]
@@ -101,7 +101,8 @@ async fn a_keyring_is_wrapped_when_told_and_then_needs_its_key() {
     let refused = load(cluster, &namespace, Some(&key)).await;
     assert!(matches!(refused, Err(KeysError::NotWrapped { .. })));
 
-    let source = KeySource { namespace: &namespace, wrapping: Some(&key), wrap_existing: true };
+    let source =
+        KeySource { wrapping: Some(&key), wrap_existing: true, ..KeySource::plain(&namespace) };
     let told = load_or_create(&cluster.client(), &source, Timestamp::UNIX_EPOCH).await;
     let wrapped = load(cluster, &namespace, Some(&key)).await.expect("wrapped");
     for keyring in [told.expect("wrapped"), wrapped] {
@@ -119,12 +120,12 @@ async fn load(
     namespace: &str,
     wrapping: Option<&WrappingKey>,
 ) -> Result<Keyring, KeysError> {
-    let source = KeySource { namespace, wrapping, wrap_existing: false };
+    let source = KeySource { wrapping, ..KeySource::plain(namespace) };
     load_or_create(&cluster.client(), &source, Timestamp::UNIX_EPOCH).await
 }
 
-async fn publish(cluster: &Cluster, namespace: &str, key: &SealingKey) -> bool {
-    publish_sealing_key(&cluster.client(), namespace, key).await.expect("published")
+async fn publish(cluster: &Cluster, namespace: &str, keyring: &Keyring) -> Published {
+    publish_sealing_key(&cluster.client(), namespace, keyring).await.expect("published")
 }
 
 /// A control plane with the CRDs and nothing sealed in it, for one test at a time: where

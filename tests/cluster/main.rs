@@ -11,6 +11,9 @@ mod choices;
 mod confinement;
 mod crd;
 mod crd_gone;
+mod deploy;
+mod doctor;
+mod drift;
 mod guards;
 
 #[path = "../harness/mod.rs"]
@@ -22,6 +25,9 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod monitoring;
+mod mutators;
+mod network_policy;
 mod operator;
 mod outage;
 mod place;
@@ -30,4 +36,5 @@ mod quiet;
 mod rights;
 mod stamps;
 mod tenant;
+mod upgrade;
 mod way;

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,9 @@ import (
 type component struct {
 	tool, module, pkg string
 	nodeOnly          bool
+	// No cluster needs it: tests ask for it.
+	testOnly bool
+	tags     string
 }
 
 // In the order in which a first run needs them.
@@ -29,6 +33,8 @@ var components = []component{
 	{tool: "kubelet", module: "components", pkg: "k8s.io/kubernetes/cmd/kubelet", nodeOnly: true},
 	{tool: "kube-proxy", module: "components", pkg: "k8s.io/kubernetes/cmd/kube-proxy", nodeOnly: true},
 	{tool: "helm", module: "components/helm", pkg: "helm.sh/helm/v4/cmd/helm"},
+	// Without the clouds' libraries, in which it would look for what to scrape.
+	{tool: "promtool", module: "components/promtool", pkg: "github.com/prometheus/prometheus/cmd/promtool", testOnly: true, tags: "remove_all_sd"},
 }
 
 // buildEnv keeps the caller's Go settings from changing what is built.
@@ -37,7 +43,9 @@ var buildEnv = []string{"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false 
 func componentNames() []string {
 	var names []string
 	for _, c := range components {
-		names = append(names, c.tool)
+		if !c.testOnly {
+			names = append(names, c.tool)
+		}
 	}
 	return names
 }
@@ -50,7 +58,7 @@ func toolsFor(want settings) (map[string]string, error) {
 	ready := assets()
 	var missing []string
 	for _, c := range components {
-		if !c.nodeOnly && ready[c.tool] == "" {
+		if !c.nodeOnly && !c.testOnly && ready[c.tool] == "" {
 			missing = append(missing, c.tool)
 		}
 	}
@@ -99,7 +107,7 @@ func buildComponents(names []string) (map[string]string, error) {
 			continue // another process built it while we waited
 		}
 		what := fmt.Sprintf("building %s (%d of %d; some 10 minutes for all, once)", c.tool, i+1, len(missing))
-		if err := goBuild(what, filepath.Join(sourceFolder(), c.module), c.pkg, paths[c.tool], linkFlags(c.module)); err != nil {
+		if err := goBuild(what, filepath.Join(sourceFolder(), c.module), c.pkg, paths[c.tool], linkFlags(c.module), "-tags", c.tags); err != nil {
 			return nil, err
 		}
 	}
@@ -125,6 +133,16 @@ func cachedTool(name string) (string, error) {
 	return "", fmt.Errorf("%q is none of the cluster's tools", name)
 }
 
+// moduleFolder fetches a module and says where it is, for what is in it beside code.
+func moduleFolder(module string) (string, error) {
+	text, err := output("go", "mod", "download", "-json", module)
+	if err != nil {
+		return "", fmt.Errorf("fetching %s: %w", module, err)
+	}
+	var fetched struct{ Dir string }
+	return fetched.Dir, json.Unmarshal([]byte(text), &fetched)
+}
+
 // linkFlags gives Kubernetes its version: its parts compare theirs with each other's.
 func linkFlags(module string) string {
 	version := ""
@@ -148,6 +166,11 @@ func moduleKey(module string) (string, error) {
 	}
 	hash := sha256.New()
 	fmt.Fprintln(hash, compiler, linkFlags(module), buildEnv)
+	for _, c := range components {
+		if c.module == module && c.tags != "" {
+			fmt.Fprintln(hash, c.tool, c.tags)
+		}
+	}
 	for _, file := range []string{"go.mod", "go.sum"} {
 		content, err := os.ReadFile(filepath.Join(sourceFolder(), module, file))
 		if err != nil {
@@ -159,13 +182,14 @@ func moduleKey(module string) (string, error) {
 }
 
 // goBuild builds one static binary and shows that it is at work.
-func goBuild(what, folder, pkg, out, linkFlags string) error {
+func goBuild(what, folder, pkg, out, linkFlags string, flags ...string) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
 	unfinished := fmt.Sprintf("%s.%d", out, os.Getpid())
 	defer os.Remove(unfinished)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", linkFlags, "-o", unfinished, pkg)
+	args := append([]string{"build", "-trimpath", "-ldflags", linkFlags, "-o", unfinished}, flags...)
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), buildEnv...)
 	done := showProgress(what)

@@ -71,7 +71,14 @@ func (c *cluster) startControlPlane() error {
 }
 
 func (c *cluster) startAPIServer() error {
-	if err := os.WriteFile(c.path("config", "audit.yaml"), []byte(auditPolicy), 0o644); err != nil {
+	policy := []byte(auditPolicy)
+	if c.Settings.AuditPolicy != "" {
+		var err error
+		if policy, err = os.ReadFile(c.Settings.AuditPolicy); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(c.path("config", "audit.yaml"), policy, 0o644); err != nil {
 		return err
 	}
 	args := []string{

@@ -35,6 +35,7 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --state DIR             the folder that holds everything of it
             --keep-revisions        etcd is never compacted: every revision can be read
             --no-encryption-at-rest Secrets are plain in etcd
+            --audit-policy FILE     instead of one that records no content
   down    stop it and leave nothing behind, also after a crash
             --state DIR
             --when-stdin-closes     wait for that first: ties a cluster to a test's life
@@ -42,7 +43,8 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
   env     print the exports of the running cluster
             --state DIR
   build   build what a cluster here needs into the cache
-  tool    NAME: print where the cache has it, or nothing
+  tool    [--build] NAME: print where the cache has it, or nothing
+  module  PATH@VERSION: fetch a Go module and print its folder
   image pack --name NAME --binary PATH[=/IN/IMAGE] [--binary ...] [--user UID:GID] --out FILE.tar
           writes an image of static binaries, tagged NAME:dev and NAME:<hash of its
           content>; prints the latter
@@ -76,6 +78,8 @@ func run(args []string) error {
 		return runBuild()
 	case "tool":
 		return runTool(rest)
+	case "module":
+		return runModule(rest)
 	case "image":
 		return runImage(rest)
 	case "help", "-h", "--help":
@@ -94,6 +98,7 @@ func runUp(args []string) error {
 	flags.StringVar(&want.State, "state", "", "")
 	flags.BoolVar(&want.KeepRevisions, "keep-revisions", false, "")
 	flags.BoolVar(&want.PlainSecrets, "no-encryption-at-rest", false, "")
+	flags.StringVar(&want.AuditPolicy, "audit-policy", "", "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -166,15 +171,46 @@ func runEnv(args []string) error {
 }
 
 func runBuild() error {
-	_, err := toolsFor(settings{Whole: canRunNode()})
+	if _, err := toolsFor(settings{Whole: canRunNode()}); err != nil {
+		return err
+	}
+	var tests []string
+	for _, c := range components {
+		if c.testOnly {
+			tests = append(tests, c.tool)
+		}
+	}
+	_, err := buildComponents(tests)
+	return err
+}
+
+func runModule(args []string) error {
+	if len(args) != 1 {
+		return errors.New("module: say which and its version, e.g. `module example.org/m@v1.0.0`")
+	}
+	folder, err := moduleFolder(args[0])
+	if err == nil {
+		fmt.Println(folder)
+	}
 	return err
 }
 
 func runTool(args []string) error {
-	if len(args) != 1 {
+	flags := newFlags("tool")
+	build := flags.Bool("build", false, "build it when the cache does not have it")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
 		return errors.New("tool: say which, e.g. `tool helm`")
 	}
-	path, err := cachedTool(args[0])
+	name := flags.Arg(0)
+	if *build {
+		if _, err := buildComponents([]string{name}); err != nil {
+			return err
+		}
+	}
+	path, err := cachedTool(name)
 	if err == nil && path != "" {
 		fmt.Println(path)
 	}

@@ -17,6 +17,7 @@ type settings struct {
 	Whole         bool
 	KeepRevisions bool
 	PlainSecrets  bool
+	AuditPolicy   string
 }
 
 func canRunNode() bool { return runtime.GOOS == "linux" && os.Geteuid() == 0 }

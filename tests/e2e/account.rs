@@ -166,8 +166,10 @@ impl<'a> Account<'a> {
     pub(crate) async fn environment(&self, pod: &str) -> Option<Environment> {
         let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/", self.namespace);
         let asked = http::Request::get(&path).body(Vec::new()).expect("a request");
-        let answer = self.operator.cluster.client().request_text(asked).await.ok()?;
-        serde_json::from_str(&answer).ok()
+        let client = self.operator.cluster.client();
+        // The address of a pod that just went answers nothing at all.
+        let answer = tokio::time::timeout(Duration::from_secs(5), client.request_text(asked)).await;
+        serde_json::from_str(&answer.ok()?.ok()?).ok()
     }
 
     pub(crate) async fn replica_sets(&self, name: &str) -> Vec<ReplicaSet> {

@@ -11,9 +11,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::account::{Account, secret};
-use crate::operator::{NAMESPACE, Operator};
-
-const PARTS: [&str; 2] = ["controller", "webhook"];
+use crate::operator::{NAMESPACE, Operator, PARTS};
 
 #[tokio::test]
 async fn the_pods_keep_to_the_restricted_pod_security_standard() {
@@ -85,7 +83,7 @@ async fn every_pod_tells_of_its_health_and_its_numbers() {
 #[tokio::test]
 async fn log_lines_are_json_and_hold_no_value_even_when_everything_is_said() {
     let Some(operator) = Operator::alone().await else { return };
-    operator.upgrade("log.level=trace").await;
+    operator.upgrade(&["log.level=trace"]).await;
     let account = Account::new(&operator, "hardening").await;
     let canary = format!("canary-of-{}-0123456789-\u{e5}\"\\", account.namespace);
     account.put(&secret("API_TOKEN", &canary)).await;
@@ -144,7 +142,7 @@ async fn when_the_leader_is_lost_the_other_replica_goes_on() {
 }
 
 /// The only process of a pod's container, as this machine sees it.
-fn process(pod: &Pod) -> PathBuf {
+pub(crate) fn process(pod: &Pod) -> PathBuf {
     let status = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref()?.first());
     let id = status.and_then(|s| s.container_id.as_deref()).expect("a container that runs");
     let id = id.rsplit('/').next().expect("an id");

@@ -3,12 +3,17 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod away;
+mod broken;
+mod disruption;
 mod ground;
 mod hardening;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
-mod install;
+mod helm_test;
 mod operator;
+mod steady;
 mod values;
 mod way;
+mod writers;

@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -15,7 +15,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kliv_secrets::api::names::LEASE;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::harness::{
     AuditMark, Cluster, Outcome, Request, cluster_with_operator, eventually, run,
@@ -23,6 +23,10 @@ use crate::harness::{
 
 /// The operator's namespace.
 pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
+
+/// The parts of the operator.
+pub(crate) const PARTS: [&str; 2] = ["controller", "webhook"];
+const DEPLOYMENTS: [&str; 2] = ["deploy/kliv-secrets-controller", "deploy/kliv-secrets-webhook"];
 
 static TURN: RwLock<()> = RwLock::const_new(());
 
@@ -49,6 +53,20 @@ impl Operator {
         Self::installed(Turn::Alone(TURN.write().await))
     }
 
+    /// Together with others that want one which keeps superseded sets for a short time
+    /// only. None where there is no whole cluster.
+    pub(crate) async fn forgetful() -> Option<Arc<Self>> {
+        static FORGETFUL: Mutex<Weak<Operator>> = Mutex::const_new(Weak::new());
+        let mut forgetful = FORGETFUL.lock().await;
+        if let Some(operator) = forgetful.upgrade() {
+            return Some(operator);
+        }
+        let operator = Arc::new(Self::alone().await?);
+        operator.upgrade(&["controller.keepSuperseded=5s"]).await;
+        *forgetful = Arc::downgrade(&operator);
+        Some(operator)
+    }
+
     fn installed(turn: Turn) -> Option<Self> {
         // One run at a time: the operator is one, and another checkout's would replace it.
         // The lock ends with the process.
@@ -62,15 +80,29 @@ impl Operator {
         Some(Self { cluster: cluster_with_operator()?, changed: AtomicBool::new(false), turn })
     }
 
-    /// `helm upgrade` to this checkout's chart with one value changed, until all has
+    /// `helm upgrade` to this checkout's chart with some values changed, until all has
     /// rolled out.
-    pub(crate) async fn upgrade(&self, set: &str) {
+    pub(crate) async fn upgrade(&self, values: &[&str]) {
         self.will_change();
         let chart = checkout("charts/kliv-secrets");
         let args = ["upgrade", "kliv-secrets", &chart, "-n", NAMESPACE, "--reuse-values"];
-        let wait = ["--set", set, "--wait", "--timeout", "3m"];
-        self.cluster.helm(&[args.as_slice(), wait.as_slice()].concat()).success();
-        for part in ["webhook", "controller"] {
+        let set = values.iter().flat_map(|value| ["--set", value]).collect::<Vec<_>>();
+        let wait = ["--wait", "--timeout", "3m"];
+        self.cluster.helm(&[args.as_slice(), &set, &wait].concat()).success();
+        self.stands().await;
+    }
+
+    /// `helm rollback` to the revision before, until all has rolled out.
+    pub(crate) async fn roll_back(&self) {
+        self.will_change();
+        let args = ["rollback", "kliv-secrets", "-n", NAMESPACE, "--wait", "--timeout", "3m"];
+        self.cluster.helm(&args).success();
+        self.stands().await;
+    }
+
+    /// Waits until both parts have rolled out and one replica leads.
+    pub(crate) async fn stands(&self) {
+        for part in PARTS {
             self.rolled_out(part).await;
         }
         self.leads().await;
@@ -79,14 +111,24 @@ impl Operator {
     /// `kubectl rollout restart` of both parts.
     pub(crate) fn restart(&self) {
         self.will_change();
-        let both = ["deploy/kliv-secrets-controller", "deploy/kliv-secrets-webhook"];
-        self.kubectl(&[["rollout", "restart"].as_slice(), both.as_slice()].concat()).success();
+        self.kubectl(&[["rollout", "restart"].as_slice(), &DEPLOYMENTS].concat()).success();
+    }
+
+    /// Both parts to no replica, until their pods are gone.
+    pub(crate) async fn scale_to_nothing(&self) {
+        self.will_change();
+        self.kubectl(&[["scale", "--replicas=0"].as_slice(), &DEPLOYMENTS].concat()).success();
+        self.is_away().await;
     }
 
     /// `helm uninstall`, until its pods are gone.
     pub(crate) async fn uninstall(&self) {
         self.will_change();
         self.cluster.helm(&["uninstall", "kliv-secrets", "-n", NAMESPACE, "--wait"]).success();
+        self.is_away().await;
+    }
+
+    async fn is_away(&self) {
         let pods: Api<Pod> = self.api();
         eventually("the operator's pods are gone", async || {
             let ours = ListParams::default().labels("app.kubernetes.io/name=kliv-secrets");
@@ -100,6 +142,26 @@ impl Operator {
         let installed = run(Command::new(checkout("tests/devcluster/install.sh")), "");
         self.changed.store(!installed.ok, Ordering::Relaxed);
         installed
+    }
+
+    /// `helm install` of this checkout's chart with an image that the cluster has; does not
+    /// wait for anything.
+    pub(crate) fn install_only(&self, image: &Image) -> Outcome {
+        self.will_change();
+        let chart = checkout("charts/kliv-secrets");
+        let args = ["install", "kliv-secrets", &chart, "-n", NAMESPACE];
+        let [repository, tag] = image.values();
+        self.cluster.helm(&[args.as_slice(), &["--set", &repository, "--set", &tag]].concat())
+    }
+
+    /// The image that the operator runs.
+    pub(crate) async fn image(&self) -> Image {
+        let deployments: Api<Deployment> = self.api();
+        let deployment = deployments.get("kliv-secrets-controller").await.expect("a controller");
+        let pod = deployment.spec.template.spec.expect("a pod's spec");
+        let image = pod.containers[0].image.as_deref().expect("an image");
+        let (repository, tag) = image.rsplit_once(':').expect("a tag");
+        Image { repository: repository.to_owned(), tag: tag.to_owned() }
     }
 
     /// Waits until a part's Deployment has rolled out and its old pods are gone.
@@ -176,7 +238,7 @@ impl Operator {
 
     /// Notes for the end of the turn, and for the installer, that the operator is not as
     /// it was installed.
-    fn will_change(&self) {
+    pub(crate) fn will_change(&self) {
         assert!(matches!(self.turn, Turn::Alone(_)), "others use the operator");
         if !self.changed.swap(true, Ordering::Relaxed) {
             let mark = "devcluster.kliv.dev/installed-";
@@ -194,7 +256,20 @@ impl Drop for Operator {
     }
 }
 
-fn checkout(path: &str) -> String {
+/// An image as the chart's values name it.
+pub(crate) struct Image {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+}
+
+impl Image {
+    /// For Helm's `--set`.
+    pub(crate) fn values(&self) -> [String; 2] {
+        [format!("image.repository={}", self.repository), format!("image.tag={}", self.tag)]
+    }
+}
+
+pub(crate) fn checkout(path: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
     path.to_str().expect("a checkout in a folder of plain characters").to_owned()
 }

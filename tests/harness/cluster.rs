@@ -25,6 +25,8 @@ pub struct Options {
     pub keep_revisions: bool,
     /// Secrets are plain in etcd, so that a leak can be seen there.
     pub plain_secrets: bool,
+    /// What its audit log records, a file; without, everything but no content.
+    pub audit_policy: Option<&'static str>,
 }
 
 /// A cluster of this process: it ends when the keeper's standard input does, so also
@@ -104,6 +106,9 @@ impl Cluster {
         }
         if options.plain_secrets {
             args.push("--no-encryption-at-rest");
+        }
+        if let Some(file) = options.audit_policy {
+            args.extend(["--audit-policy", file]);
         }
         Self::from_exports(&exports(&args), Some(own))
     }

@@ -4,7 +4,9 @@ mod candidates;
 mod decisions;
 mod events;
 mod plans;
+mod refusals;
 mod statuses;
+mod strays;
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,8 @@ use kliv_secrets::api::{KlivSecretStatus, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
     Account, AccountObject, Action, Candidate, Change, Effect, Given, Kind, Member, Memory, Plan,
-    Record, SecretObject, Timings, Why, World, content_id, decide, plan,
+    Record, Refusal, SecretObject, Timings, Why, World, content_id, decide, plan,
+    write_of_function, write_of_status,
 };
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -146,6 +149,24 @@ fn words(plan: &Plan) -> Vec<String> {
     plan.actions.iter().map(ToString::to_string).collect()
 }
 
+/// One that has just looked for functions that lost their label.
+fn looked() -> Memory {
+    Memory { strays: Some(Vec::new()), ..Memory::default() }
+}
+
+/// What is remembered when the write of a function was refused a moment ago.
+fn refused(account: &Account, name: &str, by: Refusal) -> Memory {
+    let mut memory = looked();
+    let patch = plan_of(account, &memory).actions.into_iter().find_map(|action| match action {
+        Action::Inject { function, patch } if function == name => Some(patch),
+        _ => None,
+    });
+    let function = &account.functions[name];
+    let write = write_of_function(function, &patch.expect("a write"));
+    memory.fold(&Effect::Refused(function.uid.clone(), write, by), now());
+    memory
+}
+
 /// The one set of an account, by name.
 fn only_set(account: &Account) -> String {
     let (_, sets) = decide(account);
@@ -169,7 +190,7 @@ fn settled() -> Account {
 
 /// Takes in what status writes would leave.
 fn come_to_rest(account: &mut Account) {
-    for action in plan_of(account, &Memory::default()).actions {
+    for action in plan_of(account, &looked()).actions {
         match action {
             Action::WriteSecret { name, status, .. } => {
                 if let Some(secret) = account.secrets.get_mut(&name) {
@@ -184,5 +205,5 @@ fn come_to_rest(account: &mut Account) {
             other => panic!("not at rest: {other}"),
         }
     }
-    assert_eq!(words(&plan_of(account, &Memory::default())), Vec::<String>::new());
+    assert_eq!(words(&plan_of(account, &looked())), Vec::<String>::new());
 }

@@ -11,7 +11,9 @@ use kliv_secrets::api::names::{
 };
 use kliv_secrets::api::{PublishedSet, Stamp, Stamps, What};
 use kliv_secrets::inject::{Function, admit, withdraw};
-use kliv_secrets::reconcile::{Account, AccountObject, Action, Change, Effect, SecretObject};
+use kliv_secrets::reconcile::{
+    Account, AccountObject, Action, Change, Effect, Refusal, SecretObject, write_of_function,
+};
 use kliv_secrets::seal::{Binding, Keyring, Plaintext, Sealed, seal};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -28,6 +30,8 @@ pub(crate) struct Cluster {
     pub(crate) published: BTreeMap<String, Published>,
     pub(crate) deployments: BTreeMap<String, Deployed>,
     pub(crate) quota_is_full: bool,
+    /// Another mutator alters the engine's writes of Deployments, so that they are refused.
+    pub(crate) altered: bool,
     /// What the injection policy's parameter says; none: no policy.
     pub(crate) policy: Option<Vec<PublishedSet>>,
     /// Successful writes of the engine.
@@ -60,6 +64,7 @@ impl Cluster {
             published: BTreeMap::new(),
             deployments: BTreeMap::new(),
             quota_is_full: false,
+            altered: false,
             policy: None,
             writes: Vec::new(),
             excused: BTreeSet::new(),
@@ -324,10 +329,20 @@ impl Cluster {
                 self.create_published(name, data)
             }
             Action::Inject { function, patch } => self.inject(function, patch),
+            Action::Withdraw { stray, patch } => {
+                let effects = self.inject(&stray.name, patch);
+                let told = |effect| match effect {
+                    Effect::Change(Change::Function(_, now)) => Effect::Withdrawn(now),
+                    Effect::Stale => Effect::LostSight,
+                    other => other,
+                };
+                effects.into_iter().map(told).collect()
+            }
+            Action::FindStrays => vec![Effect::Strays(self.strays())],
             Action::Retire(sets) => {
                 let used = self.in_use();
                 let unused = sets.iter().filter(|(name, _)| !used.contains(name));
-                let mut effects = vec![Effect::LookedForUse];
+                let mut effects = vec![Effect::LookedForUse, Effect::Strays(self.strays())];
                 for (name, uid) in unused {
                     effects.push(self.delete_published(name, uid.as_deref()));
                 }
@@ -339,7 +354,7 @@ impl Cluster {
                 for name in sets {
                     if self.quota_is_full {
                         let is_current = account.is_current(name);
-                        effects.extend((!is_current).then_some(Effect::Stale));
+                        effects.extend((!is_current).then(|| Effect::Unsure(name.clone())));
                     } else if self.published.contains_key(name) {
                         effects.push(Effect::Found(name.clone()));
                     } else {
@@ -406,12 +421,24 @@ impl Cluster {
         }
     }
 
+    fn strays(&self) -> Vec<Function> {
+        let others = self.deployments.values().filter(|d| !is_function(&d.object));
+        others.map(|d| d.function.clone()).filter(|f| !f.sets_given().is_empty()).collect()
+    }
+
     fn inject(&mut self, name: &str, patch: &json_patch::Patch) -> Vec<Effect> {
         let Some(deployed) = self.deployments.remove(name) else { return vec![Effect::Stale] };
         let mut object = deployed.object.clone();
         if json_patch::patch(&mut object, patch).is_err() {
             self.deployments.insert(name.to_owned(), deployed);
             return vec![Effect::Stale];
+        }
+        if self.altered {
+            let function = &deployed.function;
+            let write = write_of_function(function, patch);
+            let refused = Effect::Refused(function.uid.clone(), write, Refusal::Altered);
+            self.deployments.insert(name.to_owned(), deployed);
+            return vec![refused];
         }
         assert_eq!(
             without_ours(&deployed.object),

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::reconcile_cluster::{ACCOUNT, Cluster, environment, is_function, ours};
-use crate::seal_support::{Tape, bytes, keyring};
+use crate::seal_support::{Tape, bytes, keyring, without_retired};
 
 /// The places that secrets of the test are for.
 const PLACES: [(&str, Option<&str>); 5] = [
@@ -117,6 +117,10 @@ enum Step {
     Quota {
         full: bool,
     },
+    /// Another mutator alters the engine's writes of functions, or does so no more.
+    Altered {
+        is: bool,
+    },
     /// The older sealing key is missing.
     KeyLost {
         lost: bool,
@@ -174,6 +178,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize).prop_map(|which| Step::DeletePublished { which }),
         1 => Just(Step::DeleteAccount),
         2 => on().prop_map(|full| Step::Quota { full }),
+        1 => on().prop_map(|is| Step::Altered { is }),
         2 => on().prop_map(|lost| Step::KeyLost { lost }),
         2 => (0..3_usize, on()).prop_map(|(kind, behind)| Step::Lag { kind, behind }),
         8 => prop::sample::select(vec![1, 35, 65, 121, 400]).prop_map(|seconds| Step::Pass { seconds }),
@@ -234,8 +239,7 @@ impl Model {
         let mut both = Keyring::parse(&old_key.to_bytes()).expect("its own text");
         let cluster = Cluster::new();
         both.rotate(cluster.now, &mut Tape(&[3; 32]));
-        let mut newer = Keyring::parse(&both.to_bytes()).expect("its own text");
-        newer.forget(old_key.sealing_key().key_id());
+        let newer = without_retired(&both);
         let leader = Leader::new(&cluster);
         Self {
             cluster,
@@ -350,6 +354,7 @@ impl Model {
                 }
             }
             Step::Quota { full } => self.cluster.quota_is_full = full,
+            Step::Altered { is } => self.cluster.altered = is,
             Step::KeyLost { lost } => self.key_is_lost = lost,
             Step::Lag { kind, behind } => self.leader.behind[kind] = behind,
             Step::Pass { seconds } => self.cluster.pass(seconds),
@@ -399,7 +404,7 @@ impl Model {
             assert!(round < ROUNDS, "a run that never ends: {:?}", self.cluster.writes);
             let now = self.cluster.now;
             let keyring = &self.keyrings[usize::from(self.key_is_lost)];
-            inspect(&mut self.leader.view, keyring);
+            inspect(&mut self.leader.view, Some(keyring));
             let mut plan =
                 plan(&self.leader.view, &self.leader.memory, &self.leader.timings(), now);
             if !plan.actions.is_empty() {
@@ -429,8 +434,12 @@ impl Model {
                         written.extend(change.uid().map(str::to_owned));
                         self.leader.view.apply(change);
                     }
-                    Effect::Probed(_) => self.leader.memory.next_probe = Some(next_probe),
-                    Effect::Stale => overtaken = true,
+                    Effect::Probed(_)
+                        if self.leader.memory.next_probe.is_none_or(|due| due <= now) =>
+                    {
+                        self.leader.memory.next_probe = Some(next_probe);
+                    }
+                    Effect::Stale | Effect::LostSight => overtaken = true,
                     _ => {}
                 }
             }
@@ -505,7 +514,12 @@ impl Leader {
             self.view.secrets = cluster.read_secrets();
         }
         if !functions {
-            self.view.functions = cluster.read_functions();
+            let there = cluster.read_functions();
+            // As the controller does where its watch tells that a function is gone.
+            if self.view.functions.keys().any(|name| !there.contains_key(name)) {
+                self.memory.strays = None;
+            }
+            self.view.functions = there;
         }
         if !account {
             self.view.object = cluster.read_account();

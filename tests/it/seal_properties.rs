@@ -9,7 +9,7 @@ use kliv_secrets::seal::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::seal_support::{HERE, Tape, bytes, keyring, sealed, time};
+use crate::seal_support::{HERE, Tape, bytes, keyring, sealed, time, without_retired};
 
 /// Opens, or the reason why not.
 fn open(keyring: &Keyring, sealed: &Sealed, binding: &Binding<'_>) -> Result<Vec<u8>, OpenError> {
@@ -180,7 +180,7 @@ fn a_key_id_of_another_key_of_the_keyring_is_refused() {
 }
 
 #[test]
-fn a_retired_key_opens_until_it_is_forgotten() {
+fn a_retired_key_opens_as_long_as_it_is_there() {
     let mut keyring = keyring(1);
     let before = sealed(&keyring, &HERE, b"value", [1; 32]);
     keyring.rotate(time("2026-11-02T00:00:00Z"), &mut Tape(&[3; 32]));
@@ -189,10 +189,23 @@ fn a_retired_key_opens_until_it_is_forgotten() {
     assert_eq!(open(&keyring, &before, &HERE).unwrap(), b"value");
     assert_eq!(open(&keyring, &after, &HERE).unwrap(), b"value");
 
-    assert!(!keyring.forget(after.key_id()), "the active key can't be forgotten");
-    assert!(keyring.forget(before.key_id()));
+    let keyring = without_retired(&keyring);
+    assert!(keyring.has(after.key_id()) && !keyring.has(before.key_id()));
     assert_eq!(open(&keyring, &before, &HERE), Err(OpenError::UnknownKey));
     assert_eq!(open(&keyring, &after, &HERE).unwrap(), b"value");
+}
+
+#[test]
+fn the_key_that_a_text_names_is_read_without_the_rest() {
+    let text = sealed(&keyring(1), &HERE, b"value", [1; 32]).to_string();
+    let id = keyring(1).sealing_key().key_id();
+    assert_eq!(Sealed::key_named_in(&text), Some(id));
+    assert_eq!(Sealed::key_named_in(&format!("kliv1.{id}.")), Some(id));
+    for other in
+        ["", "kliv1", "kliv1.", "kliv1.garbage", "kliv1.7.x", &text.replace("kliv1", "kliv2")]
+    {
+        assert_eq!(Sealed::key_named_in(other), None, "{other}");
+    }
 }
 
 #[test]

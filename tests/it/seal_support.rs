@@ -36,6 +36,14 @@ pub(crate) fn keyring(n: u8) -> Keyring {
     Keyring::generate(time("2026-11-01T08:00:00Z"), &mut Tape(&[n; 48]))
 }
 
+/// The same without its retired keys: a keyring of which something was lost.
+pub(crate) fn without_retired(keyring: &Keyring) -> Keyring {
+    let text = String::from_utf8(keyring.to_bytes().to_vec()).expect("text");
+    let lines = text.lines().filter(|line| !line.starts_with("retired "));
+    Keyring::parse(lines.map(|line| format!("{line}\n")).collect::<String>().as_bytes())
+        .expect("a keyring")
+}
+
 pub(crate) const HERE: Binding<'static> =
     Binding { account: "shop", variable: "OPENAI_API_KEY", environment: Some("production") };
 

@@ -39,6 +39,22 @@ system:serviceaccount:{{ .Release.Namespace }}:kliv-secrets-controller
 variables.containers.transformList(i, c, !(c.name in variables.targets) ? [] : {{ . }}.filter(o, (variables.listed.size() == 0 || o.split("/", 2)[0] in variables.listed) && !(o.split("/", 2)[0] in variables.users[i])))
 {{- end }}
 
+{{- /* CEL: (map, keys): the map without these keys. */ -}}
+{{- define "kliv-secrets.without" -}}
+{{ index . 0 }}.transformMap(k, v, !(k in ['{{ join "', '" (index . 1) }}']), v)
+{{- end }}
+
+{{- /* CEL: (root, object, field): of labels or annotations those that mean something to us. */ -}}
+{{- define "kliv-secrets.ourKeys" -}}
+{{ index . 1 }}.?{{ index . 2 }}.orValue({}).transformMap(k, v, k.startsWith('secrets.kliv.dev/') || k in ['{{ keys (index . 0).Values.functionLabels | sortAlpha | join "', '" }}'], v)
+{{- end }}
+
+{{- /* CEL: (after, before): two containers have one image, perhaps with its digest added. */ -}}
+{{- define "kliv-secrets.sameImage" -}}
+{{- $after := printf "%s.?image.orValue('')" (index . 0) }}{{ $before := printf "%s.?image.orValue('')" (index . 1) }}{{ $name := printf "%s.split('@')[0]" $after -}}
+({{ $after }} == {{ $before }} || (!{{ $before }}.contains('@') && {{ $after }}.matches('^[^@]+@sha256:[0-9a-f]{64}$') && ({{ $name }} == {{ $before }} || ({{ $before }}.startsWith({{ $name }} + ':') && !{{ $before }}.substring({{ $name }}.size() + 1).contains('/')))))
+{{- end }}
+
 {{- /* (root, part): labels of a part of the operator. */ -}}
 {{- define "kliv-secrets.partLabels" -}}
 {{ include "kliv-secrets.labels" (index . 0) }}

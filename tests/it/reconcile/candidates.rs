@@ -13,7 +13,7 @@ fn candidate(keyring: &Keyring, text: &str, in_use: Option<&str>) -> Candidate {
     let in_use = in_use.map(|text| (2, text.to_owned()));
     let secret = secret("API_KEY", Some("prod"), json!({ "sealed": text }), in_use);
     let mut account = account([secret]);
-    inspect(&mut account, keyring);
+    inspect(&mut account, Some(keyring));
     account.secrets["api-key.prod"].candidate.clone()
 }
 
@@ -52,13 +52,38 @@ fn a_ciphertext_that_does_not_open_here_says_why() {
 }
 
 #[test]
+fn a_value_in_use_that_can_not_be_opened_any_more_says_so_and_stays() {
+    let lost = keyring(2);
+    let text = seal(&lost, &PLACE, b"value", [1; 32]).to_string();
+    let decided = |keyring: Option<&Keyring>| {
+        let in_use =
+            secret("API_KEY", Some("prod"), json!({ "sealed": text }), Some((2, text.clone())));
+        let mut account = account([in_use]);
+        inspect(&mut account, keyring);
+        let (mut decisions, sets) = decide(&account);
+        (decisions.remove("api-key.prod").expect("decided"), sets)
+    };
+    let (fine, sets) = decided(Some(&lost));
+    assert_eq!(fine.reason, Reason::Published);
+    for (keyring, words) in [
+        (Some(&keyring(1)), "restore it from its backup, or set the value again"),
+        (None, "kubectl get events -A --field-selector reason=KeyringUnavailable"),
+    ] {
+        let (decision, now) = decided(keyring);
+        assert_eq!(decision.reason, Reason::DecryptionFailed);
+        assert!(decision.message.contains(words), "{}", decision.message);
+        assert_eq!(now, sets, "what is published stays");
+    }
+}
+
+#[test]
 fn what_an_account_has_too_many_of_is_not_even_opened() {
     let mut account = account((0..300).map(|i| {
         let mut secret = new_secret(&format!("V{i}"), None);
         secret.created = now() + SignedDuration::from_secs(i);
         secret
     }));
-    inspect(&mut account, &keyring(1));
+    inspect(&mut account, Some(&keyring(1)));
     let too_many = |secret: &&SecretObject| secret.candidate == Candidate::TooMany;
     assert_eq!(account.secrets.values().filter(too_many).count(), 300 - MAX_SECRETS);
     let (decisions, _) = decide(&account);

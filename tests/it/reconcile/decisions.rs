@@ -213,3 +213,78 @@ fn without_a_klivaccount_the_name_that_functions_know_is_kept() {
     account.functions.insert("f".into(), function("f", Some(("API_KEY", &second))));
     assert_eq!(only_set(&account), second);
 }
+
+/// A KlivSecret with this spec whose value was published while its spec was good.
+fn once_good(name: &str, spec: Value) -> SecretObject {
+    let history = json!([{ "version": 1, "generation": 2, "time": NOW, "by": "anna",
+        "via": "kubectl", "maskedValue": "****", "sealed": sealed(256, 'a') }]);
+    SecretObject::of(&object(json!({
+        "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivSecret",
+        "metadata": { "name": name, "uid": format!("uid-{name}"), "resourceVersion": "7",
+            "generation": 3, "creationTimestamp": NOW },
+        "spec": spec,
+        "status": { "history": history },
+    })))
+}
+
+#[test]
+fn a_spec_that_is_refused_or_can_not_be_read_leaves_the_last_good_value() {
+    let sealed = sealed(256, 'b');
+    for (what, name, spec) in [
+        ("a reserved name", "node-options", json!({ "envVar": "NODE_OPTIONS", "sealed": sealed })),
+        ("not sealed", "api-key", json!({ "envVar": "API_KEY", "sealed": "text" })),
+        ("undecodable", "api-key", json!({ "envVar": "API_KEY", "rotateAfterDays": "soon" })),
+        (
+            "of an environment",
+            "api-key.prod",
+            json!({ "envVar": "API_KEY", "environment": "prod", "sealed": 7 }),
+        ),
+    ] {
+        let (decisions, sets) = decide(&account([once_good(name, spec)]));
+        assert_eq!(decisions[name].reason, Reason::InvalidSpec, "{what}");
+        assert_eq!(sets[0].members[0].generation, 2, "{what}");
+    }
+    let (_, sets) =
+        decide(&account([once_good("api-key", json!({ "envVar": "API_KEY", "sealed": 7 }))]));
+    assert_eq!(sets[0].name, only_set(&account([settled_secret("API_KEY", None)])));
+}
+
+#[test]
+fn what_a_spec_is_about_that_is_not_of_its_name_is_not_guessed() {
+    for spec in [
+        json!(null),
+        json!({}),
+        json!({ "envVar": 7 }),
+        json!({ "envVar": "OTHER_KEY", "sealed": 7 }),
+        json!({ "envVar": "API-KEY", "sealed": 7 }),
+        json!({ "envVar": "API_KEY", "environment": "prod", "sealed": 7 }),
+    ] {
+        let (decisions, sets) = decide(&account([once_good("api-key", spec.clone())]));
+        assert_eq!(decisions["api-key"].reason, Reason::InvalidSpec, "{spec}");
+        assert!(sets.is_empty(), "{spec}");
+    }
+    let dotted = json!({ "envVar": "A.prod", "sealed": 7 });
+    assert!(decide(&account([once_good("a.prod", dotted)])).1.is_empty());
+}
+
+#[test]
+fn a_set_of_900_kib_is_published_and_one_of_a_byte_more_is_not() {
+    // Sizes that base64 knows exactly; the rest is for the names.
+    let sizes = [&[65_535; 14][..], &[3_900]].concat();
+    let names = 900 * 1024 - sizes.iter().sum::<usize>();
+    for (names, fits) in [(names, true), (names + 1, false)] {
+        let secrets = sizes.iter().enumerate().map(|(i, size)| {
+            let length = if i == 0 { names - 14 * (sizes.len() - 1) } else { 14 };
+            let name = format!("V{i:0>width$}", width = length - 1);
+            let mut secret = secret(&name, None, json!({ "sealed": sealed(*size, 'a') }), None);
+            secret.candidate = new_value();
+            secret
+        });
+        let account = account(secrets);
+        let (decisions, _) = decide(&account);
+        let refused: Vec<_> =
+            decisions.values().filter(|d| d.reason == Reason::LimitExceeded).collect();
+        assert_eq!(refused.len(), usize::from(!fits), "{names}");
+        assert!(refused.iter().all(|decision| decision.message.contains("900 KiB")));
+    }
+}

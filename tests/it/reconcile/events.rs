@@ -68,10 +68,15 @@ fn a_function_is_told_what_it_gets_when_that_is_news() {
 fn a_function_whose_write_was_refused_is_not_told_that_it_was_done() {
     let mut account = settled();
     account.functions.insert("g".into(), function("g", None));
-    let refused = BTreeSet::from([("uid-g".to_owned(), "5".to_owned())]);
-    let memory = Memory { refused, ..Memory::default() };
-    let [told] = &said(&account, &memory)[..] else { panic!("not one") };
-    assert!(told.starts_with("Warning g SecretsInjected: keeps the env that it has"), "{told}");
+    for (by, words) in [
+        (Refusal::Forbidden, "Warning g NotInjected: WriteRefused: keeps the env that it has: an"),
+        (Refusal::Altered, "Warning g NotInjected: WriteAltered: keeps the env that it has: ano"),
+    ] {
+        let memory = refused(&account, "g", by);
+        let [told] = &said(&account, &memory)[..] else { panic!("not one") };
+        assert!(told.starts_with(words), "{told}");
+        assert!(told.len() <= 1024);
+    }
 }
 
 #[test]

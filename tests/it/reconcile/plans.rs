@@ -8,7 +8,7 @@ fn an_account_without_secrets_and_without_a_record_is_left_alone() {
     account.functions.insert("f".into(), function("f", Some(("API_KEY", "kliv-env-x"))));
     // The set is there: the KlivAccount went with its CRD.
     let found = BTreeSet::from(["kliv-env-x".to_owned()]);
-    let memory = Memory { found, ..Memory::default() };
+    let memory = Memory { found, ..looked() };
     assert!(plan_of(&account, &memory) == Plan::default());
 }
 
@@ -16,9 +16,9 @@ fn an_account_without_secrets_and_without_a_record_is_left_alone() {
 fn entries_of_sets_that_do_not_exist_go_also_where_nothing_was_ever_published() {
     let mut account = account([]);
     account.functions.insert("f".into(), function("f", Some(("A", "kliv-env-elsewhere"))));
-    assert_eq!(words(&plan_of(&account, &Memory::default())), ["probe 1 sets"]);
+    assert_eq!(words(&plan_of(&account, &looked())), ["probe 1 sets"]);
     let missing = BTreeSet::from(["kliv-env-elsewhere".to_owned()]);
-    let memory = Memory { missing, ..Memory::default() };
+    let memory = Memory { missing, ..looked() };
     assert_eq!(words(&plan_of(&account, &memory)), ["inject into f"]);
 }
 
@@ -27,13 +27,13 @@ fn in_a_terminating_namespace_nothing_is_planned() {
     let mut account = settled();
     account.secrets.insert("new".into(), new_secret("NEW", None));
     account.terminating = true;
-    assert!(plan_of(&account, &Memory::default()) == Plan::default());
+    assert!(plan_of(&account, &looked()) == Plan::default());
 }
 
 #[test]
 fn at_rest_nothing_is_planned_whatever_is_remembered() {
     let account = settled();
-    let mut memory = Memory { reported: Some(ago(5)), ..Memory::default() };
+    let mut memory = Memory { reported: Some(ago(5)), ..looked() };
     assert_eq!(words(&plan_of(&account, &memory)), Vec::<String>::new());
     memory.next_probe = Some(ago(-60));
     let plan = plan_of(&account, &memory);
@@ -46,7 +46,7 @@ fn at_rest_nothing_is_planned_whatever_is_remembered() {
 fn a_set_is_recorded_then_made_then_current_and_only_then_functions_get_it() {
     let mut account = settled();
     account.secrets.insert("new".into(), new_secret("NEW", None));
-    let mut memory = Memory::default();
+    let mut memory = looked();
 
     let first = plan_of(&account, &memory);
     let [Action::WriteAccount(Record::Pending, status)] = &first.actions[..] else {
@@ -86,7 +86,7 @@ fn many_changes_are_one_new_set() {
         let secret = new_secret(&format!("NEW_{i}"), None);
         account.secrets.insert(secret.name.clone(), secret);
     }
-    let plan = plan_of(&account, &Memory::default());
+    let plan = plan_of(&account, &looked());
     let [Action::WriteAccount(Record::Pending, status)] = &plan.actions[..] else {
         panic!("{:?}", words(&plan));
     };
@@ -99,7 +99,7 @@ fn where_publishing_is_blocked_the_secret_says_why_and_all_else_goes_on() {
     account.secrets.insert("new".into(), new_secret("NEW", None));
     account.functions.insert("g".into(), function("g", None));
     let blocked = Some((Reason::QuotaExceeded, "raise it".to_owned()));
-    let memory = Memory { blocked, ..Memory::default() };
+    let memory = Memory { blocked, ..looked() };
     let plan = plan_of(&account, &memory);
     assert_eq!(
         words(&plan),
@@ -126,7 +126,7 @@ fn functions_keep_what_they_have_until_the_account_has_published() {
     let mut account = settled();
     account.object = account_object(json!({}));
     let blocked = Some((Reason::QuotaExceeded, "raise it".to_owned()));
-    let memory = Memory { blocked, ..Memory::default() };
+    let memory = Memory { blocked, ..looked() };
     assert_eq!(words(&plan_of(&account, &memory)), ["write the KlivAccount: Progress"]);
 }
 
@@ -134,7 +134,7 @@ fn functions_keep_what_they_have_until_the_account_has_published() {
 fn secrets_that_went_with_their_crd_are_told_from_deleted_ones() {
     let mut account = settled();
     let crd = time("2026-11-24T12:30:00Z");
-    let mut memory = Memory::default();
+    let mut memory = looked();
     memory.see(&account);
     assert!(!account.went_with_crd(&memory, crd), "there are secrets");
     account.secrets.clear();
@@ -164,7 +164,7 @@ fn a_value_is_not_called_published_while_its_set_waits_for_room() {
         (0..512).map(|i| json!({ "name": format!("kliv-env-x{i}"), "since": NOW })).collect();
     account.object.as_mut().expect("there").status.superseded =
         serde_json::from_value(superseded.into()).expect("sets");
-    let plan = plan_of(&account, &Memory::default());
+    let plan = plan_of(&account, &looked());
     let status = plan.actions.iter().find_map(|action| match action {
         Action::WriteSecret { name, status, .. } if name == "new" => Some(status),
         _ => None,
@@ -178,7 +178,7 @@ fn a_value_is_not_called_published_while_its_set_waits_for_room() {
 fn what_was_about_to_be_made_and_is_not_wanted_any_more_is_retired() {
     let mut account = settled();
     account.object.as_mut().expect("there").status.pending = vec!["kliv-env-x".into()];
-    let plan = plan_of(&account, &Memory::default());
+    let plan = plan_of(&account, &looked());
     let [Action::WriteAccount(Record::Switch, status)] = &plan.actions[..] else {
         panic!("{:?}", words(&plan));
     };
@@ -192,7 +192,7 @@ fn a_set_that_only_functions_know_is_superseded() {
     let mut account = settled();
     let stranger = function("g", Some(("API_KEY", "kliv-env-lost")));
     account.functions.insert("g".into(), stranger);
-    let plan = plan_of(&account, &Memory::default());
+    let plan = plan_of(&account, &looked());
     let [Action::WriteAccount(Record::Switch, status)] = &plan.actions[..] else {
         panic!("{:?}", words(&plan));
     };
@@ -210,7 +210,7 @@ fn the_record_of_superseded_sets_never_outgrows_its_limit() {
         account.secrets.insert("new".into(), new_secret("NEW", None));
         account.object.as_mut().expect("there").status.superseded =
             serde_json::from_value(superseded(before).into()).expect("sets");
-        let plan = plan_of(&account, &Memory::default());
+        let plan = plan_of(&account, &looked());
         let publishes = plan
             .actions
             .iter()
@@ -224,7 +224,7 @@ fn the_record_of_superseded_sets_never_outgrows_its_limit() {
         let function = function(&format!("g{i}"), Some(("API_KEY", &set)));
         account.functions.insert(function.name.clone(), function);
     }
-    let plan = plan_of(&account, &Memory::default());
+    let plan = plan_of(&account, &looked());
     let [Action::WriteAccount(Record::Switch, status)] = &plan.actions[..] else {
         panic!("{:?}", words(&plan));
     };
@@ -235,7 +235,7 @@ fn the_record_of_superseded_sets_never_outgrows_its_limit() {
 fn a_current_set_that_is_missing_is_made_again() {
     let account = settled();
     let missing = BTreeSet::from([only_set(&account)]);
-    let memory = Memory { missing, ..Memory::default() };
+    let memory = Memory { missing, ..looked() };
     assert_eq!(
         words(&plan_of(&account, &memory)),
         [format!("publish {} with 1 variables", only_set(&account))]
@@ -263,7 +263,7 @@ fn a_superseded_set_is_first_retired_by_record_and_then_deleted() {
         (100, true, vec![], look(20)),
         (120, true, vec![delete], None),
     ] {
-        let plan = plan_of(&with_superseded(since, retired), &Memory::default());
+        let plan = plan_of(&with_superseded(since, retired), &looked());
         assert_eq!(words(&plan), expected, "{since} {retired}");
         assert_eq!(plan.look_again, look_again, "{since} {retired}");
     }
@@ -284,7 +284,7 @@ fn a_set_that_a_function_holds_is_neither_retired_nor_deleted() {
         });
         let function = Function::of(&serde_json::from_value(deployment).expect("one"));
         account.functions.insert("g".into(), function);
-        assert_eq!(words(&plan_of(&account, &Memory::default())), Vec::<String>::new());
+        assert_eq!(words(&plan_of(&account, &looked())), Vec::<String>::new());
     }
 }
 
@@ -292,13 +292,13 @@ fn a_set_that_a_function_holds_is_neither_retired_nor_deleted() {
 fn a_deleted_set_is_forgotten_after_a_second_delete_has_found_nothing() {
     let account = with_superseded(500, true);
     let name = || "kliv-env-x".to_owned();
-    let mut memory = Memory { retired: Some(ago(100)), ..Memory::default() };
+    let mut memory = Memory { retired: Some(ago(100)), ..looked() };
     memory.fold(&Effect::Deleted(name()), ago(100));
     let plan = plan_of(&account, &memory);
     assert_eq!(words(&plan), Vec::<String>::new());
     assert_eq!(plan.look_again, Some(Duration::from_secs(20)));
 
-    let mut memory = Memory { retired: Some(ago(120)), ..Memory::default() };
+    let mut memory = Memory { retired: Some(ago(120)), ..looked() };
     memory.fold(&Effect::Gone(name()), ago(120));
     assert_eq!(words(&plan_of(&account, &memory)), ["retire 1 superseded sets"]);
 
@@ -313,7 +313,7 @@ fn a_deleted_set_is_forgotten_after_a_second_delete_has_found_nothing() {
 #[test]
 fn a_set_with_another_uid_than_recorded_is_deleted_by_its_name() {
     let account = with_superseded(500, true);
-    let mut memory = Memory::default();
+    let mut memory = looked();
     for (reborn, uid) in [(false, Some("x".to_owned())), (true, None)] {
         if reborn {
             memory.reborn.insert("kliv-env-x".into());
@@ -327,8 +327,7 @@ fn a_set_with_another_uid_than_recorded_is_deleted_by_its_name() {
 fn a_function_whose_write_was_refused_is_reported_and_not_tried_in_the_same_run() {
     let mut account = settled();
     account.functions.insert("g".into(), function("g", None));
-    let refused = BTreeSet::from([("uid-g".to_owned(), "5".to_owned())]);
-    let memory = Memory { refused, ..Memory::default() };
+    let memory = refused(&account, "g", Refusal::Forbidden);
     let plan = plan_of(&account, &memory);
     let [Action::WriteAccount(Record::Progress, status)] = &plan.actions[..] else {
         panic!("{:?}", words(&plan));
@@ -391,7 +390,7 @@ fn an_action_in_print_holds_no_ciphertext() {
     account.secrets.insert("new".into(), new_secret("NEW", None));
     account.object.as_mut().expect("there").status.pending =
         decide(&account).1.into_iter().map(|set| set.name).collect();
-    let printed = words(&plan_of(&account, &Memory::default()));
+    let printed = words(&plan_of(&account, &looked()));
     assert!(printed[0].starts_with("publish kliv-env-"), "{printed:?}");
     assert!(!printed.concat().contains("kliv1."));
 }

@@ -29,6 +29,18 @@ fn an_older_state_never_replaces_a_newer_one() {
 }
 
 #[test]
+fn a_list_is_taken_as_it_stands_also_where_versions_went_back() {
+    let mut world = World::default();
+    world.apply(seen("u", "100"));
+    // etcd was restored from a backup.
+    assert!(world.list(seen("u", "40")));
+    assert_eq!(held(&world).as_deref(), Some("40"));
+    assert!(!world.list(seen("u", "40")), "listing again what is known is no news");
+    assert!(world.apply(seen("u", "41")));
+    assert_eq!(held(&world).as_deref(), Some("41"));
+}
+
+#[test]
 fn the_answer_to_a_write_does_not_bring_back_what_was_deleted() {
     let mut world = World::default();
     world.apply(seen("u", "10"));
@@ -68,4 +80,45 @@ fn a_terminating_namespace_is_known_also_without_anything_in_it() {
     assert!(world.account("shop").terminating);
     world.apply(Change::NamespaceGone("shop".into()));
     assert!(!world.account("shop").terminating);
+}
+
+#[test]
+fn the_numbers_count_each_secret_and_function_once_and_hold_no_word_of_a_users() {
+    let mut world = World::default();
+    for account in ["a", "b"] {
+        let mut published = new_secret("API_KEY", None);
+        let ready = json!([{ "type": "Ready", "status": "True", "reason": "Published",
+            "message": "", "lastTransitionTime": NOW }]);
+        published.status.conditions = serde_json::from_value(ready).unwrap();
+        world.apply(Change::Secret(account.into(), version(published, "u", "1")));
+        let new = version(new_secret("OTHER_KEY", None), "v", "1");
+        world.apply(Change::Secret(account.into(), new));
+        let mut forged = new_secret("FORGED", None);
+        let hostile = json!([{ "type": "Ready", "status": "True", "reason": "acme-corp",
+            "message": "", "lastTransitionTime": NOW }]);
+        forged.status.conditions = serde_json::from_value(hostile).unwrap();
+        world.apply(Change::Secret(account.into(), version(forged, "w", "1")));
+    }
+    let account = AccountObject::of(&object(json!({
+        "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivAccount",
+        "metadata": { "name": "default", "uid": "u", "resourceVersion": "1" },
+        "status": { "functions": { "total": 7, "updated": 3, "notUpdated": [
+            { "name": "f", "reason": "RolloutFailed" },
+            { "name": "g", "reason": "acme-corp" },
+        ] } },
+    })));
+    world.apply(Change::Account("a".into(), Box::new(account)));
+
+    let tally = world.tally(1);
+
+    let counted = |counts: &BTreeMap<&'static str, usize>| {
+        let some = counts.iter().filter(|(_, count)| **count > 0);
+        some.map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(counted(&tally.secrets), "Other 2, Pending 2, Published 2");
+    // Two of those that are not updated are not named.
+    assert_eq!(counted(&tally.functions), "Other 3, RolloutFailed 1, Updated 3");
+    assert_eq!(counted(&tally.accounts), "settled 1, unsettled 1");
+    let all = Reason::ALL.len() + 2;
+    assert_eq!(tally.secrets.len(), all, "what is 0 is told as well");
 }

@@ -6,6 +6,7 @@ impl Model {
     /// Nobody does anything any more, and nothing is in the way.
     pub(super) fn come_to_rest(&mut self) {
         self.cluster.quota_is_full = false;
+        self.cluster.altered = false;
         self.key_is_lost = false;
         self.leader.behind = [false; 3];
         self.paused.clear();
@@ -79,7 +80,14 @@ impl Model {
         for deployed in self.cluster.deployments.values() {
             let object = &deployed.object;
             let annotation = |name: &str| object["metadata"]["annotations"][name].as_str();
-            if !is_function(object) || annotation(ANNOTATION_ROLLOUT) == Some("manual") {
+            if !is_function(object) {
+                assert!(ours(object).is_empty(), "it is no function any more");
+                continue;
+            }
+            for set in ours(object).values() {
+                assert!(self.cluster.published.contains_key(set), "law 2: {set} does not exist");
+            }
+            if annotation(ANNOTATION_ROLLOUT) == Some("manual") {
                 continue;
             }
             let named = |env: &str| sets.iter().find(|set| set.environment == env);

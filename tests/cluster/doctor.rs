@@ -1,0 +1,202 @@
+//! What `helm test` runs, with the rights that it has: says that all is well when it is,
+//! and names each thing that is broken.
+
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::Pod;
+use kliv_secrets::api::KlivSecret;
+use kliv_secrets::api::names::{GUARDS, INJECTION_POLICY};
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::chart::{self, NAMESPACE};
+use crate::harness::{self, Cluster, Options, Outcome, eventually};
+use crate::operator::Operator;
+
+const ACCOUNT: &str = "kliv-secrets-test";
+
+#[tokio::test]
+async fn a_sound_install_is_called_sound_and_each_broken_thing_is_named() {
+    let mut operator = Operator::start(Options::default(), &[]).await;
+    pods_that_seem_ready(&operator.cluster).await;
+    chart::apply(&operator.cluster, &rights(&operator.cluster));
+    let mark = operator.cluster.audit_mark().await;
+
+    let said = doctor(&operator).success();
+
+    assert!(said.contains("all is well: what is written to default is sealed"), "{said}");
+    let me = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
+    let mut asked = operator.cluster.audit_since(mark).await;
+    asked.retain(|request| request.user == me);
+    assert!(asked.len() > 20 && asked.iter().all(|request| request.code < 300), "{asked:#?}");
+    assert!(asked.iter().all(|r| r.resource != "secrets" && !r.is_write()), "{asked:#?}");
+    let stored: Api<KlivSecret> = Api::namespaced(operator.cluster.client(), "default");
+    assert!(stored.list(&ListParams::default()).await.expect("an answer").items.is_empty());
+
+    // It would mend some of what follows.
+    operator.stop_controller();
+    for (broken, named) in [
+        (
+            "validatingadmissionpolicybinding/kliv-secrets-stamps",
+            "ValidatingAdmissionPolicy kliv-secrets-stamps is there and nothing binds it",
+        ),
+        (
+            "validatingadmissionpolicy/kliv-secrets-status",
+            "ValidatingAdmissionPolicy kliv-secrets-status is not there",
+        ),
+        (
+            "mutatingadmissionpolicybinding/kliv-secrets-injection",
+            "MutatingAdmissionPolicy kliv-secrets-injection is there and nothing binds it",
+        ),
+        (
+            "mutatingwebhookconfiguration/kliv-secrets",
+            "MutatingWebhookConfiguration kliv-secrets is not there: no value can be written",
+        ),
+        (
+            "configmap/kliv-secrets-sealing-key",
+            "ConfigMap kliv-secrets-sealing-key in namespace kliv-secrets-system is not there",
+        ),
+        ("role/kliv-secrets-test", "can't look at Deployment kliv-secrets-webhook"),
+        (
+            "deployment/kliv-secrets-webhook",
+            "Deployment kliv-secrets-webhook in namespace kliv-secrets-system is not there",
+        ),
+    ] {
+        without(&operator, broken, named);
+    }
+    pods_that_seem_ready(&operator.cluster).await;
+    let webhook = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
+    let saved = object(&operator.cluster, "mutatingwebhookconfiguration/kliv-secrets");
+    patch(&operator.cluster, "mutatingwebhookconfiguration/kliv-secrets", &webhook);
+    let said = doctor(&operator).failure();
+    assert!(said.contains("has no caBundle") && said.contains("findings: 1"), "{said}");
+    restore(&operator.cluster, saved);
+    operator.stop_webhook();
+    let said = doctor(&operator).failure();
+    assert!(said.contains("the API server does not reach the webhook"), "{said}");
+    assert!(said.contains("findings: 1"), "{said}");
+    without(
+        &operator,
+        "crd/klivaccounts.secrets.kliv.dev",
+        "CustomResourceDefinition klivaccounts.secrets.kliv.dev is not there",
+    );
+}
+
+#[tokio::test]
+async fn it_looks_for_the_policies_that_the_chart_has() {
+    let cluster = harness::control_plane().await;
+    let rendered = chart::render(cluster);
+    let of_kind = |kind: &str| {
+        let of = rendered.iter().filter(|object| object["kind"] == kind);
+        let mut names: Vec<&str> = of.filter_map(|o| o["metadata"]["name"].as_str()).collect();
+        names.sort_unstable();
+        names
+    };
+    for (kind, known) in [
+        ("ValidatingAdmissionPolicy", &GUARDS[..]),
+        ("ValidatingAdmissionPolicyBinding", &GUARDS[..]),
+        ("MutatingAdmissionPolicy", &[INJECTION_POLICY][..]),
+        ("MutatingAdmissionPolicyBinding", &[INJECTION_POLICY][..]),
+    ] {
+        assert_eq!(of_kind(kind), known, "add it to the lists in src/api/names.rs");
+    }
+}
+
+#[tokio::test]
+async fn all_that_the_test_brings_is_a_hook_that_goes_with_it() {
+    let cluster = harness::control_plane().await;
+    let brought = test_objects(cluster);
+    assert_eq!(brought.iter().filter(|object| object["kind"] == "Pod").count(), 1);
+    for object in &brought {
+        let annotations = &object["metadata"]["annotations"];
+        assert_eq!(annotations["helm.sh/hook"], "test");
+        let goes = annotations["helm.sh/hook-delete-policy"].as_str().expect("a policy");
+        assert!(goes.contains("hook-succeeded"), "{goes}");
+        // After a failure the pod's log is the report.
+        assert_eq!(goes.contains("hook-failed"), object["kind"] != "Pod");
+    }
+    let rights: Vec<&Value> = brought.iter().filter(|o| o["rules"].is_array()).collect();
+    let rules = rights.iter().flat_map(|role| role["rules"].as_array().expect("rules"));
+    for rule in rules {
+        let (resources, verbs) = (&rule["resources"], &rule["verbs"]);
+        assert!(!resources.to_string().contains("\"secrets\""), "{rule}");
+        assert!(*verbs == json!(["get"]) || *resources == json!(["klivsecrets"]), "{rule}");
+    }
+}
+
+/// Takes an object away, looks, and brings it back.
+#[track_caller]
+fn without(operator: &Operator, what: &str, named: &str) {
+    let saved = object(&operator.cluster, what);
+    operator.cluster.kubectl(&["delete", what, "-n", NAMESPACE]).success();
+    let said = doctor(operator).failure();
+    assert!(said.contains(named), "without {what}: {said}");
+    restore(&operator.cluster, saved);
+}
+
+fn object(cluster: &Cluster, what: &str) -> Value {
+    let get = ["get", what, "-n", NAMESPACE, "-o", "json"];
+    serde_json::from_str(&cluster.kubectl(&get).success()).expect("JSON")
+}
+
+fn restore(cluster: &Cluster, mut object: Value) {
+    let metadata = object["metadata"].as_object_mut().expect("metadata");
+    ["uid", "resourceVersion", "managedFields"].iter().for_each(|f| drop(metadata.remove(*f)));
+    let put = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    cluster.kubectl_reading(&object.to_string(), &put).success();
+}
+
+fn patch(cluster: &Cluster, what: &str, patch: &Value) {
+    let patch = patch.to_string();
+    cluster.kubectl(&["patch", what, "--type=json", "-p", &patch]).success();
+}
+
+fn doctor(operator: &Operator) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kliv-secrets"));
+    command.args(["doctor", "--namespace", NAMESPACE]);
+    command.env("KUBECONFIG", operator.kubeconfig_of(ACCOUNT));
+    harness::run(command, "")
+}
+
+fn test_objects(cluster: &Cluster) -> Vec<Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
+    let image = ["--set", "image.repository=example.org/kliv-secrets,image.tag=test"];
+    let what = ["template", "kliv-secrets", folder, "-n", NAMESPACE];
+    let only = ["-s", "templates/tests/install.yaml"];
+    let rendered = cluster.helm(&[&what[..], &image, &only].concat()).success();
+    serde_saphyr::from_multiple(&rendered).expect("YAML")
+}
+
+/// All that the test's pod has but the pod.
+fn rights(cluster: &Cluster) -> Vec<Value> {
+    let mut objects = test_objects(cluster);
+    objects.retain(|object| object["kind"] != "Pod");
+    objects
+}
+
+/// The chart's Deployments. Without a node their pods only say that they are ready.
+async fn pods_that_seem_ready(cluster: &Cluster) {
+    let mut deployments = chart::render(cluster);
+    deployments.retain(|object| object["kind"] == "Deployment");
+    for deployment in &mut deployments {
+        deployment["spec"]["replicas"] = 1.into();
+    }
+    chart::apply(cluster, &deployments);
+    let pods: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
+    let ready = json!({ "status": { "phase": "Running", "conditions": [
+        { "type": "Ready", "status": "True" }] } });
+    eventually("both parts seem to be ready", async || {
+        for pod in pods.list(&ListParams::default()).await.expect("pods") {
+            let name = pod.metadata.name.expect("a name");
+            // It may just have gone.
+            let params = PatchParams::default();
+            let _ = pods.patch_status(&name, &params, &Patch::Strategic(&ready)).await;
+        }
+        let count = |part: &str| {
+            let deployment = object(cluster, &format!("deployment/kliv-secrets-{part}"));
+            deployment["status"]["readyReplicas"].as_i64()
+        };
+        (count("controller") == Some(1) && count("webhook") == Some(1)).then_some(())
+    })
+    .await;
+}
