@@ -42,6 +42,7 @@ up: ## a whole cluster with the operator of this checkout; prints the exports to
 	@$(DEVCLUSTER) up >/dev/null
 	@tests/devcluster/install.sh >&2
 	@$(DEVCLUSTER) env
+	@[[ ! -t 1 ]] || printf '# To use it in this shell: eval "$$(make -s up)"\n'
 	$(if $(findstring w,$(firstword -$(MAKEFLAGS))),@printf '# ')
 
 down: ## stops the cluster and leaves nothing of it behind

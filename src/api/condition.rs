@@ -3,8 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-/// The one condition type of our kinds.
+/// The condition type that all our kinds have.
 pub const READY: &str = "Ready";
+/// There, and `True`, only where waiting won't help: tools that wait (Flux, `helm --wait`;
+/// the kstatus convention) then stop at once.
+pub const STALLED: &str = "Stalled";
 
 /// Why a KlivSecret is ready or not. The words are API: they never change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +59,13 @@ impl Reason {
     #[must_use]
     pub fn is_ready(self) -> bool {
         self == Self::Published
+    }
+
+    /// Whether it stays so until a person mends the spec or the keyring. What is waited
+    /// for, or tried again, is not.
+    #[must_use]
+    pub fn is_stalled(self) -> bool {
+        matches!(self, Self::DecryptionFailed | Self::LimitExceeded | Self::InvalidSpec)
     }
 }
 
@@ -133,26 +143,34 @@ impl Behind {
     }
 }
 
-/// The `Ready` condition; `lastTransitionTime` moves only when its status does.
+/// The conditions for a reason, `Ready` first; `lastTransitionTime` moves only when a
+/// status does.
 #[must_use]
-pub fn ready(
+pub fn conditions(
     before: &[Condition],
     reason: Reason,
-    message: String,
+    message: &str,
     generation: Option<i64>,
     now: Timestamp,
-) -> Condition {
-    let status = if reason.is_ready() { "True" } else { "False" };
-    let since = before
-        .iter()
-        .find(|c| c.type_ == READY && c.status == status)
-        .map_or(Time(now), |c| c.last_transition_time.clone());
-    Condition {
-        type_: READY.into(),
-        status: status.into(),
-        reason: reason.as_str().into(),
-        message,
-        observed_generation: generation,
-        last_transition_time: since,
+) -> Vec<Condition> {
+    let condition = |kind: &str, status: bool| {
+        let status = if status { "True" } else { "False" };
+        let since = before
+            .iter()
+            .find(|c| c.type_ == kind && c.status == status)
+            .map_or(Time(now), |c| c.last_transition_time.clone());
+        Condition {
+            type_: kind.into(),
+            status: status.into(),
+            reason: reason.as_str().into(),
+            message: message.to_owned(),
+            observed_generation: generation,
+            last_transition_time: since,
+        }
+    };
+    let mut conditions = vec![condition(READY, reason.is_ready())];
+    if reason.is_stalled() {
+        conditions.push(condition(STALLED, true));
     }
+    conditions
 }

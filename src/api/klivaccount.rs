@@ -67,6 +67,7 @@ pub struct KlivAccountSpec {}
 /// What is published.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = super::klivsecret::nobody_has_looked()))]
 pub struct KlivAccountStatus {
     /// `Ready`: whether the current sets exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -11,7 +11,7 @@ use crate::seal::KeyringError;
 fn restore(namespace: &str) -> String {
     format!(
         "Restore it from your backup: kubectl -n {namespace} replace --force -f <backup file>. \
-         Until then nothing is opened, and no new keyring is made"
+         No new keyring is made over it"
     )
 }
 
@@ -36,7 +36,7 @@ pub enum KeysError {
     #[error(
         "the Secret {namespace}/{KEYRING_SECRET} is gone, and {example} is sealed with a key that was in it; \
          a new key would not open it, so none is made. Restore it from your backup: \
-         kubectl -n {namespace} create -f <backup file>. \
+         kubectl -n {namespace} replace --force -f <backup file>. \
          Without a backup the values are lost: delete every KlivSecret and hand them in again"
     )]
     Gone {

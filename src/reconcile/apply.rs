@@ -182,12 +182,7 @@ impl Applier {
                 vec![Effect::Created(name.to_owned(), None)]
             }
             Err(Error::Api(status)) if status.message.contains("exceeded quota") => {
-                vec![Effect::Blocked(
-                    Reason::QuotaExceeded,
-                    "a ResourceQuota of the namespace allows no further Secret: raise it, or \
-                     delete Secrets that nothing uses; the last published set stays"
-                        .to_owned(),
-                )]
+                vec![Effect::Blocked(Reason::QuotaExceeded, quota_text(&status.message))]
             }
             Err(Error::Api(status)) if namespace_is_going(&status) => vec![Effect::Stale],
             Err(Error::Api(status)) if (400..500).contains(&status.code) && status.code != 429 => {
@@ -349,7 +344,44 @@ pub(super) fn is_refused(status: &Status) -> bool {
     matches!(status.code, 400 | 403 | 413) || (status.code == 422 && has_causes)
 }
 
+/// Of the API server's words no more than the number.
+fn quota_text(message: &str) -> String {
+    let limited = message.split("limited: ").nth(1).unwrap_or_default();
+    let number = limited.split("secrets=").nth(1).unwrap_or_default();
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    let allows = match &number[..digits.min(9)] {
+        "" => "no further Secret".to_owned(),
+        number => format!("no more Secrets than {number}"),
+    };
+    format!(
+        "a ResourceQuota of the namespace allows {allows}: raise it, or delete Secrets that \
+         nothing uses; the last published set stays"
+    )
+}
+
 fn namespace_is_going(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_quota_is_told_with_its_number_and_nothing_else_of_the_answer() {
+        for (limited, says) in [
+            ("secrets=7", "allows no more Secrets than 7: "),
+            ("count/secrets=12,pods=3", "allows no more Secrets than 12: "),
+            ("pods=3", "allows no further Secret: "),
+        ] {
+            let message = format!(
+                "secrets \"x\" is forbidden: exceeded quota: <b>it</b>, requested: secrets=1, \
+                 used: secrets=1, limited: {limited}"
+            );
+            let text = quota_text(&message);
+            assert!(text.contains(says) && !text.contains("<b>"), "{text}");
+        }
+        assert!(quota_text("").contains("no further Secret"));
+    }
 }

@@ -84,6 +84,12 @@ impl Note {
         }
     }
 
+    /// What became of a Deployment that is no function any more.
+    pub(super) fn stray(stray: &Function) -> Self {
+        let nothing = Injection::default();
+        Self::function(stray, &nothing, false, STRIPPED.to_owned(), true)
+    }
+
     pub(super) fn event(&self) -> Event {
         Event {
             type_: if self.warning { EventType::Warning } else { EventType::Normal },
@@ -114,6 +120,10 @@ impl Note {
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(1024)]
 }
+
+/// What a Deployment is told that is no function any more.
+pub(super) const STRIPPED: &str = "is no edge function any more: the account's variables were \
+     taken from its env";
 
 /// What a function is told that can't be written, or is not for now.
 pub(super) fn not_written_text(why: Behind) -> String {

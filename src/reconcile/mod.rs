@@ -18,8 +18,8 @@
 //! paused old leader that wakes up can do no harm. There are no finalizers.
 //!
 //! **To add an action:** a variant in `action.rs`, a small named step in `plan.rs` (or, for
-//! sets that come and go, in `publish.rs` and `retire.rs`) that returns it, one arm in `apply.rs`, what is remembered of it in `effect.rs`, and the
-//! same in the model's cluster, `tests/it/reconcile_cluster.rs`.
+//! sets that come and go, in `publish.rs` and `retire.rs`) that returns it, one arm in
+//! `apply.rs`, what is remembered of it in `effect.rs`, and the same in the model's cluster, `tests/it/reconcile_cluster.rs`.
 
 mod action;
 mod apply;

@@ -236,6 +236,7 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
         if let Some(patch) = withdraw(stray).patch
             && !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
         {
+            plan.notes.push(Note::stray(stray));
             plan.actions.push(Action::Withdraw { stray: Box::new(stray.clone()), patch });
         }
     }
@@ -369,7 +370,7 @@ pub(super) fn describe(
         Some((reason, message)) => (*reason, message.clone()),
         None => (Reason::Published, "the current sets are published".to_owned()),
     };
-    status.conditions = vec![condition::ready(&status.conditions, reason, message, None, now)];
+    status.conditions = condition::conditions(&status.conditions, reason, &message, None, now);
 }
 
 pub(super) fn after(time: Timestamp, wait: Duration) -> Timestamp {

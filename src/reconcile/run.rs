@@ -130,6 +130,9 @@ impl Context {
                     account.apply(change.clone());
                     changes.push(change);
                 }
+                Effect::Withdrawn(stray) => {
+                    written.insert(stray.uid.clone());
+                }
                 Effect::Probed(_) if memory.next_probe.is_none_or(|due| due <= clock::now()) => {
                     memory.next_probe = Some(self.next_probe());
                 }

@@ -185,7 +185,7 @@ fn with(spec: Value) -> Value {
 
 #[tokio::test]
 async fn in_no_outage_anything_is_stored_in_the_clear_or_unstamped_and_no_value_is_shown() {
-    let options = Options { keep_revisions: true, plain_secrets: true, audit_policy: None };
+    let options = Options { keep_revisions: true, plain_secrets: true, ..Options::default() };
     let mut operator = Operator::start(options, &[]).await;
     let mut trial = Trial::default();
     let namespace = {

@@ -138,7 +138,7 @@ async fn state(account: &Account<'_>) -> BTreeMap<String, Value> {
     for secret in secrets.list(&ListParams::default()).await.expect("KlivSecrets") {
         let status = secret.status.expect("a status");
         let name = secret.metadata.name.expect("a name");
-        let history = serde_json::to_value(&status.history[0].version).expect("serialises");
+        let history = serde_json::to_value(status.history[0].version).expect("serialises");
         let content = json!([
             secret.metadata.uid,
             status.version,

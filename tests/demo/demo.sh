@@ -50,7 +50,8 @@ show kubectl -n "$account" get deployments -L secrets.kliv.dev/environment
 
 step "Somebody hands over keys, in plain text, with nothing but kubectl"
 manifest() { sed "s|OPENAI_SERIAL|${1:-$serial}|; s|SERIAL|$serial|" "$here/secrets.yaml"; }
-manifest | grep -A6 'name: openai-api-key'
+manifest | sed -n '/name: openai-api-key/,/^---/{/^---/!p}'
+say "\$ kubectl -n $account apply -f secrets.yaml"
 manifest | kubectl -n "$account" apply -f -
 kubectl -n "$account" wait klivsecrets --all --for=condition=Ready --timeout=60s >/dev/null ||
   fail "the secrets did not become Ready: kubectl -n $account describe klivsecrets"
@@ -88,6 +89,7 @@ step "A key is rotated: one rollout per function"
 wait_for "the rollouts" is_live
 before=$(replica_sets)
 started=$(date +%s%N)
+say "\$ kubectl -n $account apply -f openai-api-key.yaml"
 manifest "$serial-rotated" | sed '/^---/,$d' | kubectl -n "$account" apply -f -
 for function in checkout preview; do
   wait_for "the new value in $function" answers $function OPENAI_API_KEY "demo-openai-$serial-rotated-for-both"

@@ -9,6 +9,7 @@
 //	certs         the cluster's own certificate authority
 //	state         what is running, written down so that it can be stopped after a crash
 //	process       background processes that hold nothing of the caller's
+//	restart       one of them killed and started anew
 //	controlplane  etcd, kube-apiserver, kube-controller-manager, kube-scheduler
 //	node          network, containerd, kubelet, kube-proxy
 //	sweep         taking a node's traces off the machine
@@ -36,10 +37,13 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --keep-revisions        etcd is never compacted: every revision can be read
             --no-encryption-at-rest Secrets are plain in etcd
             --audit-policy FILE     instead of one that records no content
+            --controllers-share-account  Kubernetes' controllers have no ServiceAccounts
   down    stop it and leave nothing behind, also after a crash
             --state DIR
             --when-stdin-closes     wait for that first: ties a cluster to a test's life
             --force                 also when no record of a cluster is left
+  restart NAME: kill one of its processes and start it anew, e.g. kubelet
+            --state DIR
   env     print the exports of the running cluster
             --state DIR
   build   build what a cluster here needs into the cache
@@ -72,6 +76,8 @@ func run(args []string) error {
 		return runUp(rest)
 	case "down":
 		return runDown(rest)
+	case "restart":
+		return runRestart(rest)
 	case "env":
 		return runEnv(rest)
 	case "build":
@@ -99,6 +105,7 @@ func runUp(args []string) error {
 	flags.BoolVar(&want.KeepRevisions, "keep-revisions", false, "")
 	flags.BoolVar(&want.PlainSecrets, "no-encryption-at-rest", false, "")
 	flags.StringVar(&want.AuditPolicy, "audit-policy", "", "")
+	flags.BoolVar(&want.ControllersShareAccount, "controllers-share-account", false, "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -148,7 +155,17 @@ func runDown(args []string) error {
 	}
 	defer unlock()
 	defer os.Remove(folder + ".lock")
-	return down(folder, *force)
+	_, err = os.Stat(folder)
+	wasThere := err == nil
+	if err := down(folder, *force); err != nil || *whenStdinCloses {
+		return err
+	}
+	if wasThere {
+		progress("stopped; nothing is left of it")
+	} else {
+		progress("no cluster is up")
+	}
+	return nil
 }
 
 func runEnv(args []string) error {

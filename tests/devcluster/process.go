@@ -16,14 +16,15 @@ import (
 // process is one that we started. The start time tells it from a later one that got
 // the same number.
 type process struct {
-	Name  string
-	Pid   int
-	Start string
+	Name    string
+	Pid     int
+	Start   string
+	Command []string
 }
 
 // spawn starts a program that outlives us: own session, log file, none of our streams.
 func (c *cluster) spawn(name, program string, args ...string) error {
-	log, err := os.Create(c.logFile(name))
+	log, err := os.OpenFile(c.logFile(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (c *cluster) spawn(name, program string, args ...string) error {
 		return err
 	}
 	go cmd.Wait() // while we live, a process that dies early must not look alive
-	c.Processes = append(c.Processes, process{name, cmd.Process.Pid, startTime(cmd.Process.Pid)})
+	c.Processes = append(c.Processes, process{name, cmd.Process.Pid, startTime(cmd.Process.Pid), append([]string{program}, args...)})
 	return c.save()
 }
 

@@ -2,10 +2,11 @@
 //! can leave, and what was stored is there when the operator comes back.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kliv_secrets::api::names::KEYRING_SECRET;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use serde_json::json;
 
 use crate::account::{Account, is_ready, secret};
@@ -39,7 +40,7 @@ async fn without_the_operator_functions_restart_and_scale_and_a_new_one_opens_al
 }
 
 #[tokio::test]
-async fn without_its_keyring_the_operator_makes_no_other_and_the_backup_heals_it() {
+async fn without_its_keyring_nothing_changes_until_the_backup_is_there_again() {
     let Some(operator) = Operator::alone().await else { return };
     let steady = Steady::new(&operator).await;
     let image = operator.image().await;
@@ -51,24 +52,29 @@ async fn without_its_keyring_the_operator_makes_no_other_and_the_backup_heals_it
     operator.install_only(&image).success();
 
     says_that_it_is_gone(&operator).await;
-    // What can't be kept is not taken.
-    let written = secret("API_TOKEN", "written in vain").to_string();
-    let refused = steady.account.kubectl(&["apply", "-f", "-"], &written).failure();
-    assert!(refused.contains("nothing was stored"), "{refused}");
-    assert!(!refused.contains("written in vain"), "{refused}");
-    restarts_and_scales(&steady.account).await;
-    // Others decide no differently.
-    let controllers = "app.kubernetes.io/component=controller";
-    operator.kubectl(&["delete", "pods", "-l", controllers]).success();
+    // It is sealed for the keyring that is lost, and waits for it.
+    let account = &steady.account;
+    account.apply(&secret("WAITING_TOKEN", "handed in meanwhile"));
+    eventually("the secret says that it can't be opened", async || {
+        let path = "jsonpath={.status.conditions[0].reason}: {.status.conditions[0].message}";
+        let said = account.kubectl(&["get", "klivsecret", "waiting-token", "-o", path], "");
+        let right = said.stdout.starts_with("DecryptionFailed: the operator's keyring is lost");
+        right.then_some(())
+    })
+    .await;
+    restarts_and_scales(account).await;
+    // Another leader decides no differently.
+    operator.kubectl(&["delete", "pods", "-l", "app.kubernetes.io/component=controller"]).success();
     says_that_it_is_gone(&operator).await;
     assert_eq!(keyring(&operator).await, None);
-    steady.is_as_it_was().await;
+    steady.is_untouched().await;
 
     operator.cluster.kubectl_reading(&backup, &["create", "-f", "-"]).success();
 
+    account.published("waiting-token").await;
+    opens_all(account).await;
+    account.runs_with("api", &[("WAITING_TOKEN", "handed in meanwhile")]).await;
     operator.stands().await;
-    steady.is_untouched().await;
-    opens_all(&steady.account).await;
 }
 
 #[tokio::test]
@@ -88,17 +94,31 @@ async fn a_namespace_of_200_secrets_and_running_functions_goes_whatever_the_oper
     goes(&with_none_installed).await;
 }
 
-/// Waits until a controller says that its keyring is gone, and the way out.
+/// Waits until the leader says by an Event that its keyring is gone, and the way out, and
+/// that it is not ready.
 async fn says_that_it_is_gone(operator: &Operator) {
+    let leader = operator.leads().await;
     let says = [
         "the Secret kliv-secrets-system/kliv-secrets-keyring is gone",
         "kubectl -n kliv-secrets-system create -f <backup file>",
     ];
-    eventually("a controller says that its keyring is gone, and the way out", async || {
+    eventually("an Event says that the keyring is gone, and the way out", async || {
+        let events: Api<Event> = operator.api();
+        let events = events.list(&ListParams::default()).await.expect("Events");
+        let told = events.items.into_iter().find(|event| {
+            let instance = event.reporting_instance.as_deref().unwrap_or_default();
+            let note = event.note.as_deref().unwrap_or_default();
+            event.reason.as_deref() == Some("KeyringUnavailable")
+                && instance.starts_with(&leader)
+                && says.iter().all(|text| note.contains(text))
+        });
+        told.map(|_| ())
+    })
+    .await;
+    eventually("the leader is not ready", async || {
         let pods = operator.pods("controller").await;
-        let logs = pods.iter().map(|pod| operator.kubectl(&["logs", &pod.name_any()]).stdout);
-        let mut told = logs.filter(|log| says.iter().all(|text| log.contains(text)));
-        told.next().map(|_| ())
+        let leader = pods.iter().find(|pod| pod.name_any() == leader)?;
+        (!is_ready(leader)).then_some(())
     })
     .await;
 }

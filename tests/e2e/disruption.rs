@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, EvictParams};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::task::spawn_blocking;
 
 use crate::account::{Account, is_ready};
 use crate::hardening::process;
@@ -20,7 +21,7 @@ use crate::writers::{Written, write_during};
 async fn upgrades_rollbacks_restarts_and_drains_touch_no_function_and_refuse_no_write() {
     let Some(operator) = Operator::alone().await else { return };
     let people = People::new(&operator).await;
-    let [repository, tag] = same_image_by_another_name(&operator).await.values();
+    let [repository, tag] = image_of_another_name().values();
     let restart = async {
         operator.restart();
         operator.stands().await;
@@ -56,6 +57,20 @@ async fn killed_pods_and_processes_touch_no_function_and_lose_no_write() {
 
     let one = operator.pods("webhook").await.swap_remove(0);
     people.go_on_during("one of two webhooks killed", kill(&operator, one)).await;
+
+    let before = uids(&operator).await;
+    let restarts = async {
+        // Not on this test's thread, where people write.
+        let restarted = |name: &'static str| {
+            spawn_blocking(move || run(launcher(&["restart", name]), "").success())
+        };
+        restarted("containerd").await.expect("restarts");
+        restarted("kubelet").await.expect("restarts");
+        operator.stands().await;
+    };
+    let written = people.go_on_during("the node's runtime and kubelet killed", restarts).await;
+    assert_eq!(written.refused, 0);
+    assert_eq!(uids(&operator).await, before);
 }
 
 /// A steady account, and people who write in another.
@@ -131,15 +146,16 @@ fn restarts(pod: &Pod) -> i32 {
     containers.map(|container| container.restart_count).sum()
 }
 
-/// The operator's own program in an image of another name, loaded into the node.
-async fn same_image_by_another_name(operator: &Operator) -> Image {
-    let repository = "kliv-secrets-again";
+/// This checkout's program in an image of another name, loaded into the node.
+fn image_of_another_name() -> Image {
     let archive = checkout("target/image/again.tar");
     let binary = checkout(&format!("target/{ARCH}-unknown-linux-gnu/release/kliv-secrets"));
-    let pack = ["image", "pack", "--name", repository, "--binary", &binary, "--out", &archive];
-    run(launcher(&pack), "").success();
+    let pack =
+        ["image", "pack", "--name", "kliv-secrets-again", "--binary", &binary, "--out", &archive];
+    let packed = run(launcher(&pack), "").success();
     run(launcher(&["image", "load", &archive]), "").success();
-    Image { repository: repository.to_owned(), tag: operator.image().await.tag }
+    let (repository, tag) = packed.trim().rsplit_once(':').expect("a name and a tag");
+    Image { repository: repository.to_owned(), tag: tag.to_owned() }
 }
 
 async fn uids(operator: &Operator) -> Vec<String> {

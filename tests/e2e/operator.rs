@@ -16,6 +16,7 @@ use kliv_secrets::api::names::LEASE;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::task::spawn_blocking;
 
 use crate::harness::{
     AuditMark, Cluster, Outcome, Request, cluster_with_operator, eventually, run,
@@ -88,7 +89,7 @@ impl Operator {
         let args = ["upgrade", "kliv-secrets", &chart, "-n", NAMESPACE, "--reuse-values"];
         let set = values.iter().flat_map(|value| ["--set", value]).collect::<Vec<_>>();
         let wait = ["--wait", "--timeout", "3m"];
-        self.cluster.helm(&[args.as_slice(), &set, &wait].concat()).success();
+        self.helm(&[args.as_slice(), &set, &wait].concat()).await.success();
         self.stands().await;
     }
 
@@ -96,7 +97,7 @@ impl Operator {
     pub(crate) async fn roll_back(&self) {
         self.will_change();
         let args = ["rollback", "kliv-secrets", "-n", NAMESPACE, "--wait", "--timeout", "3m"];
-        self.cluster.helm(&args).success();
+        self.helm(&args).await.success();
         self.stands().await;
     }
 
@@ -221,6 +222,13 @@ impl Operator {
         let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy{path}");
         let asked = http::Request::get(&path).body(Vec::new()).expect("a request");
         self.cluster.client().request_text(asked).await.expect("an answer")
+    }
+
+    /// Helm, while the test's own thread goes on.
+    async fn helm(&self, args: &[&str]) -> Outcome {
+        let cluster = self.cluster;
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        spawn_blocking(move || cluster.helm(&args)).await.expect("runs Helm")
     }
 
     /// kubectl in the operator's namespace.

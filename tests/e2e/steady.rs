@@ -60,11 +60,6 @@ impl<'a> Steady<'a> {
         assert_eq!(writes, NO_REQUESTS);
         assert_eq!(state(&self.account).await, self.before);
     }
-
-    /// The same, where no operator is there to ask.
-    pub(crate) async fn is_as_it_was(&self) {
-        assert_eq!(state(&self.account).await, self.before);
-    }
 }
 
 async fn state(account: &Account<'_>) -> State {
