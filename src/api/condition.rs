@@ -77,6 +77,8 @@ pub enum Behind {
     WriteAltered,
     /// A policy or webhook of somebody's refuses the controller's write.
     WriteRefused,
+    /// Somebody takes from it again and again what it was given.
+    Undone,
     /// Its new pods do not become ready.
     RolloutFailed,
     /// It is to take a new set only when told.
@@ -87,9 +89,10 @@ pub enum Behind {
 
 impl Behind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WriteAltered,
         Self::WriteRefused,
+        Self::Undone,
         Self::RolloutFailed,
         Self::Manual,
         Self::RollingOut,
@@ -101,6 +104,7 @@ impl Behind {
         match self {
             Self::WriteAltered => "WriteAltered",
             Self::WriteRefused => "WriteRefused",
+            Self::Undone => "Undone",
             Self::RolloutFailed => "RolloutFailed",
             Self::Manual => "Manual",
             Self::RollingOut => "RollingOut",
@@ -120,6 +124,11 @@ impl Behind {
             Self::WriteRefused => Some(
                 "an admission policy or webhook of the cluster refuses the change of env: exempt \
                  the ServiceAccount kliv-secrets-controller from it; it is tried again by itself",
+            ),
+            Self::Undone => Some(
+                "somebody keeps undoing its env entries, so they are set again later each time, a \
+                 minute apart in the end: find who writes this Deployment with kubectl get \
+                 deployment -o yaml --show-managed-fields",
             ),
             Self::RolloutFailed => Some(
                 "its new pods do not become ready, and its old ones keep the former set: correct \

@@ -161,7 +161,7 @@ pub struct NotUpdated {
     #[schemars(length(max = 253))]
     pub name: String,
     /// Why, one word: `RollingOut`, `RolloutFailed`, `Manual`, `WriteRefused`,
-    /// `WriteAltered`.
+    /// `WriteAltered`, `Undone`.
     #[schemars(length(max = 64))]
     pub reason: String,
     /// What that means and the way out, where something is to be done.

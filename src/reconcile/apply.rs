@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::action::Action;
 use super::decide::Member;
 use super::effect::Effect;
-use super::inspect;
+use super::inspect::{self, Why};
 use super::observe::resource;
 use super::observed::{Account, AccountObject, SecretObject};
 use super::refused::{Refusal, write_of_status};
@@ -156,7 +156,10 @@ impl Applier {
     ) -> Vec<Effect> {
         let body = match self.body(namespace, name, environment, members) {
             Ok(body) => body,
-            Err(member) => {
+            Err((member, Why::Malformed | Why::Refused)) => {
+                return vec![Effect::Forged(member.uid.clone(), member.generation)];
+            }
+            Err((member, Why::UnknownKey | Why::NoKeyring)) => {
                 let text = format!(
                     "the value in use of {} can't be opened, so no new set can be made and the \
                      last one stays: restore the keyring from its backup, or set that value again",
@@ -204,7 +207,7 @@ impl Applier {
         name: &str,
         environment: &str,
         members: &'a [Member],
-    ) -> Result<Zeroizing<Vec<u8>>, &'a Member> {
+    ) -> Result<Zeroizing<Vec<u8>>, (&'a Member, Why)> {
         let mut data = Zeroizing::new(String::from("{"));
         for (i, member) in members.iter().enumerate() {
             let intent = Intent {
@@ -213,7 +216,7 @@ impl Applier {
                 source: Source::Nothing,
             };
             let opened = inspect::open(namespace, &intent, &member.sealed, self.keyring.as_deref())
-                .map_err(|_| member)?;
+                .map_err(|why| (member, why))?;
             #[expect(clippy::disallowed_methods, reason = "goes into the published Secret")]
             let encoded = Zeroizing::new(STANDARD.encode(opened.value.expose()));
             data.reserve_exact(encoded.len() + member.env_var.len() + 8);

@@ -43,6 +43,7 @@ mod run;
 mod sets;
 mod status;
 mod tally;
+mod undone;
 mod world;
 
 pub use action::{Action, Plan, Record};
@@ -57,4 +58,5 @@ pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
 pub use refused::{Refusal, Refused, write_of_function, write_of_status};
 pub use sets::{DesiredSet, content_id};
+pub use undone::Given;
 pub use world::{Change, Kind, World};

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::apply::Applier;
 use super::effect::Effect;
 use super::former::Former;
-use super::inspect;
+use super::inspect::{disown, inspect};
 use super::observed::{Account, Memory};
 use super::plan::{Timings, plan};
 use super::world::Change;
@@ -109,6 +109,7 @@ impl Context {
     ) -> Round {
         // Some milliseconds of computing for a large account: others don't wait for it.
         let plan = tokio::task::block_in_place(|| {
+            disown(account, memory);
             inspect(account, self.applier.keyring.as_deref());
             plan(account, memory, &self.timings, clock::now())
         });
