@@ -25,8 +25,8 @@
 //! | [`runtime`] | what processes stand on: arguments, clock, logs, lease, TLS, metrics | most |
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
 //! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
-//! | [`keys`] | where the keyring lives | `cluster`, `file` |
-//! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `run`, `controller` |
+//! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
+//! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
 //!
 //! ## The laws

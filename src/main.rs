@@ -13,13 +13,16 @@ use kliv_secrets::{
     reconcile,
     runtime::{
         Check, Metrics, Readiness,
-        args::{Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs},
+        args::{
+            CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs,
+        },
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
         logs, shutdown, tls,
     },
     seal::Keyring,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Accounts that the engine works on at a time.
@@ -117,7 +120,7 @@ async fn replica(
         client.clone(),
         &args.namespace,
         identity.clone(),
-        lease::Settings::default(),
+        lease::Settings::lasting(args.lease_seconds),
         stop.clone(),
         |standing| {
             metrics.leads(standing == Standing::Leads);
@@ -143,12 +146,27 @@ async fn leader(
     ready: &Ready,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let certificate = tls::keep(
-        client.clone(),
-        tls::Settings { namespace: args.namespace.clone(), service: args.webhook_service.clone() },
-        || ready.certificate.set(true),
-        stop.clone(),
-    );
+    let certificates = tls::Settings {
+        namespace: args.namespace.clone(),
+        service: args.webhook_service.clone(),
+        every: args.webhook_certificate_check,
+    };
+    // A webhook that comes up beside a lost keyring is not let in either: it would take
+    // values that perhaps nobody will open.
+    let had_keyring = Notify::new();
+    let certificate = async {
+        tokio::select! {
+            () = had_keyring.notified() => {}
+            () = stop.cancelled() => return,
+        }
+        let ready = || ready.certificate.set(true);
+        match args.webhook_certificate {
+            CertificateMaker::Controller => {
+                tls::keep(client.clone(), certificates, ready, stop.clone()).await;
+            }
+            CertificateMaker::External => ready(),
+        }
+    };
     let settings = reconcile::Settings {
         function_selector: args.function_selector.clone(),
         quiet: args.quiet_period,
@@ -161,6 +179,9 @@ async fn leader(
     let run = |keyring: Option<Keyring>, stop: CancellationToken| {
         metrics.keyring_keys(keyring.as_ref().map_or(0, |keyring| keyring.keys().count()));
         ready.keyring.set(keyring.is_some());
+        if keyring.is_some() {
+            had_keyring.notify_one();
+        }
         let listed = || ready.listed.set(true);
         let keyring = keyring.map(Arc::new);
         reconcile::run(client.clone(), keyring, settings.clone(), metrics.clone(), listed, stop)
@@ -174,36 +195,39 @@ async fn leader(
     ended
 }
 
-/// Runs the engine. While the keyring is lost it runs without: what needs no key goes on,
-/// and KlivSecrets say what is wrong.
+/// Runs the engine, anew when the keyring is another. While it is lost the engine runs
+/// without: what needs no key goes on, and KlivSecrets say what is wrong.
 async fn engine<R: Future<Output = anyhow::Result<()>>>(
     mut keeper: Keeper<'_>,
     run: impl Fn(Option<Keyring>, CancellationToken) -> R,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let keyring = match keeper.find(&stop).await {
-        Found::Keyring(keyring) => keyring,
+    let mut keyring = match keeper.find(&stop).await {
+        Found::Keyring(keyring) => Some(keyring),
+        Found::Lost => None,
         Found::Stopped => return Ok(()),
-        Found::Lost => {
-            let without = stop.child_token();
-            let waits = async {
-                let keyring = keeper.wait(&without).await;
-                without.cancel();
-                keyring
-            };
-            let runs = async {
-                let ended = run(None, without.clone()).await;
-                without.cancel();
-                ended
-            };
-            let (ended, keyring) = tokio::join!(runs, waits);
-            ended?;
-            let Some(keyring) = keyring else { return Ok(()) };
-            tracing::info!("the keyring is back");
-            keyring
-        }
     };
-    run(Some(keyring), stop).await
+    loop {
+        let keys = keyring.as_ref().map(|keyring| keyring.keys().collect::<Vec<_>>());
+        let until = stop.child_token();
+        let runs = async {
+            let ended = run(keyring.take(), until.clone()).await;
+            until.cancel();
+            ended
+        };
+        let changes = async {
+            let another = keeper.another(keys.as_deref(), &until).await;
+            until.cancel();
+            another
+        };
+        let (ended, another) = tokio::join!(runs, changes);
+        ended?;
+        if another.is_none() {
+            return Ok(());
+        }
+        tracing::info!("the keyring was restored or changed: starts again with it");
+        keyring = another;
+    }
 }
 
 /// When a replica of the controller is ready: when it stands by for one that leads, or
@@ -242,7 +266,7 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
         bind: args.bind,
         tls_dir: args.tls_dir.clone(),
         sealing_key_dir: args.sealing_key_dir.clone(),
-        poll: Duration::from_secs(2),
+        poll: args.reload_interval,
         ready: readiness.check("certificate and sealing key"),
         metrics: metrics.clone(),
     };
@@ -254,6 +278,10 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
 /// Looks until all is well or `--wait` is over, then says what is wrong.
 fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     const AGAIN: Duration = Duration::from_secs(2);
+    anyhow::ensure!(
+        args.account != args.namespace,
+        "--account is the operator's own namespace, whose writes are not sealed: name another"
+    );
     let ask = doctor::Ask { namespace: &args.namespace, account: &args.account };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {

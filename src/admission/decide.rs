@@ -88,10 +88,11 @@ impl Write<'_> {
             .namespace()
             .ok_or(Cause::fixed("metadata.namespace", "is missing: a KlivSecret has an account"))?;
         let user = check_user(self.review.user())?;
-        let mut spec = understand(self.edit.object.spec())?;
         if value.is_some() {
-            spec.sealed = None;
+            // The value wins, whatever stood there.
+            self.edit.remove(&["spec", "sealed"]);
         }
+        let spec = understand(self.edit.object.spec())?;
         self.check_immutable(&spec)?;
         let intent = Intent::of(self.edit.object.name(), &spec)?;
         if let Some(field) =

@@ -14,7 +14,7 @@
 //!
 //! The door holds a public key only: it can seal and never open, has no rights in the
 //! cluster and makes no call. Everything but `server` and `files` is pure, and
-//! [`answer`] is the whole of it.
+//! [`answer`] is the whole of it; `room` bounds what the server holds in memory.
 //!
 //! Nothing here prints, logs or returns what was written: a review is held in a type
 //! that can't be printed, texts of refusals and warnings are fixed, and names are
@@ -29,6 +29,7 @@ mod edit;
 mod files;
 mod generate;
 mod review;
+mod room;
 mod scrub;
 mod seal_write;
 mod search;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,11 +15,12 @@ use axum::routing::post;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
 use futures::StreamExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::answer;
 use super::files::{Served, certificate, sealing_key};
+use super::room::{Place, Room, SentAway};
 use crate::runtime::{Check, Metrics, clock, entropy};
 use crate::seal::SealingKey;
 
@@ -28,9 +28,14 @@ use crate::seal::SealingKey;
 /// server has at most 3 MiB, and JSON in JSON grows.
 const MAX_REVIEW: usize = 12 * 1024 * 1024;
 
-/// How much of reviews is held at a time, bytes; more wait, so that memory has an upper
-/// bound.
+/// How much of reviews is held at a time, bytes: memory has an upper bound.
 const HELD: usize = 4 * MAX_REVIEW;
+
+/// How many reviews arrive at a time.
+const ARRIVING: usize = 1024;
+
+/// The memory that a review begins with, bytes; most fit.
+const FIRST: usize = 16 * 1024;
 
 /// How long a review may take to arrive; the API server gives up after 30 seconds at most.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -101,7 +106,7 @@ pub async fn serve(
     tell(&tls);
     let tls = RustlsConfig::from_config(tls.config);
     let (new_key, key) = watch::channel(key);
-    let door = Door { key, metrics: config.metrics, room: Arc::new(Semaphore::new(HELD)) };
+    let door = Door { key, metrics: config.metrics, room: Room::new(HELD, ARRIVING) };
     let routes = Router::new().route("/mutate", post(mutate)).with_state(door);
 
     let listen = |error| ServeError::Listen(config.bind, error);
@@ -136,15 +141,12 @@ pub async fn serve(
 struct Door {
     key: watch::Receiver<Arc<SealingKey>>,
     metrics: Metrics,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
 }
 
 async fn mutate(State(door): State<Door>, request: Request) -> Response {
-    let size = size(&request);
-    let Ok(_room) = door.room.acquire_many(size).await else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let read = tokio::time::timeout(PATIENCE, read(request.into_body())).await;
+    let mut place = door.room.enter();
+    let read = tokio::time::timeout(PATIENCE, read(request, &mut place)).await;
     let review = match read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
         Ok(review) => review,
         Err(status) => {
@@ -167,38 +169,57 @@ async fn mutate(State(door): State<Door>, request: Request) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], answer.to_json()).into_response()
 }
 
-/// The size that a request announces, or else the largest.
-fn size(request: &Request) -> u32 {
-    let announced = request.headers().get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|size| size.to_str().ok()?.parse().ok());
-    u32::try_from(announced.unwrap_or(MAX_REVIEW).min(MAX_REVIEW)).unwrap_or(u32::MAX)
-}
-
 /// Reads a body into memory that is wiped afterwards, and wipes the pieces it came in.
-async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
-    let mut pieces = body.into_data_stream();
+async fn read(request: Request, place: &mut Place) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|size| size.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|size| size > MAX_REVIEW) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let mut sent_away = pin!(place.sent_away());
+    let mut pieces = request.into_body().into_data_stream();
     let mut review = Zeroizing::new(Vec::new());
-    while let Some(piece) = pieces.next().await {
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = &mut sent_away => return Err(SentAway.into()),
+            piece = pieces.next() => piece,
+        };
+        let Some(piece) = piece else { break };
         let piece = piece.map_err(|_| StatusCode::BAD_REQUEST)?;
-        if review.len() + piece.len() > MAX_REVIEW {
+        let needed = review.len() + piece.len();
+        if needed > MAX_REVIEW {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        make_room(&mut review, piece.len());
+        if needed > review.capacity() {
+            make_room(&mut review, needed, place).await?;
+        }
         review.extend_from_slice(&piece);
         if let Ok(mut piece) = piece.try_into_mut() {
             piece.zeroize();
         }
     }
+    place.arrived()?;
     Ok(review)
 }
 
 /// Grows by hand: a vector that grows by itself leaves its former content behind.
-fn make_room(buffer: &mut Zeroizing<Vec<u8>>, more: usize) {
-    let needed = buffer.len() + more;
-    if needed <= buffer.capacity() {
-        return;
-    }
-    let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(buffer.capacity() * 2)));
+async fn make_room(
+    buffer: &mut Zeroizing<Vec<u8>>,
+    needed: usize,
+    place: &mut Place,
+) -> Result<(), SentAway> {
+    let (before, after) = (buffer.capacity(), needed.max(buffer.capacity() * 2).max(FIRST));
+    place.take(after).await?;
+    let mut larger = Zeroizing::new(Vec::with_capacity(after));
     larger.extend_from_slice(buffer);
     *buffer = larger;
+    place.give_back(before);
+    Ok(())
+}
+
+impl From<SentAway> for StatusCode {
+    fn from(_: SentAway) -> Self {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }

@@ -3,8 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-/// The one condition type of our kinds.
+/// The condition type that all our kinds have.
 pub const READY: &str = "Ready";
+/// There, and `True`, only where waiting won't help: tools that wait (Flux, `helm --wait`;
+/// the kstatus convention) then stop at once.
+pub const STALLED: &str = "Stalled";
 
 /// Why a KlivSecret is ready or not. The words are API: they never change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +60,13 @@ impl Reason {
     pub fn is_ready(self) -> bool {
         self == Self::Published
     }
+
+    /// Whether it stays so until a person mends the spec or the keyring. What is waited
+    /// for, or tried again, is not.
+    #[must_use]
+    pub fn is_stalled(self) -> bool {
+        matches!(self, Self::DecryptionFailed | Self::LimitExceeded | Self::InvalidSpec)
+    }
 }
 
 /// Why a function does not run with the current set. The words are API: they never change.
@@ -67,6 +77,8 @@ pub enum Behind {
     WriteAltered,
     /// A policy or webhook of somebody's refuses the controller's write.
     WriteRefused,
+    /// Somebody takes from it again and again what it was given.
+    Undone,
     /// Its new pods do not become ready.
     RolloutFailed,
     /// It is to take a new set only when told.
@@ -77,9 +89,10 @@ pub enum Behind {
 
 impl Behind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WriteAltered,
         Self::WriteRefused,
+        Self::Undone,
         Self::RolloutFailed,
         Self::Manual,
         Self::RollingOut,
@@ -91,6 +104,7 @@ impl Behind {
         match self {
             Self::WriteAltered => "WriteAltered",
             Self::WriteRefused => "WriteRefused",
+            Self::Undone => "Undone",
             Self::RolloutFailed => "RolloutFailed",
             Self::Manual => "Manual",
             Self::RollingOut => "RollingOut",
@@ -111,6 +125,11 @@ impl Behind {
                 "an admission policy or webhook of the cluster refuses the change of env: exempt \
                  the ServiceAccount kliv-secrets-controller from it; it is tried again by itself",
             ),
+            Self::Undone => Some(
+                "somebody keeps undoing its env entries, so they are set again later each time, a \
+                 minute apart in the end: find who writes this Deployment with kubectl get \
+                 deployment -o yaml --show-managed-fields",
+            ),
             Self::RolloutFailed => Some(
                 "its new pods do not become ready, and its old ones keep the former set: correct \
                  the value or the function",
@@ -124,26 +143,34 @@ impl Behind {
     }
 }
 
-/// The `Ready` condition; `lastTransitionTime` moves only when its status does.
+/// The conditions for a reason, `Ready` first; `lastTransitionTime` moves only when a
+/// status does.
 #[must_use]
-pub fn ready(
+pub fn conditions(
     before: &[Condition],
     reason: Reason,
-    message: String,
+    message: &str,
     generation: Option<i64>,
     now: Timestamp,
-) -> Condition {
-    let status = if reason.is_ready() { "True" } else { "False" };
-    let since = before
-        .iter()
-        .find(|c| c.type_ == READY && c.status == status)
-        .map_or(Time(now), |c| c.last_transition_time.clone());
-    Condition {
-        type_: READY.into(),
-        status: status.into(),
-        reason: reason.as_str().into(),
-        message,
-        observed_generation: generation,
-        last_transition_time: since,
+) -> Vec<Condition> {
+    let condition = |kind: &str, status: bool| {
+        let status = if status { "True" } else { "False" };
+        let since = before
+            .iter()
+            .find(|c| c.type_ == kind && c.status == status)
+            .map_or(Time(now), |c| c.last_transition_time.clone());
+        Condition {
+            type_: kind.into(),
+            status: status.into(),
+            reason: reason.as_str().into(),
+            message: message.to_owned(),
+            observed_generation: generation,
+            last_transition_time: since,
+        }
+    };
+    let mut conditions = vec![condition(READY, reason.is_ready())];
+    if reason.is_stalled() {
+        conditions.push(condition(STALLED, true));
     }
+    conditions
 }

@@ -67,6 +67,7 @@ pub struct KlivAccountSpec {}
 /// What is published.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = super::klivsecret::nobody_has_looked()))]
 pub struct KlivAccountStatus {
     /// `Ready`: whether the current sets exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -160,7 +161,7 @@ pub struct NotUpdated {
     #[schemars(length(max = 253))]
     pub name: String,
     /// Why, one word: `RollingOut`, `RolloutFailed`, `Manual`, `WriteRefused`,
-    /// `WriteAltered`.
+    /// `WriteAltered`, `Undone`.
     #[schemars(length(max = 64))]
     pub reason: String,
     /// What that means and the way out, where something is to be done.

@@ -11,6 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+
+use super::condition::READY;
 
 /// A third-party credential of the account, stored encrypted and given to the
 /// account's edge functions as an environment variable.
@@ -149,11 +152,13 @@ pub struct Question {
 /// What the operator knows about the secret.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = nobody_has_looked()))]
 pub struct KlivSecretStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: whether functions get the value, and why not.
+    /// `Ready`: whether functions get the value, and why not; `Stalled`: only a person can
+    /// mend it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions", length(max = 8))]
     pub conditions: Vec<Condition>,
@@ -242,6 +247,16 @@ impl JsonSchema for WriteOnly {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "x-kubernetes-int-or-string": true, "maxLength": 65536 })
     }
+}
+
+/// The status of an object before its controller has seen it. Without it, tools that wait
+/// (Flux, `helm --wait`) would take the object for ready until then.
+pub(super) fn nobody_has_looked() -> Value {
+    json!({ "conditions": [{
+        "type": READY, "status": "Unknown", "reason": "Pending",
+        "message": "waits for the kliv-secrets controller",
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
+    }] })
 }
 
 /// A list map by type, as the API conventions ask.

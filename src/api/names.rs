@@ -34,6 +34,10 @@ pub const ANNOTATION_ROLLOUT: &str = "secrets.kliv.dev/rollout";
 /// On a function with `rollout: manual`: the revision of the set it may take.
 pub const ANNOTATION_REVISION: &str = "secrets.kliv.dev/revision";
 
+/// On the Secret [`WEBHOOK_TLS_SECRET`], with any value: somebody asks for a new
+/// certificate now. Gone once there is one.
+pub const ANNOTATION_RENEW: &str = "secrets.kliv.dev/renew";
+
 /// The type of a published Secret.
 pub const SECRET_TYPE: &str = "secrets.kliv.dev/env";
 /// How the name of every published Secret begins.

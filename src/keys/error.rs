@@ -11,7 +11,7 @@ use crate::seal::KeyringError;
 fn restore(namespace: &str) -> String {
     format!(
         "Restore it from your backup: kubectl -n {namespace} replace --force -f <backup file>. \
-         Until then nothing is opened, and no new keyring is made"
+         No new keyring is made over it"
     )
 }
 

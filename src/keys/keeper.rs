@@ -1,5 +1,5 @@
-//! The keyring through the life of a replica: looked at before it may lead, had while it
-//! leads, waited for where it is lost.
+//! The keyring through the life of a replica: looked at before it may lead, had and looked
+//! after while it leads, waited for where it is lost.
 #![expect(clippy::disallowed_types, reason = "hands the client on")]
 
 use std::time::Duration;
@@ -11,10 +11,12 @@ use super::cluster::{Published, check, load_or_create, publish_sealing_key};
 use super::tell::{Teller, Trouble};
 use super::{KeySource, KeysError};
 use crate::runtime::{clock, entropy};
-use crate::seal::Keyring;
+use crate::seal::{KeyInfo, Keyring};
 
-/// How long until it is looked again whether the keyring is there.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How long until a lost keyring is looked for again …
+const LOST: Duration = Duration::from_secs(5);
+/// … and until it is looked whether one in use is still there.
+const IN_USE: Duration = Duration::from_secs(30);
 
 /// Has the keyring for one replica, and tells what is wrong with it.
 pub struct Keeper<'a> {
@@ -65,20 +67,28 @@ impl<'a> Keeper<'a> {
                     }
                 }
             }
-            if pause(stop).await.is_none() {
+            if pause(LOST, stop).await.is_none() {
                 return Found::Stopped;
             }
         }
     }
 
-    /// Waits until a lost keyring is back; none when told to stop.
-    pub async fn wait(&mut self, stop: &CancellationToken) -> Option<Keyring> {
+    /// Waits until there is another keyring than this one, or one at all; none when told to
+    /// stop. Meanwhile it is told when the one in use is lost, and an altered ConfigMap of
+    /// the sealing key is put right.
+    pub async fn another(
+        &mut self,
+        than: Option<&[KeyInfo]>,
+        stop: &CancellationToken,
+    ) -> Option<Keyring> {
         loop {
-            pause(stop).await?;
-            match self.find(stop).await {
-                Found::Keyring(keyring) => return Some(keyring),
-                Found::Lost => {}
-                Found::Stopped => return None,
+            pause(if than.is_some() { IN_USE } else { LOST }, stop).await?;
+            match self.load().await {
+                Ok(keyring) if than.is_some_and(|than| keyring.keys().eq(than.iter().copied())) => {
+                }
+                Ok(keyring) => return Some(keyring),
+                Err(error) if error.is_passing() => {}
+                Err(error) => self.teller.tell(Trouble::Unavailable(&error)).await,
             }
         }
     }
@@ -86,17 +96,18 @@ impl<'a> Keeper<'a> {
     async fn load(&mut self) -> Result<Keyring, KeysError> {
         let keyring = load_or_create(&self.client, &self.source, clock::now()).await?;
         let published = publish_sealing_key(&self.client, self.source.namespace, &keyring).await?;
-        if let Published::InPlaceOf(lost) = published {
-            self.teller.tell(Trouble::Older(lost)).await;
+        match published {
+            Published::InPlaceOf(lost) => self.teller.tell(Trouble::Older(lost)).await,
+            Published::Before | Published::Now => self.teller.all_is_well(),
         }
         Ok(keyring)
     }
 }
 
 /// Some time; none when told to stop meanwhile.
-async fn pause(stop: &CancellationToken) -> Option<()> {
+async fn pause(wait: Duration, stop: &CancellationToken) -> Option<()> {
     tokio::select! {
-        () = tokio::time::sleep(entropy::jittered(AGAIN)) => Some(()),
+        () = tokio::time::sleep(entropy::jittered(wait)) => Some(()),
         () = stop.cancelled() => None,
     }
 }

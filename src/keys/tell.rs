@@ -44,6 +44,11 @@ impl Teller {
         }
     }
 
+    /// All is well again: the same trouble would be told anew.
+    pub(super) fn all_is_well(&mut self) {
+        self.last = None;
+    }
+
     /// Logs it and writes an Event, unless that is what was told last. An Event that can't
     /// be written is not worth a retry.
     pub(super) async fn tell(&mut self, trouble: Trouble<'_>) {
@@ -86,8 +91,8 @@ impl std::fmt::Display for Trouble<'_> {
                 "the keyring does not hold the sealing key {key}, which was published: it was \
                  restored from a backup that is older than the last rotation. What was sealed with \
                  that key does not open (those KlivSecrets say DecryptionFailed) and stays published \
-                 as it is: restore a newer backup and restart the controller, or hand those values in \
-                 again"
+                 as it is: restore a newer backup, which is taken up within a minute, or hand those \
+                 values in again"
             ),
         }
     }

@@ -89,6 +89,7 @@ impl Plan {
     pub fn holds(&self, note: &Note, written: &BTreeSet<String>) -> bool {
         let is_written = self.actions.iter().any(|action| match action {
             Action::WriteSecret { uid, .. } => *uid == note.uid,
+            Action::Withdraw { stray, .. } => stray.uid == note.uid,
             Action::Inject { function, .. } => note.kind == "Deployment" && *function == note.name,
             _ => false,
         });

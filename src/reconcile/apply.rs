@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::action::Action;
 use super::decide::Member;
 use super::effect::Effect;
-use super::inspect;
+use super::inspect::{self, Why};
 use super::observe::resource;
 use super::observed::{Account, AccountObject, SecretObject};
 use super::refused::{Refusal, write_of_status};
@@ -156,7 +156,10 @@ impl Applier {
     ) -> Vec<Effect> {
         let body = match self.body(namespace, name, environment, members) {
             Ok(body) => body,
-            Err(member) => {
+            Err((member, Why::Malformed | Why::Refused)) => {
+                return vec![Effect::Forged(member.uid.clone(), member.generation)];
+            }
+            Err((member, Why::UnknownKey | Why::NoKeyring)) => {
                 let text = format!(
                     "the value in use of {} can't be opened, so no new set can be made and the \
                      last one stays: restore the keyring from its backup, or set that value again",
@@ -179,12 +182,7 @@ impl Applier {
                 vec![Effect::Created(name.to_owned(), None)]
             }
             Err(Error::Api(status)) if status.message.contains("exceeded quota") => {
-                vec![Effect::Blocked(
-                    Reason::QuotaExceeded,
-                    "a ResourceQuota of the namespace allows no further Secret: raise it, or \
-                     delete Secrets that nothing uses; the last published set stays"
-                        .to_owned(),
-                )]
+                vec![Effect::Blocked(Reason::QuotaExceeded, quota_text(&status.message))]
             }
             Err(Error::Api(status)) if namespace_is_going(&status) => vec![Effect::Stale],
             Err(Error::Api(status)) if (400..500).contains(&status.code) && status.code != 429 => {
@@ -209,7 +207,7 @@ impl Applier {
         name: &str,
         environment: &str,
         members: &'a [Member],
-    ) -> Result<Zeroizing<Vec<u8>>, &'a Member> {
+    ) -> Result<Zeroizing<Vec<u8>>, (&'a Member, Why)> {
         let mut data = Zeroizing::new(String::from("{"));
         for (i, member) in members.iter().enumerate() {
             let intent = Intent {
@@ -218,7 +216,7 @@ impl Applier {
                 source: Source::Nothing,
             };
             let opened = inspect::open(namespace, &intent, &member.sealed, self.keyring.as_deref())
-                .map_err(|_| member)?;
+                .map_err(|why| (member, why))?;
             #[expect(clippy::disallowed_methods, reason = "goes into the published Secret")]
             let encoded = Zeroizing::new(STANDARD.encode(opened.value.expose()));
             data.reserve_exact(encoded.len() + member.env_var.len() + 8);
@@ -346,7 +344,44 @@ pub(super) fn is_refused(status: &Status) -> bool {
     matches!(status.code, 400 | 403 | 413) || (status.code == 422 && has_causes)
 }
 
+/// Of the API server's words no more than the number.
+fn quota_text(message: &str) -> String {
+    let limited = message.split("limited: ").nth(1).unwrap_or_default();
+    let number = limited.split("secrets=").nth(1).unwrap_or_default();
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    let allows = match &number[..digits.min(9)] {
+        "" => "no further Secret".to_owned(),
+        number => format!("no more Secrets than {number}"),
+    };
+    format!(
+        "a ResourceQuota of the namespace allows {allows}: raise it, or delete Secrets that \
+         nothing uses; the last published set stays"
+    )
+}
+
 fn namespace_is_going(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_quota_is_told_with_its_number_and_nothing_else_of_the_answer() {
+        for (limited, says) in [
+            ("secrets=7", "allows no more Secrets than 7: "),
+            ("count/secrets=12,pods=3", "allows no more Secrets than 12: "),
+            ("pods=3", "allows no further Secret: "),
+        ] {
+            let message = format!(
+                "secrets \"x\" is forbidden: exceeded quota: <b>it</b>, requested: secrets=1, \
+                 used: secrets=1, limited: {limited}"
+            );
+            let text = quota_text(&message);
+            assert!(text.contains(says) && !text.contains("<b>"), "{text}");
+        }
+        assert!(quota_text("").contains("no further Secret"));
+    }
 }

@@ -254,6 +254,9 @@ impl Engine {
         if self.is_listed() && std::mem::take(&mut self.uncounted) {
             let unsettled = self.failures.values().filter(|&&failures| failures >= IN_VAIN).count();
             self.context.metrics.counted(&self.world.tally(unsettled));
+            let values = self.former.values().map(|former| former.values).sum();
+            let history = self.former.values().map(|former| former.history).sum();
+            self.context.metrics.sealed_with_former_keys(values, history);
         }
     }
 
@@ -329,14 +332,9 @@ impl Engine {
     }
 
     fn count_former(&mut self, namespace: &str, former: Former) {
-        let before = match former == Former::default() {
+        match former == Former::default() {
             true => self.former.remove(namespace),
             false => self.former.insert(namespace.to_owned(), former),
         };
-        if before.unwrap_or_default() != former {
-            let values = self.former.values().map(|former| former.values).sum();
-            let history = self.former.values().map(|former| former.history).sum();
-            self.context.metrics.sealed_with_former_keys(values, history);
-        }
     }
 }

@@ -44,6 +44,9 @@ pub enum Effect {
     Blocked(Reason, String),
     /// A value in use does not open.
     Unopenable(String, i64),
+    /// A value in use can never have been one (uid, generation): its key is there, and it
+    /// does not open.
+    Forged(String, i64),
     /// A write was refused: the object's uid, which write it was, and by what.
     Refused(String, u64, Refusal),
     /// What the plan was made for is not so any more; the watch will tell.
@@ -104,11 +107,17 @@ impl Memory {
             Effect::Unopenable(uid, generation) => {
                 self.unopenable.insert((uid.clone(), *generation));
             }
+            Effect::Forged(uid, generation) => {
+                self.forged.insert((uid.clone(), *generation));
+            }
             Effect::Refused(uid, write, by) => {
                 let refused = Refused::again(self.refused.get(uid), *write, *by, now);
                 self.refused.insert(uid.clone(), refused);
             }
             Effect::Change(change) => {
+                if let Change::Function(_, function) = change {
+                    self.given.note(function, now);
+                }
                 if let Some(uid) = change.uid() {
                     self.refused.remove(uid);
                 }

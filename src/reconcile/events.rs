@@ -4,7 +4,6 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
 use super::observed::SecretObject;
-use super::refused::Refusal;
 use crate::api::condition::{Behind, READY, Reason};
 use crate::api::names::{GROUP, VERSION};
 use crate::api::{KlivSecretStatus, PublishedSet};
@@ -85,6 +84,12 @@ impl Note {
         }
     }
 
+    /// What became of a Deployment that is no function any more.
+    pub(super) fn stray(stray: &Function) -> Self {
+        let nothing = Injection::default();
+        Self::function(stray, &nothing, false, STRIPPED.to_owned(), true)
+    }
+
     pub(super) fn event(&self) -> Event {
         Event {
             type_: if self.warning { EventType::Warning } else { EventType::Normal },
@@ -116,12 +121,12 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(1024)]
 }
 
-/// What a function is told whose write was refused.
-pub(super) fn refusal_text(refusal: Refusal) -> String {
-    let why = match refusal {
-        Refusal::Altered => Behind::WriteAltered,
-        Refusal::Forbidden | Refusal::Invalid => Behind::WriteRefused,
-    };
+/// What a Deployment is told that is no function any more.
+pub(super) const STRIPPED: &str = "is no edge function any more: the account's variables were \
+     taken from its env";
+
+/// What a function is told that can't be written, or is not for now.
+pub(super) fn not_written_text(why: Behind) -> String {
     let message = why.message().unwrap_or_default();
     format!("{}: keeps the env that it has: {message}", why.as_str())
 }

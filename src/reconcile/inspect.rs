@@ -2,7 +2,7 @@
 //! the value already in use, and its mask. The plaintext is gone before this returns.
 
 use super::decide::rank;
-use super::observed::{Account, SecretObject};
+use super::observed::{Account, Memory, SecretObject};
 use crate::api::Intent;
 use crate::api::names::MAX_SECRETS;
 use crate::seal::{Binding, Keyring, OpenError, Opened, Sealed, mask};
@@ -39,6 +39,17 @@ pub enum Why {
     UnknownKey,
     /// Altered, or sealed for another account, name or environment.
     Refused,
+}
+
+/// Takes no history for true that a cluster's own keyring refuses: somebody forged it, and
+/// with it no set of the account could be made. The next status is without it.
+pub(super) fn disown(account: &mut Account, memory: &Memory) {
+    for secret in account.secrets.values_mut() {
+        let in_use = secret.status.history.first().map(|entry| entry.generation);
+        if in_use.is_some_and(|at| memory.forged.contains(&(secret.uid.clone(), at))) {
+            secret.status.history.clear();
+        }
+    }
 }
 
 /// Fills in the [`Candidate`] of every secret that the account may have; opening more would

@@ -18,8 +18,9 @@
 //! paused old leader that wakes up can do no harm. There are no finalizers.
 //!
 //! **To add an action:** a variant in `action.rs`, a small named step in `plan.rs` (or, for
-//! sets that come and go, in `publish.rs` and `retire.rs`) that returns it, one arm in `apply.rs`, what is remembered of it in `effect.rs`, and the
-//! same in the model's cluster, `tests/it/reconcile_cluster.rs`.
+//! sets that come and go, in `publish.rs` and `retire.rs`) that returns it, one arm in
+//! `apply.rs`, what is remembered of it in `effect.rs`, and the same in the model's cluster,
+//! `tests/it/reconcile_cluster.rs`.
 
 mod action;
 mod apply;
@@ -42,6 +43,7 @@ mod run;
 mod sets;
 mod status;
 mod tally;
+mod undone;
 mod world;
 
 pub use action::{Action, Plan, Record};
@@ -56,4 +58,5 @@ pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
 pub use refused::{Refusal, Refused, write_of_function, write_of_status};
 pub use sets::{DesiredSet, content_id};
+pub use undone::Given;
 pub use world::{Change, Kind, World};

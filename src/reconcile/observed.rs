@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::inspect::Candidate;
 use super::refused::Refused;
+use super::undone::Given;
 use crate::api::condition::Reason;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{
@@ -101,6 +102,10 @@ pub struct Memory {
     pub blocked: Option<(Reason, String)>,
     /// Secrets (uid, generation of the value) in use whose ciphertext does not open.
     pub unopenable: BTreeSet<(String, i64)>,
+    /// Secrets (uid, generation of the value) whose history somebody forged.
+    pub forged: BTreeSet<(String, i64)>,
+    /// What functions were given lately.
+    pub given: Given,
     /// Writes that were refused, by the object's uid.
     pub refused: BTreeMap<String, Refused>,
     /// When the functions' progress was last written.
@@ -162,6 +167,8 @@ impl Memory {
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
+        self.given.retain(|uid| known.contains(uid));
+        self.forged.retain(|(uid, _)| account.secrets.values().any(|secret| secret.uid == *uid));
         if let Some(strays) = &mut self.strays {
             strays.retain(|stray| !stray.sets_given().is_empty());
         }

@@ -20,7 +20,7 @@ use super::refused::{Refusal, write_of_function, write_of_status};
 use super::report::{self, Progress};
 use super::retire::{retire, retire_by_record};
 use super::status;
-use crate::api::condition::{self, Reason};
+use crate::api::condition::{self, Behind, Reason};
 use crate::api::{KlivAccountStatus, PublishedSet};
 use crate::inject::{Function, Injection, Known, inject, withdraw};
 
@@ -115,14 +115,39 @@ fn is_held_back(
     wait.map(|wait| plan.look_again_in(wait)).is_some()
 }
 
-/// Why the change that a function needs was refused, if it was.
-pub(super) fn refusal(
+/// Why the change that a function needs is not made, where it was refused, or waits since
+/// somebody undid it before.
+pub(super) fn not_written(
     function: &Function,
     injection: &Injection,
     memory: &Memory,
-) -> Option<Refusal> {
-    let refused = memory.refused.get(&function.uid)?;
-    refused.of(write_of_function(function, injection.patch.as_ref()?))
+    now: Timestamp,
+) -> Option<Behind> {
+    let patch = injection.patch.as_ref()?;
+    let refused = memory.refused.get(&function.uid);
+    match refused.and_then(|refused| refused.of(write_of_function(function, patch))) {
+        Some(Refusal::Altered) => Some(Behind::WriteAltered),
+        Some(Refusal::Forbidden | Refusal::Invalid) => Some(Behind::WriteRefused),
+        None => memory.given.waits(function, injection, now).map(|_| Behind::Undone),
+    }
+}
+
+/// Gives a function what it is to have, unless that waits.
+fn give(
+    function: &Function,
+    injection: &Injection,
+    memory: &Memory,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let Some(patch) = &injection.patch else { return };
+    if let Some(wait) = memory.given.waits(function, injection, now) {
+        plan.look_again_in(wait);
+    } else if !is_held_back(&function.uid, || write_of_function(function, patch), memory, now, plan)
+    {
+        let function = function.name.clone();
+        plan.actions.push(Action::Inject { function, patch: patch.clone() });
+    }
 }
 
 /// Where nothing was ever published, a function that was copied from another account may
@@ -143,19 +168,10 @@ fn strangers(
     for function in account.functions.values() {
         let given = function.sets_given();
         if given.is_empty() && function.requires_any() {
-            tell(function, &inject(function, &[]), &[], memory, timings, plan);
+            tell(function, &inject(function, &[]), &[], memory, timings, now, plan);
         }
-        if given.into_iter().any(|name| memory.missing.contains(name))
-            && let Some(patch) = withdraw(function).patch
-            && !is_held_back(
-                &function.uid,
-                || write_of_function(function, &patch),
-                memory,
-                now,
-                plan,
-            )
-        {
-            plan.actions.push(Action::Inject { function: function.name.clone(), patch });
+        if given.into_iter().any(|name| memory.missing.contains(name)) {
+            give(function, &withdraw(function), memory, now, plan);
         }
     }
 }
@@ -180,14 +196,8 @@ fn functions(
     plan: &mut Plan,
 ) {
     for (function, injection) in injections {
-        if let Some(patch) = &injection.patch {
-            let write = || write_of_function(function, patch);
-            if !is_held_back(&function.uid, write, memory, now, plan) {
-                let function = function.name.clone();
-                plan.actions.push(Action::Inject { function, patch: patch.clone() });
-            }
-        }
-        tell(function, injection, &object.status.sets, memory, timings, plan);
+        give(function, injection, memory, now, plan);
+        tell(function, injection, &object.status.sets, memory, timings, now, plan);
     }
 }
 
@@ -198,11 +208,12 @@ fn tell(
     sets: &[PublishedSet],
     memory: &Memory,
     timings: &Timings,
+    now: Timestamp,
     plan: &mut Plan,
 ) {
-    let refusal = refusal(function, injection, memory);
-    let text = match refusal {
-        Some(refusal) => events::refusal_text(refusal),
+    let not_written = not_written(function, injection, memory, now);
+    let text = match not_written {
+        Some(why) => events::not_written_text(why),
         None => events::injection_text(injection, sets),
     };
     let before = memory.said.get(&function.uid);
@@ -211,7 +222,7 @@ fn tell(
         None => injection.patch.is_some() || function.created >= timings.started,
     };
     if (news && !text.is_empty()) || before.is_none() {
-        plan.notes.push(Note::function(function, injection, refusal.is_some(), text, news));
+        plan.notes.push(Note::function(function, injection, not_written.is_some(), text, news));
     }
 }
 
@@ -225,6 +236,7 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
         if let Some(patch) = withdraw(stray).patch
             && !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
         {
+            plan.notes.push(Note::stray(stray));
             plan.actions.push(Action::Withdraw { stray: Box::new(stray.clone()), patch });
         }
     }
@@ -320,7 +332,7 @@ fn progress(
         }
     }
     describe(account, &mut next, memory.blocked.as_ref(), now);
-    let Progress { report, moving } = report::of(injections, memory);
+    let Progress { report, moving } = report::of(injections, memory, now);
     // While functions move, each step is not worth a write.
     let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
@@ -358,7 +370,7 @@ pub(super) fn describe(
         Some((reason, message)) => (*reason, message.clone()),
         None => (Reason::Published, "the current sets are published".to_owned()),
     };
-    status.conditions = vec![condition::ready(&status.conditions, reason, message, None, now)];
+    status.conditions = condition::conditions(&status.conditions, reason, &message, None, now);
 }
 
 pub(super) fn after(time: Timestamp, wait: Duration) -> Timestamp {

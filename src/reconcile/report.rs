@@ -1,8 +1,9 @@
 //! How far the functions of an account are.
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::observed::Memory;
-use super::plan::refusal;
-use super::refused::Refusal;
+use super::plan::not_written;
 use crate::api::condition::Behind;
 use crate::api::{FunctionReport, NotUpdated};
 use crate::inject::{Function, Injection};
@@ -17,17 +18,21 @@ pub(super) struct Progress {
     pub(super) moving: bool,
 }
 
-pub(super) fn of(injections: &[(&Function, Injection)], memory: &Memory) -> Progress {
+pub(super) fn of(
+    injections: &[(&Function, Injection)],
+    memory: &Memory,
+    now: Timestamp,
+) -> Progress {
     let mut report = FunctionReport::default();
     let mut behind: Vec<(Behind, &str)> = Vec::new();
     for (function, injection) in injections {
-        let refusal = refusal(function, injection, memory);
+        let not_written = not_written(function, injection, memory, now);
         // One that is to lose its entries, and can't, is worth a word as well.
-        if injection.injected.is_empty() && refusal.is_none() {
+        if injection.injected.is_empty() && not_written.is_none() {
             continue;
         }
         report.total += 1;
-        match why(function, injection, refusal) {
+        match why(function, injection, not_written) {
             Some(why) => behind.push((why, &function.name)),
             None => report.updated += 1,
         }
@@ -38,10 +43,9 @@ pub(super) fn of(injections: &[(&Function, Injection)], memory: &Memory) -> Prog
     Progress { report, moving }
 }
 
-fn why(function: &Function, injection: &Injection, refusal: Option<Refusal>) -> Option<Behind> {
-    match refusal {
-        Some(Refusal::Altered) => Some(Behind::WriteAltered),
-        Some(_) => Some(Behind::WriteRefused),
+fn why(function: &Function, injection: &Injection, not_written: Option<Behind>) -> Option<Behind> {
+    match not_written {
+        Some(why) => Some(why),
         None if injection.manual_waits => Some(Behind::Manual),
         None if function.rollout.failed => Some(Behind::RolloutFailed),
         None if injection.patch.is_some() || !function.rollout.complete => Some(Behind::RollingOut),

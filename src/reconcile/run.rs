@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::apply::Applier;
 use super::effect::Effect;
 use super::former::Former;
-use super::inspect;
+use super::inspect::{disown, inspect};
 use super::observed::{Account, Memory};
 use super::plan::{Timings, plan};
 use super::world::Change;
@@ -109,6 +109,7 @@ impl Context {
     ) -> Round {
         // Some milliseconds of computing for a large account: others don't wait for it.
         let plan = tokio::task::block_in_place(|| {
+            disown(account, memory);
             inspect(account, self.applier.keyring.as_deref());
             plan(account, memory, &self.timings, clock::now())
         });
@@ -128,6 +129,9 @@ impl Context {
                     written.extend(change.uid().map(str::to_owned));
                     account.apply(change.clone());
                     changes.push(change);
+                }
+                Effect::Withdrawn(stray) => {
+                    written.insert(stray.uid.clone());
                 }
                 Effect::Probed(_) if memory.next_probe.is_none_or(|due| due <= clock::now()) => {
                     memory.next_probe = Some(self.next_probe());

@@ -50,7 +50,7 @@ pub(super) fn secret(
         }
     }
     let generation = Some(secret.generation);
-    next.conditions = vec![condition::ready(&before.conditions, reason, message, generation, now)];
+    next.conditions = condition::conditions(&before.conditions, reason, &message, generation, now);
     next
 }
 

@@ -60,6 +60,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who looks after the webhook's certificate.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateMaker {
+    /// The controller, in a Secret of its namespace
+    Controller,
+    /// Something else, e.g. cert-manager: the controller needs no right on either
+    External,
+}
+
 /// Flags of `kliv-secrets controller`.
 #[derive(Args, Debug)]
 pub struct ControllerArgs {
@@ -104,6 +113,32 @@ pub struct ControllerArgs {
         value_name = "NAME"
     )]
     pub webhook_service: String,
+
+    /// Who makes the webhook's certificate and has the API server trust it
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = CertificateMaker::Controller,
+        env = "KLIV_WEBHOOK_CERTIFICATE"
+    )]
+    pub webhook_certificate: CertificateMaker,
+
+    /// How often the webhook's certificate is looked after. A new authority is announced for
+    /// so long before the webhook gets its certificate: longer than an API server takes to
+    /// hear of a changed webhook configuration
+    #[arg(long, default_value = "10s", env = "KLIV_WEBHOOK_CERTIFICATE_CHECK", value_parser = duration)]
+    pub webhook_certificate_check: Duration,
+
+    /// After how many seconds of silence of the replica that leads another takes over; 3 at
+    /// least
+    #[arg(
+        long,
+        default_value_t = 15,
+        env = "KLIV_LEASE_SECONDS",
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(3..=3600)
+    )]
+    pub lease_seconds: u32,
 
     /// A file with the key under which the keyring is wrapped; without it the keyring is
     /// stored as it is, in a Secret of the operator's namespace
@@ -164,6 +199,10 @@ pub struct WebhookArgs {
         value_name = "DIR"
     )]
     pub sealing_key_dir: PathBuf,
+
+    /// How often both folders are looked at
+    #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = duration)]
+    pub reload_interval: Duration,
 }
 
 /// Flags of `kliv-secrets crds`.

@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-/// The times of leader election; client-go's defaults.
+/// The times of leader election, in client-go's proportions.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// How long the others leave an unchanged lease alone. Whole seconds.
@@ -28,13 +28,20 @@ pub struct Settings {
     pub retry: Duration,
 }
 
+impl Settings {
+    /// The times for a lease of so many seconds. However long it is, a leader that lets go
+    /// of it is followed soon.
+    pub fn lasting(seconds: u32) -> Self {
+        let duration = Duration::from_secs(seconds.into());
+        let retry = (duration * 2 / 15).min(Duration::from_secs(2));
+        Self { duration, renew_deadline: duration * 2 / 3, retry }
+    }
+}
+
 impl Default for Settings {
+    /// client-go's.
     fn default() -> Self {
-        Self {
-            duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry: Duration::from_secs(2),
-        }
+        Self::lasting(15)
     }
 }
 
@@ -110,10 +117,11 @@ impl Candidate {
         self.held_since.map(|sent| sent + self.settings.renew_deadline)
     }
 
-    /// When all work must have ended, or the process must: a second before others may
+    /// When all work must have ended, or the process must: a moment before others may
     /// take over.
     pub fn over_at(&self) -> Option<Duration> {
-        self.held_since.map(|sent| sent + self.settings.duration - Duration::from_secs(1))
+        let moment = self.settings.duration / 15;
+        self.held_since.map(|sent| sent + self.settings.duration - moment)
     }
 
     /// Whether another holds the lease, by what was seen.
@@ -153,6 +161,20 @@ mod tests {
             candidate.observe(seen.clone(), S(100));
             candidate.observe(seen, S(100) + after);
             assert_eq!(candidate.next(S(100) + after), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn times_keep_their_order_in_a_lease_of_any_length() {
+        assert_eq!(Settings::default().renew_deadline, S(10));
+        for seconds in [3, 15, 600] {
+            let settings = Settings::lasting(seconds);
+            let mut candidate = Candidate::new("me".into(), settings);
+            candidate.wrote(record("me", 1), S(0));
+            let until = candidate.leads_until().unwrap();
+            assert!(settings.retry * 4 < until, "{seconds}");
+            assert!(until < candidate.over_at().unwrap(), "{seconds}");
+            assert!(candidate.over_at().unwrap() < settings.duration, "{seconds}");
         }
     }
 

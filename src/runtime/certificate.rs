@@ -56,6 +56,8 @@ pub struct Kept {
     pub next: Option<Pair>,
     /// The authorities of both, PEM.
     pub authorities: Vec<u8>,
+    /// Somebody asks for a new one, whatever the time.
+    pub renew: bool,
 }
 
 /// What to do.
@@ -79,13 +81,12 @@ pub fn decide(kept: Option<&Kept>, names: &[String], trusted: bool, now: Timesta
     if !good(&kept.current, now) {
         return if next_good { Step::Promote } else { Step::Issue };
     }
-    if good(&kept.current, later(now, AHEAD)) {
-        return Step::Keep;
-    }
+    let lasts = |pair| good(pair, later(now, AHEAD));
     match &kept.next {
-        Some(next) if good(next, later(now, AHEAD)) && trusted => Step::Promote,
-        Some(next) if good(next, later(now, AHEAD)) => Step::Keep,
-        _ => Step::Stage,
+        Some(next) if lasts(next) && trusted => Step::Promote,
+        Some(next) if lasts(next) => Step::Keep,
+        _ if kept.renew || !lasts(&kept.current) => Step::Stage,
+        _ => Step::Keep,
     }
 }
 
@@ -106,17 +107,18 @@ pub fn after(
             current: kept.next.unwrap_or(kept.current),
             next: None,
             authorities: kept.authorities,
+            renew: false,
         },
         Step::Issue => {
             // The webhook may still serve the old pair for a while.
             let (current, authority) = issue(names, now)?;
             let authorities = joined(authorities_of(&kept, names, now), authority);
-            Kept { current, next: None, authorities }
+            Kept { current, next: None, authorities, renew: false }
         }
         Step::Stage => {
             let (next, authority) = issue(names, now)?;
             let authorities = joined(authorities_of(&kept, names, now), authority);
-            Kept { current: kept.current, next: Some(next), authorities }
+            Kept { current: kept.current, next: Some(next), authorities, renew: false }
         }
     })
 }
@@ -247,6 +249,9 @@ mod tests {
         let other_key = |kept: &mut Kept| kept.current.key = fresh().current.key;
         let garbage = |kept: &mut Kept| kept.current.certificate = b"garbage".to_vec();
         let foreign = |kept: &mut Kept| kept.authorities = fresh().authorities;
+        let asked = |kept: &mut Kept| kept.renew = true;
+        let staged_early =
+            || after(Step::Stage, Some(with(fresh(), asked)), &names(), day(1)).unwrap();
         let broken = |kept: &mut Kept| {
             kept.authorities
                 .extend(b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n");
@@ -258,6 +263,10 @@ mod tests {
             ("a clock that is behind", Some(fresh()), true, later(day(0), SKEW), Step::Keep),
             ("in its second third", Some(fresh()), true, day(59), Step::Keep),
             ("in its last third", Some(fresh()), true, day(61), Step::Stage),
+            ("asked for", Some(with(fresh(), asked)), true, day(1), Step::Stage),
+            ("asked for, next there", Some(with(staged(), asked)), true, day(61), Step::Promote),
+            ("early, next, trusted", Some(staged_early()), true, day(1), Step::Promote),
+            ("early, next, not trusted yet", Some(staged_early()), false, day(1), Step::Keep),
             ("expired", Some(fresh()), true, day(91), Step::Issue),
             ("another's key", Some(with(fresh(), other_key)), true, day(0), Step::Issue),
             ("a damaged certificate", Some(with(fresh(), garbage)), true, day(0), Step::Issue),

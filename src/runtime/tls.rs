@@ -15,7 +15,7 @@ use k8s_openapi::{
     api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret},
 };
 use kube::{
-    Api, Client, Error,
+    Api, Client, Error, ResourceExt as _,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 use tokio::time::sleep;
@@ -27,7 +27,6 @@ use super::{
 };
 use crate::api::names;
 
-const EVERY: Duration = Duration::from_secs(60);
 const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// Tries after somebody else wrote at the same time.
 const TRIES: usize = 3;
@@ -39,6 +38,9 @@ pub struct Settings {
     pub namespace: String,
     /// The webhook's Service in it.
     pub service: String,
+    /// How often it is looked after; a new authority is announced for so long before the
+    /// webhook is given its certificate, so that every API server knows it by then.
+    pub every: Duration,
 }
 
 /// What was done.
@@ -91,17 +93,19 @@ pub enum TlsError {
     },
 }
 
-/// Looks after the certificate, now and every minute until `stop`. `ready` hears whenever
+/// Looks after the certificate, now and again and again until `stop`. `ready` hears whenever
 /// all is as it should be.
 pub async fn keep(client: Client, settings: Settings, ready: impl Fn(), stop: CancellationToken) {
     while !stop.is_cancelled() {
         let wait = match ensure(&client, &settings, clock::now()).await {
             // An install makes the configuration after the controller: it comes soon.
-            Ok(outcome) if outcome.bundle == Bundle::NoConfiguration => AFTER_ERROR,
+            Ok(outcome) if outcome.bundle == Bundle::NoConfiguration => {
+                AFTER_ERROR.min(settings.every)
+            }
             Ok(outcome) => {
                 log(outcome);
                 ready();
-                EVERY
+                settings.every
             }
             Err(error) => {
                 tracing::warn!(%error, "the webhook's certificate");
@@ -193,6 +197,7 @@ fn kept(secret: &Secret) -> Kept {
         },
         next: next.map(|(certificate, key)| Pair { certificate, key }),
         authorities: entry("ca.crt").unwrap_or_default(),
+        renew: secret.annotations().contains_key(names::ANNOTATION_RENEW),
     }
 }
 
@@ -218,6 +223,9 @@ fn filled(mut secret: Secret, kept: &Kept) -> Secret {
             )])),
             ..ObjectMeta::default()
         };
+    }
+    if !kept.renew {
+        secret.annotations_mut().remove(names::ANNOTATION_RENEW);
     }
     secret.metadata.managed_fields = None;
     secret
@@ -306,6 +314,16 @@ mod tests {
             assert_eq!(secret.type_.as_deref(), Some("kubernetes.io/tls"));
         }
         assert!(!secret.data.unwrap_or_default().contains_key("next.key"));
+    }
+
+    #[test]
+    fn a_request_for_a_new_one_is_answered_once() {
+        let mut secret = filled(Secret::default(), &made(Step::Issue, None));
+        secret.annotations_mut().insert(names::ANNOTATION_RENEW.into(), "now".into());
+        let asked = kept(&secret);
+        assert!(asked.renew);
+        let secret = filled(secret, &made(Step::Stage, Some(asked)));
+        assert!(!kept(&secret).renew && kept(&secret).next.is_some());
     }
 
     #[test]

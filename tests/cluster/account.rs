@@ -154,6 +154,15 @@ impl<'a> Account<'a> {
         .await
     }
 
+    /// A spec as a person commits it: the API server seals without storing.
+    #[track_caller]
+    pub(crate) fn sealed(&self, env_var: &str, value: &str) -> Value {
+        let seal = ["apply", "-f", "-", "--dry-run=server", "-o", "json"];
+        let sealed = self.kubectl(&seal, &secret(env_var, value)).success();
+        let sealed: Value = serde_json::from_str(&sealed).expect("JSON");
+        json!({ "envVar": env_var, "sealed": sealed["spec"]["sealed"] })
+    }
+
     /// The KlivAccount's status.
     pub(crate) async fn status(&self) -> KlivAccountStatus {
         let accounts: Api<KlivAccount> = self.api();

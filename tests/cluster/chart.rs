@@ -25,7 +25,8 @@ pub(crate) async fn install(cluster: &Cluster) {
 /// Applies the CRDs and waits until they serve.
 pub(crate) fn install_crds(cluster: &Cluster) {
     for (_, crd) in api::crds::all().expect("the CRDs") {
-        cluster.kubectl_reading(&crd, &["apply", "--server-side", "-f", "-"]).success();
+        let args = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        cluster.kubectl_reading(&crd, &args).success();
     }
     for plural in ["klivsecrets", "klivaccounts"] {
         let crd = format!("crd/{plural}.{}", api::names::GROUP);

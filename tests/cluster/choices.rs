@@ -113,6 +113,13 @@ async fn a_required_variable_that_is_missing_is_reported_with_what_was_meant() {
 }
 
 #[tokio::test]
+async fn a_required_variable_is_missed_also_in_an_account_without_any_secret() {
+    let account = account("requires-at-first").await;
+    account.create(&function_with("api", &[("requires", "OPENAI_API_KEY")])).await;
+    account.is_told("api", "OPENAI_API_KEY is required and not there").await;
+}
+
+#[tokio::test]
 async fn a_manual_function_takes_a_new_set_only_when_told() {
     let account = account("manual").await;
     account.put(&secret("API_TOKEN", "one")).await;

@@ -93,6 +93,26 @@ async fn of_a_deployment_the_controller_changes_only_entries_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_reserved_variable_that_was_there_may_move_to_another_set_and_nowhere_else() {
+    let place = Place::new("reserved-since").await;
+    let mut before = function();
+    before["spec"]["template"]["spec"]["containers"][0]["env"][0] = ours("PATH", "kliv-env-1");
+    place.create::<Deployment>(before).await;
+    let deployments = place.as_controller::<Deployment>();
+    let at = "/spec/template/spec/containers";
+    let set = |container: usize, entry: Value| {
+        json!([{"op": "add", "path": format!("{at}/{container}/env"), "value": [entry,
+            {"name": "USER_B", "valueFrom": {"secretKeyRef": {"name": "own", "key": "k"}}}]}])
+    };
+    json_patch(&deployments, set(0, ours("PATH", "kliv-env-2"))).await.expect("is moved");
+    let other = json!([{"op": "add", "path": format!("{at}/1/env"),
+        "value": [ours("PATH", "kliv-env-2")]}]);
+    let words = "may not set a reserved variable";
+    refuses("another container", json_patch(&deployments, other).await, words);
+    refuses("another", json_patch(&deployments, set(0, ours("HOME", "kliv-env-2"))).await, words);
+}
+
+#[tokio::test]
 async fn the_controller_neither_makes_nor_deletes_nor_scales_deployments() {
     let place = Place::new("scaling").await;
     let deployments = place.as_controller::<Deployment>();

@@ -1,5 +1,9 @@
 //! The CRD is deleted, by accident or with an uninstall, and comes back.
 
+use kliv_secrets::api::KlivAccount;
+use kube::api::Api;
+use serde_json::Value;
+
 use crate::account::{Account, function, secret};
 use crate::harness::{Options, eventually};
 use crate::operator::Operator;
@@ -26,15 +30,66 @@ async fn functions_keep_their_env_while_the_crd_is_gone_and_when_it_is_back() {
     account.gets("worker", &[("A_KEY", "before")]).await;
 
     // From here on it is as ever.
-    let apply = ["apply", "-n", &account.namespace, "-f", "-"];
-    let again = secret("A_KEY", "after").to_string();
-    eventually("the API server takes KlivSecrets again", async || {
-        operator.cluster.kubectl_reading(&again, &apply).ok.then_some(())
-    })
-    .await;
+    applies_again(&account, &secret("A_KEY", "after")).await;
     account.gets("worker", &[("A_KEY", "after")]).await;
     account.delete("ksec/a-key");
     account.gets("worker", &[]).await;
+}
+
+#[tokio::test]
+async fn the_same_where_the_accounts_go_alone_or_both_kinds_together() {
+    let operator = Operator::start(Options::default(), &["--keep-superseded=3s"]).await;
+    let account = Account::new(&operator, "crds-gone").await;
+    account.put(&secret("A_KEY", "before")).await;
+    account.create(&function("worker")).await;
+    account.gets("worker", &[("A_KEY", "before")]).await;
+    let generation = account.function("worker").await.metadata.generation;
+    let set = account.set("").await.expect("a set");
+
+    delete_and_apply(&operator, &["klivaccounts"]);
+    eventually("the record is back", async || {
+        let accounts: Api<KlivAccount> = account.api();
+        let status = accounts.get_opt("default").await.ok()??.status?;
+        (status.sets.first()?.name == set).then_some(())
+    })
+    .await;
+    account.caught_up().await;
+    account.gets("worker", &[("A_KEY", "before")]).await;
+
+    delete_and_apply(&operator, &["klivsecrets", "klivaccounts"]);
+    account.caught_up().await;
+    account.gets("worker", &[("A_KEY", "before")]).await;
+    assert_eq!(account.function("worker").await.metadata.generation, generation);
+
+    // From here on it is as ever.
+    applies_again(&account, &secret("A_KEY", "after")).await;
+    account.gets("worker", &[("A_KEY", "after")]).await;
+    eventually("the former set goes", async || {
+        (!account.sets_there().await.contains(&set)).then_some(())
+    })
+    .await;
+}
+
+/// The CRDs of these kinds go, and come back at once, as from a manifest.
+fn delete_and_apply(operator: &Operator, plurals: &[&str]) {
+    for plural in plurals {
+        let crd = format!("crd/{plural}.secrets.kliv.dev");
+        operator.cluster.kubectl(&["delete", &crd]).success();
+    }
+    for plural in plurals {
+        let crd = format!("{}/crds/{plural}.yaml", env!("CARGO_MANIFEST_DIR"));
+        operator.cluster.kubectl(&["apply", "--server-side", "-f", &crd]).success();
+    }
+    let established = ["wait", "crd", "--all", "--for=condition=Established"];
+    operator.cluster.kubectl(&established).success();
+}
+
+/// Policies and webhook take up a kind that is back a moment later.
+async fn applies_again(account: &Account<'_>, object: &Value) {
+    eventually("the API server takes KlivSecrets again", async || {
+        account.kubectl(&["apply", "-f", "-"], object).ok.then_some(())
+    })
+    .await;
 }
 
 /// Waits until the controller has looked at the account and left it alone, from now on.

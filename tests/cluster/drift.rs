@@ -11,22 +11,22 @@ use crate::operator::{KEPT, Operator};
 
 #[tokio::test]
 async fn with_the_policy_and_the_controller() {
-    drifts(Operator::exclusive().await, Controller::Up).await;
+    drifts(Operator::exclusive().await, By::Policy, Controller::Up).await;
 }
 
 #[tokio::test]
 async fn with_the_policy_while_the_controller_is_down() {
-    drifts(Operator::exclusive().await, Controller::Down).await;
+    drifts(Operator::exclusive().await, By::Policy, Controller::Down).await;
 }
 
 #[tokio::test]
 async fn without_the_policy_by_the_controller() {
-    drifts(older().await, Controller::Up).await;
+    drifts(older().await, By::Controller, Controller::Up).await;
 }
 
 #[tokio::test]
 async fn without_the_policy_by_a_controller_that_was_down_at_the_time() {
-    drifts(older().await, Controller::Down).await;
+    drifts(older().await, By::Controller, Controller::Down).await;
 }
 
 /// `rollout: manual` holds on to a set, but not to one that does not exist: its pods could
@@ -78,7 +78,14 @@ enum Controller {
     Down,
 }
 
-async fn drifts(mut operator: MutexGuard<'static, Operator>, controller: Controller) {
+/// Who strips what is no function any more.
+#[derive(PartialEq)]
+enum By {
+    Policy,
+    Controller,
+}
+
+async fn drifts(mut operator: MutexGuard<'static, Operator>, by: By, controller: Controller) {
     let all = [("API_TOKEN", "for-all"), ("DB_PASSWORD", "for-all")];
     let (namespace, generation) = {
         let account = Account::new(&operator, "drift").await;
@@ -143,6 +150,9 @@ async fn drifts(mut operator: MutexGuard<'static, Operator>, controller: Control
         account.gets(name, expected).await;
     }
     assert_eq!(env_in(&account.function("other-container").await, 1).len(), 2);
+    if by == By::Controller {
+        account.is_told("unlabelled", "is no edge function any more").await;
+    }
     account.caught_up().await;
     assert_eq!(account.function("untouched").await.metadata.generation, generation);
 

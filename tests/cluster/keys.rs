@@ -1,11 +1,13 @@
 //! The keyring's home on a real API server.
 
 use futures::future::join_all;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::names::{KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
-use kliv_secrets::keys::{KeySource, KeysError, Published, load_or_create, publish_sealing_key};
+use kliv_secrets::keys::{
+    Cutoff, KeySource, KeysError, Published, load_or_create, publish_sealing_key,
+};
 use kliv_secrets::runtime::entropy;
-use kliv_secrets::seal::{Binding, Keyring, Plaintext, WrappingKey, is_wrapped, seal};
+use kliv_secrets::seal::{Binding, Keyring, Plaintext, SealingKey, WrappingKey, is_wrapped, seal};
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -113,6 +115,46 @@ async fn a_keyring_is_wrapped_when_told_and_then_needs_its_key() {
         ["get", "secret", KEYRING_SECRET, "-o", "go-template={{.data.keyring | base64decode}}"];
     let stored = cluster.kubectl(&[&entry[..], &["-n", &namespace]].concat()).success();
     assert!(is_wrapped(stored.as_bytes()));
+}
+
+#[tokio::test]
+async fn replicas_that_rotate_together_make_one_new_key() {
+    let (cluster, _alone) = nothing_sealed().await;
+    let namespace = cluster.namespace("keys").await;
+    let before = load(cluster, &namespace, None).await.expect("made");
+    let all = join_all((0..6).map(|_| rotate(cluster, &namespace))).await;
+    for keyring in &all {
+        assert_eq!(keyring.to_bytes(), all[0].to_bytes());
+    }
+    let stored = load(cluster, &namespace, None).await.expect("is there");
+    assert_eq!(stored.to_bytes(), all[0].to_bytes());
+    assert_ne!(stored.active().id, before.active().id);
+    assert_eq!(stored.keys().count(), 2);
+    assert!(stored.has(before.active().id));
+}
+
+#[tokio::test]
+async fn a_crash_between_rotation_and_publication_is_made_up_for_by_the_next_start() {
+    let (cluster, _alone) = nothing_sealed().await;
+    let namespace = cluster.namespace("keys").await;
+    let before = load(cluster, &namespace, None).await.expect("made");
+    assert_eq!(publish(cluster, &namespace, &before).await, Published::Now);
+    let rotated = rotate(cluster, &namespace).await;
+
+    let after = rotate(cluster, &namespace).await;
+    assert_eq!(after.to_bytes(), rotated.to_bytes(), "no third key");
+    assert_eq!(publish(cluster, &namespace, &after).await, Published::Now);
+    let key = ["get", "cm", SEALING_KEY_CONFIGMAP, "-n", &namespace, "-o"];
+    let key = [&key[..], &["go-template={{index .data \"sealing-key\"}}"]].concat();
+    let published = cluster.kubectl(&key).success();
+    assert_eq!(SealingKey::parse(&published).as_ref(), Ok(after.sealing_key()));
+}
+
+async fn rotate(cluster: &Cluster, namespace: &str) -> Keyring {
+    let then = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1);
+    let cutoff = Cutoff::new(then, then).expect("is not to come");
+    let source = KeySource { cutoff: Some(cutoff), ..KeySource::plain(namespace) };
+    load_or_create(&cluster.client(), &source, then).await.expect("a keyring")
 }
 
 async fn load(

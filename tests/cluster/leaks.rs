@@ -17,8 +17,12 @@ use crate::operator::Operator;
 #[tokio::test]
 async fn a_value_is_in_its_published_set_and_nowhere_else_whatever_way_it_came() {
     let audit_policy = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cluster/audit-policy.yaml");
-    let options =
-        Options { keep_revisions: true, plain_secrets: true, audit_policy: Some(audit_policy) };
+    let options = Options {
+        keep_revisions: true,
+        plain_secrets: true,
+        audit_policy: Some(audit_policy),
+        ..Options::default()
+    };
     let mut operator = Operator::start(options, &[]).await;
     let mut trial = Trial::default();
     let namespace = {

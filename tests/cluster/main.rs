@@ -3,9 +3,12 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod argo;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
+mod cert_manager;
+mod certificates;
 mod chart;
 mod choices;
 mod confinement;
@@ -14,13 +17,18 @@ mod crd_gone;
 mod deploy;
 mod doctor;
 mod drift;
+mod flux;
+mod flux_place;
+mod gitops;
 mod guards;
 
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
+mod health;
 mod injection_policy;
 mod install;
+mod keyring_lost;
 mod keys;
 mod launcher;
 mod leaks;
@@ -33,8 +41,14 @@ mod outage;
 mod place;
 mod poison;
 mod quiet;
+mod removal;
+mod replicas;
 mod rights;
+mod sealing_key;
 mod stamps;
 mod tenant;
+mod tools;
+mod tools_helm;
+mod tools_kubectl;
 mod upgrade;
 mod way;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::events::v1::Event;
-use kliv_secrets::api::NotUpdated;
+use kliv_secrets::api::{KlivAccount, NotUpdated};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -70,6 +70,41 @@ async fn a_write_that_another_mutator_alters_is_told_and_the_charts_switch_lets_
         (functions.updated == 3 && functions.not_updated.is_empty()).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_write_that_somebodys_policy_refuses_is_told_and_done_when_it_is_allowed() {
+    let operator = operator().await;
+    confine(&operator, &[]);
+    let account = Account::new(&operator, "frozen").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    for name in ["free", "frozen"] {
+        let mut function = function(name);
+        function["metadata"]["labels"]["frozen"] = json!((name == "frozen").to_string());
+        account.create(&function).await;
+        account.gets(name, &[("API_TOKEN", "one")]).await;
+    }
+    chart::apply(&operator.cluster, &freezes(&account.namespace));
+    eventually("it is frozen", async || {
+        let touch = Patch::Merge(json!({ "metadata": { "annotations": { "touched": "yes" } } }));
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        account.api::<Deployment>().patch("frozen", &params, &touch).await.err()
+    })
+    .await;
+
+    account.put(&secret("API_TOKEN", "two")).await;
+
+    account.gets("free", &[("API_TOKEN", "two")]).await;
+    let told = is_behind(&account, "frozen").await;
+    assert_eq!(told.reason, "WriteRefused");
+    assert!(told.message.expect("a message").contains("kliv-secrets-controller"));
+    account.is_told("frozen", "WriteRefused: keeps the env that it has").await;
+    account.gets("frozen", &[("API_TOKEN", "one")]).await;
+    assert!(operator.metrics().contains(&counted("Deployment", "forbidden")));
+
+    let policy = ["validatingadmissionpolicy/freezes", "validatingadmissionpolicybinding/freezes"];
+    operator.cluster.kubectl(&[&["delete"], &policy[..]].concat()).success();
+    account.gets("frozen", &[("API_TOKEN", "two")]).await;
 }
 
 #[tokio::test]
@@ -180,6 +215,44 @@ async fn a_status_that_the_schema_refuses_is_logged_and_counted_and_harms_no_oth
     account.published("probe-key").await;
 }
 
+#[tokio::test]
+async fn in_the_record_a_name_that_has_become_reserved_stays_and_no_other_comes() {
+    let mut operator = operator().await;
+    confine(&operator, &[]);
+    let account = Account::new(&operator, "reserved").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    let controller = operator.cluster.as_user(CONTROLLER, &["system:masters"]);
+    let accounts: Api<KlivAccount> = Api::namespaced(controller, &account.namespace);
+    let write = async |set: &str, keys: &[&str], dry_run: bool| {
+        let set =
+            json!([{ "environment": "", "name": set, "uid": "u", "keys": keys, "revision": 9 }]);
+        let status = Patch::Merge(json!({ "status": { "sets": set } }));
+        let params = PatchParams { dry_run, ..PatchParams::default() };
+        accounts.patch_status("default", &params, &status).await
+    };
+    // As an older version has left it, which knew of fewer names.
+    operator.stop_controller();
+    let binding = "validatingadmissionpolicybinding/kliv-secrets-controller-accounts";
+    operator.cluster.kubectl(&["delete", binding]).success();
+    eventually("the policy is not in force", async || {
+        write("kliv-env-1", &["NODE_OPTIONS"], false).await.ok()
+    })
+    .await;
+    let mut objects = chart::render(&operator.cluster);
+    objects.retain(|object| object["kind"] == "ValidatingAdmissionPolicyBinding");
+    chart::apply(&operator.cluster, &objects);
+    eventually("the policy is in force", async || {
+        write("kliv-env-2", &["NODE_PATH"], true).await.err()
+    })
+    .await;
+
+    let more = ["API_TOKEN", "NODE_OPTIONS"];
+    write("kliv-env-2", &more, true).await.expect("a reserved one that was there");
+    let refused = write("kliv-env-2", &["NODE_OPTIONS", "NODE_PATH"], true).await;
+    refuses("another", refused, "no reserved");
+    operator.start_processes().await;
+}
+
 /// Somebody's policy: the images of what carries the label get a digest, in every write.
 fn pins_images(namespace: &str) -> [Value; 2] {
     let meta = json!({ "name": "pins-images" });
@@ -205,6 +278,26 @@ fn pins_images(namespace: &str) -> [Value; 2] {
     let mut binding = kind("MutatingAdmissionPolicyBinding");
     binding["spec"] = json!({ "policyName": "pins-images" });
     [policy, binding]
+}
+
+/// Somebody's policy: what carries the label is not changed.
+fn freezes(namespace: &str) -> [Value; 2] {
+    let kind = |kind: &str, spec: Value| {
+        json!({ "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": { "name": "freezes" }, "spec": spec })
+    };
+    let policy = json!({
+        "matchConstraints": {
+            "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"],
+                "operations": ["UPDATE"], "resources": ["deployments"] }],
+            "objectSelector": { "matchLabels": { "frozen": "true" } },
+            "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
+        },
+        "validations": [{ "expression": "object.spec == oldObject.spec && \
+            !('touched' in object.metadata.?annotations.orValue({}))" }],
+    });
+    let binding = json!({ "policyName": "freezes", "validationActions": ["Deny"] });
+    [kind("ValidatingAdmissionPolicy", policy), kind("ValidatingAdmissionPolicyBinding", binding)]
 }
 
 /// Installs the confinement with this much room.

@@ -10,20 +10,21 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::jiff::SignedDuration;
-use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, WEBHOOK_TLS_SECRET};
+use kliv_secrets::api::names::SEALING_KEY_CONFIGMAP;
 use kube::api::Api;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::account::{Account, env_of, function, secret};
 use crate::chart::{self, NAMESPACE};
-use crate::harness::{Cluster, Options, eventually};
+use crate::harness::{self, Cluster, Options, eventually};
 
 /// How long a superseded set stays at least with the operators that tests share.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
@@ -41,6 +42,8 @@ pub(crate) struct Operator {
     controller_flags: Vec<String>,
     /// The webhook's, then where controller and webhook tell of themselves.
     addresses: [SocketAddr; 3],
+    /// The Secret that the webhook's pods mount.
+    certificate: String,
 }
 
 impl Operator {
@@ -80,7 +83,16 @@ impl Operator {
         options: Options,
         controller_flags: &[&str],
     ) -> Self {
-        let cluster = Cluster::start(options);
+        Self::start_in(Cluster::start(options), controller_flags, kubernetes).await
+    }
+
+    /// The same in a cluster that is there, with arguments for Helm: what kind of
+    /// Kubernetes, and values of the chart.
+    pub(crate) async fn start_in(
+        cluster: Cluster,
+        controller_flags: &[&str],
+        helm: &[&str],
+    ) -> Self {
         let folder = cluster.kubeconfig().with_file_name("operator");
         fs::create_dir(&folder).expect("a folder");
         let mut operator = Self {
@@ -90,10 +102,11 @@ impl Operator {
             folder,
             controller_flags: controller_flags.iter().map(|&flag| flag.to_owned()).collect(),
             addresses: [(); 3].map(|()| free_address()),
+            certificate: String::new(),
         };
-        operator.install(kubernetes);
+        operator.install(helm);
         operator.start_processes().await;
-        operator.works(kubernetes == chart::NEWER).await;
+        operator.works(!helm.starts_with(chart::OLDER)).await;
         operator
     }
 
@@ -102,6 +115,18 @@ impl Operator {
         self.stop();
         self.controller_flags.extend(more_flags.iter().map(|&flag| flag.to_owned()));
         self.start_processes().await;
+    }
+
+    /// Ends the controller and starts it again, with further flags.
+    pub(crate) async fn restart_controller(&mut self, more_flags: &[&str]) {
+        self.stop_controller();
+        self.controller_flags.extend(more_flags.iter().map(|&flag| flag.to_owned()));
+        self.start_processes().await;
+    }
+
+    /// The flags that the controller is started with from now on.
+    pub(crate) fn set_flags(&mut self, flags: &[&str]) {
+        self.controller_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
     }
 
     /// Ends both processes.
@@ -128,28 +153,37 @@ impl Operator {
     /// Starts what does not run, and waits until it is ready.
     pub(crate) async fn start_processes(&mut self) {
         let [door, controller, webhook] = self.addresses;
-        if self.controller.is_none() {
-            let mut command = self.command("controller", controller);
-            command
-                .env("KUBECONFIG", self.kubeconfig_of("kliv-secrets-controller"))
-                .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
-                .args(&self.controller_flags);
-            self.controller = Some(Process::start(command, &self.log("controller")));
-        }
+        self.start_controller();
         self.ready("controller", controller).await;
         self.write_files().await;
         if self.webhook.is_none() {
-            let mut command = self.command("webhook", webhook);
-            command
-                .env_remove("KUBECONFIG")
-                .args(["--bind", &door.to_string()])
-                .arg("--tls-dir")
-                .arg(self.folder.join("tls"))
-                .arg("--sealing-key-dir")
-                .arg(self.folder.join("sealing-key"));
+            let command = self.webhook_command(door, webhook, &self.folder);
             self.webhook = Some(Process::start(command, &self.log("webhook")));
         }
         self.ready("webhook", webhook).await;
+    }
+
+    /// Starts the controller where it does not run, ready or not.
+    pub(crate) fn start_controller(&mut self) {
+        if self.controller.is_none() {
+            let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+            let command = self.controller_command(self.addresses[1], &kubeconfig);
+            self.controller = Some(Process::start(command, &self.log("controller")));
+        }
+    }
+
+    /// The last word of a controller with further flags, which ends by itself.
+    pub(crate) fn controller_fails(&self, more_flags: &[&str]) -> String {
+        let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+        let mut command = self.controller_command(free_address(), &kubeconfig);
+        command.args(more_flags);
+        harness::run(command, "").failure()
+    }
+
+    /// What the controller waits for before it is ready; nothing when it is.
+    pub(crate) fn controller_waits_for(&self) -> Option<String> {
+        let (status, body) = ask(self.addresses[1], "/readyz")?;
+        Some(if status == "200" { String::new() } else { body })
     }
 
     /// Where the webhook listens.
@@ -185,9 +219,14 @@ impl Operator {
     }
 
     /// The chart, except for what only a node could run.
-    fn install(&self, kubernetes: &[&str]) {
+    fn install(&mut self, helm: &[&str]) {
         let cluster = &self.cluster;
-        let mut objects = chart::render_with(cluster, kubernetes);
+        let mut objects = chart::render_with(cluster, helm);
+        let webhook = objects.iter().find(|object| {
+            object["kind"] == "Deployment" && object["metadata"]["name"] == "kliv-secrets-webhook"
+        });
+        let volumes = &webhook.expect("the webhook")["spec"]["template"]["spec"]["volumes"];
+        self.certificate = volumes[0]["secret"]["secretName"].as_str().expect("a name").to_owned();
         objects.retain(|object| {
             let kind = object["kind"].as_str().expect("a kind");
             !["CustomResourceDefinition", "Deployment", "PodDisruptionBudget"].contains(&kind)
@@ -197,10 +236,62 @@ impl Operator {
                 let url = format!("https://localhost:{}/mutate", self.addresses[0].port());
                 object["webhooks"][0]["clientConfig"] = json!({ "url": url });
             }
+            // Of cert-manager's: the name under which the API server calls it here.
+            if let Some(Value::Array(names)) = object.pointer_mut("/spec/dnsNames") {
+                names.push(json!("localhost"));
+            }
         }
         chart::install_crds(cluster);
         cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
         chart::apply(cluster, &objects);
+    }
+
+    /// One more replica of the webhook: where it listens, and what a kubelet fills.
+    pub(crate) async fn webhook_beside(&self, name: &str) -> (Process, SocketAddr, PathBuf) {
+        let [door, http] = [free_address(), free_address()];
+        let folder = self.folder.join(name);
+        fs::create_dir(&folder).expect("a folder");
+        self.write_files_to(&folder).await;
+        let command = self.webhook_command(door, http, &folder);
+        let process = Process::start(command, &self.log(name));
+        self.ready(name, http).await;
+        (process, door, folder)
+    }
+
+    /// The same of the replica that is there from the start.
+    pub(crate) fn webhook(&self) -> (SocketAddr, PathBuf) {
+        (self.addresses[0], self.folder.clone())
+    }
+
+    /// One more replica of the controller, which calls itself `name`, and its kubeconfig.
+    /// Whether it is ready depends on the others.
+    pub(crate) fn controller_beside(&self, name: &str) -> (Process, SocketAddr, PathBuf) {
+        let http = free_address();
+        let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+        let mut command = self.controller_command(http, &kubeconfig);
+        command.env("HOSTNAME", name);
+        (Process::start(command, &self.log(name)), http, kubeconfig)
+    }
+
+    fn controller_command(&self, http: SocketAddr, kubeconfig: &Path) -> Command {
+        let mut command = self.command("controller", http);
+        command
+            .env("KUBECONFIG", kubeconfig)
+            .args(["--namespace", NAMESPACE, "--webhook-service=localhost"])
+            .args(&self.controller_flags);
+        command
+    }
+
+    fn webhook_command(&self, door: SocketAddr, http: SocketAddr, folder: &Path) -> Command {
+        let mut command = self.command("webhook", http);
+        command
+            .env_remove("KUBECONFIG")
+            .args(["--bind", &door.to_string(), "--reload-interval=100ms"])
+            .arg("--tls-dir")
+            .arg(folder.join("tls"))
+            .arg("--sealing-key-dir")
+            .arg(folder.join("sealing-key"));
+        command
     }
 
     async fn ready(&self, process: &str, http: SocketAddr) {
@@ -225,28 +316,28 @@ impl Operator {
 
     /// A kubeconfig of one of the chart's ServiceAccounts.
     pub(crate) fn kubeconfig_of(&self, account: &str) -> PathBuf {
-        let token = ["create", "token", account, "-n", NAMESPACE];
-        let token = self.cluster.kubectl(&token).success();
-        let config = ["config", "view", "--raw", "--minify", "-o", "json"];
-        let config = self.cluster.kubectl(&config).success();
-        let mut config: Value = serde_json::from_str(&config).expect("JSON");
-        config["users"][0]["user"] = json!({ "token": token.trim() });
-        let path = self.folder.join(format!("{account}.kubeconfig"));
-        fs::write(&path, config.to_string()).expect("a file");
+        let path = self.folder.join(format!("{account}-{}.kubeconfig", next()));
+        write_kubeconfig(&self.cluster, NAMESPACE, account, &path);
         path
     }
 
     /// Writes what a kubelet would mount into the webhook's pod.
     async fn write_files(&self) {
+        self.write_files_to(&self.folder).await;
+    }
+
+    async fn write_files_to(&self, folder: &Path) {
         let secrets: Api<Secret> = Api::namespaced(self.cluster.client(), NAMESPACE);
-        let tls = secrets.get(WEBHOOK_TLS_SECRET).await.expect("the certificate").data;
-        let tls = tls.expect("a certificate");
-        let mounted = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), tls[key].0.clone()));
-        write(&self.folder.join("tls"), mounted);
+        let certificate = eventually("there is a certificate", async || {
+            let secret = secrets.get_opt(&self.certificate).await.expect("an answer")?;
+            secret.data.as_ref()?.contains_key("tls.crt").then_some(secret)
+        })
+        .await;
+        mount_certificate(&certificate, folder);
         let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client(), NAMESPACE);
         let map = maps.get(SEALING_KEY_CONFIGMAP).await.expect("the sealing key");
         let entries = map.data.expect("entries").into_iter();
-        write(&self.folder.join("sealing-key"), entries.map(|(k, v)| (k, v.into_bytes())));
+        mount(&folder.join("sealing-key"), entries.map(|(k, v)| (k, v.into_bytes())));
     }
 
     /// Waits until the API server seals and injects: it takes up certificates and
@@ -272,13 +363,12 @@ impl Operator {
 }
 
 /// A process that ends with the value, and with the test's process whatever becomes of
-/// that: a shell beside it waits for a signal's name, or the end, on its standard input.
-struct Process(Child);
+/// that: a shell beside it waits for signals' names, and the end, on its standard input.
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str =
-            "\"$@\" </dev/null & read -r signal; kill -s ${signal:-TERM} $!; wait $!";
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
+        const SCRIPT: &str = "\"$@\" </dev/null & while read -r signal; do kill -s $signal $!; done; kill -s TERM $! 2>&-; kill -s CONT $! 2>&-; wait $!";
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
@@ -293,9 +383,21 @@ impl Process {
         Self(child.expect("starts"))
     }
 
-    fn kill(mut self) {
+    /// Ends it at once.
+    pub(crate) fn kill(mut self) {
+        self.signal("KILL");
+        self.ends_badly();
+    }
+
+    /// `STOP`, `CONT`, `TERM` …
+    pub(crate) fn signal(&mut self, name: &str) {
         let stdin = self.0.stdin.as_mut().expect("a pipe");
-        stdin.write_all(b"KILL\n").expect("is told");
+        stdin.write_all(format!("{name}\n").as_bytes()).expect("is told");
+    }
+
+    /// Waits until it has ended, by itself or as it was told, and not well.
+    pub(crate) fn ends_badly(mut self) {
+        drop(self.0.stdin.take());
         assert!(!self.0.wait().expect("ends").success());
         std::mem::forget(self);
     }
@@ -311,9 +413,18 @@ impl Drop for Process {
     }
 }
 
+/// Writes a kubeconfig with the token of a ServiceAccount.
+pub(crate) fn write_kubeconfig(cluster: &Cluster, namespace: &str, name: &str, path: &Path) {
+    let token = cluster.kubectl(&["create", "token", name, "-n", namespace]).success();
+    let config = cluster.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]).success();
+    let mut config: Value = serde_json::from_str(&config).expect("JSON");
+    config["users"][0]["user"] = json!({ "token": token.trim() });
+    fs::write(path, config.to_string()).expect("a file");
+}
+
 /// One that nobody listens on: none of those that the system hands out for connections,
 /// since it could be in use by the time it is needed.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 997).expect("is small") * 20;
     let candidates = std::iter::repeat_with(|| 10_000 + start + NEXT.fetch_add(1, Relaxed));
@@ -322,18 +433,51 @@ fn free_address() -> SocketAddr {
 }
 
 /// The answer's body, where it is 200.
-fn get(address: SocketAddr, path: &str) -> Option<String> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
+    ask(address, path).filter(|(status, _)| status == "200").map(|(_, body)| body)
+}
+
+/// The answer's status and body.
+fn ask(address: SocketAddr, path: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    Some((head.strip_prefix("HTTP/1.1 ")?.get(..3)?.to_owned(), body.to_owned()))
 }
 
-fn write(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
-    fs::create_dir_all(folder).expect("a folder");
+/// What the webhook's pod has of the certificate's Secret.
+pub(crate) fn mount_certificate(secret: &Secret, folder: &Path) {
+    let data = secret.data.as_ref().expect("a certificate");
+    let items = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), data[key].0.clone()));
+    mount(&folder.join("tls"), items);
+}
+
+/// As a kubelet does: files are links through `..data`, which changes for all at once.
+fn mount(folder: &Path, files: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let version = format!("..{}", next());
+    fs::create_dir_all(folder.join(&version)).expect("a folder");
+    let former = fs::read_link(folder.join("..data")).ok();
+    let mut names = Vec::new();
     for (name, content) in files {
-        fs::write(folder.join(name), content).expect("a file");
+        fs::write(folder.join(&version).join(&name), content).expect("a file");
+        names.push(name);
     }
+    symlink(&version, folder.join("..data_tmp")).expect("a link");
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("is renamed");
+    for name in names {
+        if !folder.join(&name).exists() {
+            symlink(Path::new("..data").join(&name), folder.join(&name)).expect("a link");
+        }
+    }
+    if let Some(former) = former {
+        fs::remove_dir_all(folder.join(former)).expect("is removed");
+    }
+}
+
+/// For names that nothing else has.
+fn next() -> u16 {
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    COUNT.fetch_add(1, Relaxed)
 }

@@ -212,6 +212,52 @@ async fn a_superseded_set_stays_while_pods_use_it_and_goes_afterwards() {
 }
 
 #[tokio::test]
+async fn while_a_rollout_fails_the_set_of_the_running_pods_stays_until_another_succeeds() {
+    let account = account("failing").await;
+    account.put(&secret("API_TOKEN", "good")).await;
+    let mut with_pod = function("api");
+    with_pod["spec"]["replicas"] = json!(1);
+    with_pod["spec"]["progressDeadlineSeconds"] = json!(1);
+    account.create(&with_pod).await;
+    account.gets("api", &[("API_TOKEN", "good")]).await;
+    let good = account.set("").await.expect("a set");
+    becomes_ready(&account, &pod_using(&account, &good).await).await;
+    rolled_out(&account, "api").await;
+
+    account.put(&secret("API_TOKEN", "bad")).await;
+    account.gets("api", &[("API_TOKEN", "bad")]).await;
+    let bad = account.set("").await.expect("a set");
+
+    let told = eventually("the account says that its rollout has failed", async || {
+        let mut behind = account.status().await.functions.not_updated.into_iter();
+        behind.find(|function| function.reason == "RolloutFailed")
+    })
+    .await;
+    assert!(told.message.expect("a way out").contains("old ones keep the former set"));
+    eventually("the old set has been superseded for as long as it is kept at least", async || {
+        let superseded = account.status().await.superseded.into_iter();
+        let since = superseded.filter(|set| set.name == good).map(|set| set.since.0).next()?;
+        (clock::now().duration_since(since) > KEPT).then_some(())
+    })
+    .await;
+    let mark = account.cluster.audit_mark().await;
+    account.caught_up().await;
+    looked_twice(&account, mark).await;
+    assert!(account.sets_there().await.contains(&good), "a set was taken from a running pod");
+
+    account.put(&secret("API_TOKEN", "better")).await;
+    account.gets("api", &[("API_TOKEN", "better")]).await;
+    let better = account.set("").await.expect("a set");
+    becomes_ready(&account, &pod_using(&account, &better).await).await;
+    rolled_out(&account, "api").await;
+    eventually("the old sets are gone, the new one stays", async || {
+        (account.sets_there().await == [better.as_str()]).then_some(())
+    })
+    .await;
+    assert_ne!(bad, better);
+}
+
+#[tokio::test]
 async fn a_superseded_set_stays_while_anything_else_in_the_namespace_uses_it() {
     let account = account("borrowed").await;
     account.put(&secret("API_TOKEN", "one")).await;
@@ -296,16 +342,6 @@ async fn a_deleted_account_object_is_rebuilt_without_a_rollout() {
     account.caught_up().await;
     account.gets("api", &[("API_TOKEN", "one")]).await;
     assert_eq!(account.function("api").await.metadata.generation, Some(1));
-}
-
-#[tokio::test]
-async fn a_namespace_with_secrets_sets_and_functions_can_be_deleted() {
-    let account = account("deleted").await;
-    account.put(&secret("API_TOKEN", "one")).await;
-    account.create(&function("api")).await;
-    account.gets("api", &[("API_TOKEN", "one")]).await;
-
-    account.closes().await;
 }
 
 async fn account(name: &str) -> Account<'static> {

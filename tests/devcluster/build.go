@@ -33,8 +33,11 @@ var components = []component{
 	{tool: "kubelet", module: "components", pkg: "k8s.io/kubernetes/cmd/kubelet", nodeOnly: true},
 	{tool: "kube-proxy", module: "components", pkg: "k8s.io/kubernetes/cmd/kube-proxy", nodeOnly: true},
 	{tool: "helm", module: "components/helm", pkg: "helm.sh/helm/v4/cmd/helm"},
+	{tool: "kustomize-controller", module: "components/flux", pkg: "github.com/fluxcd/kustomize-controller", testOnly: true},
+	{tool: "gitops", module: "components/gitops", pkg: ".", testOnly: true},
 	// Without the clouds' libraries, in which it would look for what to scrape.
 	{tool: "promtool", module: "components/promtool", pkg: "github.com/prometheus/prometheus/cmd/promtool", testOnly: true, tags: "remove_all_sd"},
+	{tool: "cert-manager", module: "components/cert-manager", pkg: ".", testOnly: true},
 }
 
 // buildEnv keeps the caller's Go settings from changing what is built.
@@ -106,7 +109,7 @@ func buildComponents(names []string) (map[string]string, error) {
 		if _, err := os.Stat(paths[c.tool]); err == nil {
 			continue // another process built it while we waited
 		}
-		what := fmt.Sprintf("building %s (%d of %d; some 10 minutes for all, once)", c.tool, i+1, len(missing))
+		what := fmt.Sprintf("building %s (%d of %d; some 15 minutes for all, once)", c.tool, i+1, len(missing))
 		if err := goBuild(what, filepath.Join(sourceFolder(), c.module), c.pkg, paths[c.tool], linkFlags(c.module), "-tags", c.tags); err != nil {
 			return nil, err
 		}
@@ -171,8 +174,16 @@ func moduleKey(module string) (string, error) {
 			fmt.Fprintln(hash, c.tool, c.tags)
 		}
 	}
-	for _, file := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(sourceFolder(), module, file))
+	// A module of our own has its source here.
+	files, err := filepath.Glob(filepath.Join(sourceFolder(), module, "*.go"))
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		files = append(files, filepath.Join(sourceFolder(), module, name))
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
 		}

@@ -123,6 +123,10 @@ func (c *cluster) makeCertificates() error {
 	if err != nil {
 		return err
 	}
+	controllers := pkix.Name{CommonName: "system:kube-controller-manager"}
+	if c.Settings.ControllersShareAccount {
+		controllers.Organization = []string{"system:masters"} // there are no roles for this
+	}
 	clients := []struct {
 		name    string
 		subject pkix.Name
@@ -130,7 +134,7 @@ func (c *cluster) makeCertificates() error {
 	}{
 		{"admin", pkix.Name{CommonName: "kliv-admin", Organization: []string{"system:masters"}}, nil},
 		{"apiserver-kubelet-client", pkix.Name{CommonName: "kube-apiserver-kubelet-client", Organization: []string{"system:masters"}}, nil},
-		{"controller-manager", pkix.Name{CommonName: "system:kube-controller-manager"}, nil},
+		{"controller-manager", controllers, nil},
 		{"scheduler", pkix.Name{CommonName: "system:kube-scheduler"}, nil},
 		{"kube-proxy", pkix.Name{CommonName: "system:kube-proxy"}, nil},
 		{"kubelet", pkix.Name{CommonName: "system:node:" + nodeName, Organization: []string{"system:nodes"}}, []string{nodeName, c.Address}},

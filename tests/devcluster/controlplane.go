@@ -56,7 +56,7 @@ func (c *cluster) startControlPlane() error {
 		"--kubeconfig="+c.kubeconfig("controller-manager"),
 		"--root-ca-file="+c.path("pki", "ca.crt"),
 		"--service-account-private-key-file="+c.path("pki", "service-account.key"),
-		"--use-service-account-credentials=true",
+		fmt.Sprintf("--use-service-account-credentials=%t", !c.Settings.ControllersShareAccount),
 	)...)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ type settings struct {
 	KeepRevisions bool
 	PlainSecrets  bool
 	AuditPolicy   string
+	// ControllersShareAccount: not one ServiceAccount each, but all as
+	// system:kube-controller-manager.
+	ControllersShareAccount bool
 }
 
 func canRunNode() bool { return runtime.GOOS == "linux" && os.Geteuid() == 0 }

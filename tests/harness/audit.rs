@@ -19,6 +19,8 @@ pub struct Request {
     pub verb: String,
     /// Who asked; where somebody was impersonated, that one.
     pub user: String,
+    /// Which of this user's tokens, where it was a ServiceAccount's: `JTI=…`.
+    pub credential: String,
     /// The plural, with the subresource where there is one: `klivsecrets/status`.
     pub resource: String,
     /// The object's namespace, or nothing.
@@ -100,6 +102,7 @@ fn request(line: &str) -> Option<Request> {
         } else {
             &event["user"]["username"]
         }),
+        credential: text(&event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]),
         resource: text(&object["resource"]) + &subresource,
         namespace: text(&object["namespace"]),
         name: text(&object["name"]),

@@ -27,6 +27,9 @@ pub struct Options {
     pub plain_secrets: bool,
     /// What its audit log records, a file; without, everything but no content.
     pub audit_policy: Option<&'static str>,
+    /// Kubernetes' own controllers, such as the one that empties namespaces, all act as
+    /// `system:kube-controller-manager`.
+    pub controllers_share_account: bool,
 }
 
 /// A cluster of this process: it ends when the keeper's standard input does, so also
@@ -106,6 +109,9 @@ impl Cluster {
         }
         if options.plain_secrets {
             args.push("--no-encryption-at-rest");
+        }
+        if options.controllers_share_account {
+            args.push("--controllers-share-account");
         }
         if let Some(file) = options.audit_policy {
             args.extend(["--audit-policy", file]);

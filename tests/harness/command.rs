@@ -66,6 +66,20 @@ impl Cluster {
     }
 }
 
+/// A program that only tests need, built when the cache does not have it.
+pub fn test_program(name: &str) -> PathBuf {
+    said_path(&["tool", "--build", name])
+}
+
+/// The folder of a Go module, named with its version.
+pub fn go_module(module: &str) -> PathBuf {
+    said_path(&["module", module])
+}
+
+fn said_path(args: &[&str]) -> PathBuf {
+    PathBuf::from(run(launcher(args), "").success().trim_end())
+}
+
 /// Runs a program to its end.
 pub fn run(mut command: Command, stdin: &str) -> Outcome {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

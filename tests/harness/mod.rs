@@ -22,6 +22,6 @@ mod wait;
 
 pub use audit::{AuditMark, Request};
 pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
-pub use command::{Outcome, launcher, run};
+pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
 pub use wait::eventually;

@@ -116,17 +116,7 @@ fn post(
     trusted: CertificateDer<'static>,
     body: &[u8],
 ) -> Option<(u16, Vec<u8>)> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted).ok()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").ok()?;
-    let tls = ClientConnection::new(Arc::new(config), name).ok()?;
-    let mut stream = StreamOwned::new(tls, TcpStream::connect(address).ok()?);
+    let mut stream = connect(address, trusted)?;
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
@@ -141,6 +131,23 @@ fn post(
     let status = text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
     let body = text.split_once("\r\n\r\n")?.1.as_bytes().to_vec();
     Some((status, body))
+}
+
+fn connect(
+    address: SocketAddr,
+    trusted: CertificateDer<'static>,
+) -> Option<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted).ok()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").ok()?;
+    let tls = ClientConnection::new(Arc::new(config), name).ok()?;
+    Some(StreamOwned::new(tls, TcpStream::connect(address).ok()?))
 }
 
 async fn until(what: &str, holds: impl AsyncFn() -> bool) {
@@ -196,7 +203,6 @@ async fn seals_with_a_new_key_and_keeps_the_last_good_one() {
 #[tokio::test]
 async fn an_update_of_the_largest_objects_fits_and_more_is_refused() {
     let (door, certificate, _) = Door::open().await;
-    let large = |size: usize| secret(json!({ "sealed": "x", "description": "d".repeat(size) }));
     let mebi = 1024 * 1024;
     let review = update(large(3 * mebi), large(3 * mebi));
     let (status, body) = door.post("/mutate", &certificate, &review).await.expect("answered");
@@ -208,6 +214,52 @@ async fn an_update_of_the_largest_objects_fits_and_more_is_refused() {
     // The rest is not read, so the answer may be lost on its way.
     let answered = door.post("/mutate", &certificate, &review).await;
     assert!(answered.is_none_or(|(status, _)| status == 413));
+}
+
+/// They announce the largest review and send some of it: in all more than is held.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_slow_reviews_trickle_in_an_honest_one_is_answered() {
+    let (door, certificate, keyring) = Door::open().await;
+    let mebi = 1024 * 1024;
+    for sent in [1, mebi, 11 * mebi] {
+        let mut slow: Vec<_> =
+            (0..8).map(|_| trickle(door.address, &certificate, 12 * mebi, sent)).collect();
+        assert!(door.seals_with(&certificate, &keyring).await);
+        let review = update(large(3 * mebi), large(3 * mebi));
+        let (status, _) = door.post("/mutate", &certificate, &review).await.expect("answered");
+        assert_eq!(status, 200);
+        // Not because the patience with the slow ones was at its end.
+        let waiting = slow.iter_mut().filter_map(|stream| is_silent(stream).then_some(())).count();
+        assert!(waiting >= 1, "{sent}");
+        assert!(sent > mebi || waiting == slow.len(), "{sent}: there was room for all");
+    }
+}
+
+fn large(size: usize) -> Value {
+    secret(json!({ "sealed": "x", "description": "d".repeat(size) }))
+}
+
+/// Begins a POST that announces more than it sends.
+fn trickle(
+    address: SocketAddr,
+    trusted: &CertificateDer<'static>,
+    announced: usize,
+    sent: usize,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut stream = connect(address, trusted.clone()).expect("connects");
+    let head =
+        format!("POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {announced}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("is sent");
+    // It may be sent away meanwhile.
+    let _ = stream.write_all(&vec![b' '; sent]);
+    stream
+}
+
+/// Whether there is no answer yet, and no end.
+fn is_silent(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {
+    stream.sock.set_nonblocking(true).expect("a socket");
+    let read = stream.read(&mut [0; 64]);
+    read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 #[tokio::test]

@@ -56,3 +56,20 @@ fn names_in_schema(schema: &Value, path: &str, names: &mut Vec<String>) {
         names.push(path);
     }
 }
+
+/// The alerts link there.
+#[test]
+fn the_manual_has_a_part_for_every_alert() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("a file");
+    let manual = read("docs/operations.md");
+    let rules: Value =
+        serde_saphyr::from_str(&read("charts/kliv-secrets/files/alerts.yaml")).expect("YAML");
+    let alerts = rules["groups"][0]["rules"].as_array().expect("rules");
+    let names: Vec<&str> = alerts.iter().filter_map(|rule| rule["alert"].as_str()).collect();
+    let parts: Vec<&str> = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix("### Kliv").map(|_| &line[4..]))
+        .collect();
+    assert_eq!(parts, names, "docs/operations.md");
+}

@@ -18,9 +18,9 @@ use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
 use kliv_secrets::api::{KlivSecretStatus, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Candidate, Change, Effect, Kind, Member, Memory, Plan, Record,
-    Refusal, SecretObject, Timings, Why, World, content_id, decide, plan, write_of_function,
-    write_of_status,
+    Account, AccountObject, Action, Candidate, Change, Effect, Given, Kind, Member, Memory, Plan,
+    Record, Refusal, SecretObject, Timings, Why, World, content_id, decide, plan,
+    write_of_function, write_of_status,
 };
 use kube::api::DynamicObject;
 use serde_json::{Value, json};

@@ -76,6 +76,16 @@ app.kubernetes.io/component: {{ . }}
 {{ mergeOverwrite (dict "kubectl.kubernetes.io/default-container" $part) (index $root.Values $part).podAnnotations | toYaml }}
 {{- end }}
 
+{{- /* Not the same for both makers: neither finds what the other left. */ -}}
+{{- define "kliv-secrets.certificateSecret" -}}
+kliv-secrets-webhook-{{ if .Values.webhook.certificate.certManager.enabled }}certificate{{ else }}tls{{ end }}
+{{- end }}
+
+{{- /* The Secrets that the controller keeps in its namespace, as a list for YAML and CEL. */ -}}
+{{- define "kliv-secrets.ownSecrets" -}}
+['kliv-secrets-keyring'{{ if not .Values.webhook.certificate.certManager.enabled }}, 'kliv-secrets-webhook-tls'{{ end }}]
+{{- end }}
+
 {{- define "kliv-secrets.functionSelector" -}}
 {{- $parts := list }}
 {{- range $key, $value := .Values.functionLabels }}{{ $parts = append $parts (printf "%s=%s" $key $value) }}{{ end }}

@@ -337,6 +337,53 @@ fn a_function_whose_write_was_refused_is_reported_and_not_tried_in_the_same_run(
 }
 
 #[test]
+fn a_function_from_which_somebody_takes_what_it_was_given_gets_it_again_later_each_time() {
+    let mut account = settled();
+    let robbed = Box::new(function("f", None));
+    let set = only_set(&account);
+    let given = Box::new(function("f", Some(("API_KEY", &set))));
+    account.apply(Change::FunctionGone("shop".into(), "f".into()));
+    account.apply(Change::Function("shop".into(), robbed));
+    let mut memory = Memory::default();
+    let injects = |memory: &Memory, later: i64| {
+        let now = now() + SignedDuration::from_secs(later);
+        let plan = plan(&account, memory, &timings(), now);
+        let told = plan.notes.iter().any(|note| note.text.contains("keeps undoing"));
+        let injects = words(&plan).contains(&"inject into f".to_owned());
+        assert!(injects != told && (injects || plan.look_again.is_some()));
+        injects
+    };
+    let mut pauses = Vec::new();
+    let mut at = 0;
+    for _ in 0..12 {
+        let pause = (0..).find(|pause| injects(&memory, at + pause)).expect("once more");
+        at += pause;
+        pauses.push(pause);
+        let written = Effect::Change(Change::Function("shop".into(), given.clone()));
+        memory.fold(&written, now() + SignedDuration::from_secs(at));
+    }
+    assert_eq!(pauses, [0, 0, 0, 0, 0, 5, 10, 20, 40, 60, 60, 60]);
+    let now_at = now() + SignedDuration::from_secs(at);
+    let actions = plan(&account, &memory, &timings(), now_at).actions;
+    let status = actions.into_iter().find_map(|action| match action {
+        Action::WriteAccount(_, status) => Some(status),
+        _ => None,
+    });
+    let status = status.expect("it is reported");
+    assert_eq!(status.functions.not_updated[0].reason, "Undone");
+
+    let other = Effect::Change(Change::Function("shop".into(), Box::new(function("g", None))));
+    memory.fold(&other, now() + SignedDuration::from_secs(at + 601));
+    assert!(injects(&memory, at + 601), "after ten minutes it is forgotten");
+    memory.given = Given::default();
+    for _ in 0..9 {
+        let earlier = function("f", Some(("API_KEY", "kliv-env-earlier")));
+        memory.fold(&Effect::Change(Change::Function("shop".into(), Box::new(earlier))), now());
+    }
+    assert!(injects(&memory, 0), "new content does not wait");
+}
+
+#[test]
 fn an_action_in_print_holds_no_ciphertext() {
     let mut account = settled();
     account.secrets.insert("new".into(), new_secret("NEW", None));

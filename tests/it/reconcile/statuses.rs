@@ -1,5 +1,8 @@
 //! What a KlivSecret says of itself.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kliv_secrets::api::condition::conditions;
+
 use super::*;
 
 /// The status that is written for a KlivSecret.
@@ -169,4 +172,28 @@ fn one_object_that_can_not_be_read_harms_no_other() {
     assert_eq!(decisions["broken"].reason, Reason::InvalidSpec);
     assert_eq!(decisions["api-key"].reason, Reason::Published);
     assert_eq!(sets[0].members.len(), 1);
+}
+
+#[test]
+fn stalled_keeps_its_time_and_goes_with_its_cause() {
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let next =
+        |before: &[Condition], reason, second| conditions(before, reason, "", Some(1), at(second));
+    let kinds = |conditions: &[Condition]| -> Vec<(String, String, i64)> {
+        let kind = |c: &Condition| {
+            (c.type_.clone(), c.status.clone(), c.last_transition_time.0.as_second())
+        };
+        conditions.iter().map(kind).collect()
+    };
+    let expected = |list: &[(&str, &str, i64)]| -> Vec<(String, String, i64)> {
+        list.iter().map(|(kind, status, time)| ((*kind).into(), (*status).into(), *time)).collect()
+    };
+
+    let stalled = next(&[], Reason::DecryptionFailed, 10);
+    assert_eq!(kinds(&stalled), expected(&[("Ready", "False", 10), ("Stalled", "True", 10)]));
+    let still = next(&stalled, Reason::LimitExceeded, 20);
+    assert_eq!(kinds(&still), expected(&[("Ready", "False", 10), ("Stalled", "True", 10)]));
+    let waits = next(&still, Reason::AwaitingValue, 30);
+    assert_eq!(kinds(&waits), expected(&[("Ready", "False", 10)]));
+    assert_eq!(kinds(&next(&waits, Reason::Published, 40)), expected(&[("Ready", "True", 40)]));
 }
