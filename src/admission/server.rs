@@ -209,7 +209,8 @@ async fn make_room(
     needed: usize,
     place: &mut Place,
 ) -> Result<(), SentAway> {
-    let (before, after) = (buffer.capacity(), needed.max(buffer.capacity() * 2).max(FIRST));
+    let before = buffer.capacity();
+    let after = needed.max(before * 2).clamp(FIRST, MAX_REVIEW);
     place.take(after).await?;
     let mut larger = Zeroizing::new(Vec::with_capacity(after));
     larger.extend_from_slice(buffer);
