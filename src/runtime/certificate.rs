@@ -177,7 +177,8 @@ fn authorities_of(kept: &Kept, names: &[String], now: Timestamp) -> Vec<String> 
                 .is_ok_and(|root| RootCertStore::empty().add(root).is_ok())
         })
         .collect();
-    let issuer = sound.iter().position(|root| verifies(&kept.current, root.as_bytes(), names, now));
+    let issuer =
+        sound.iter().rposition(|root| verifies(&kept.current, root.as_bytes(), names, now));
     let stays = |at: usize| {
         issuer.map_or(at + 2 >= sound.len(), |issuer| at == issuer)
             || sound.get(at + 1).is_some_and(|next| is_young(next, now))
