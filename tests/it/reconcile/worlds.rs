@@ -87,9 +87,9 @@ fn a_terminating_namespace_is_known_also_without_anything_in_it() {
 
 /// What the API server gives a KlivSecret that has none.
 fn default_status() -> KlivSecretStatus {
-    let crd = serde_json::to_value(KlivSecret::crd()).unwrap();
+    let crd = serde_json::to_value(KlivSecret::crd()).expect("JSON");
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    serde_json::from_value(schema["properties"]["status"]["default"].clone()).unwrap()
+    serde_json::from_value(schema["properties"]["status"]["default"].clone()).expect("a status")
 }
 
 #[test]
