@@ -26,7 +26,8 @@ const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// [`KeysError`]. No keyring is made where that could hide a loss: when values are
-/// sealed, or when it can't be found out.
+/// sealed, when a sealing key is published (a manifest elsewhere may need it), or when it
+/// can't be found out.
 pub async fn load_or_create(
     client: &Client,
     source: &KeySource<'_>,
@@ -36,12 +37,19 @@ pub async fn load_or_create(
     for _ in 0..ATTEMPTS {
         let mine = match read(&secrets, source).await? {
             Some(stored) => update(&secrets, source, stored, now).await?,
-            None => match any_sealed(client).await? {
-                Some(example) => {
-                    return Err(KeysError::Gone { namespace: source.namespace.into(), example });
+            None => {
+                let namespace = || source.namespace.to_owned();
+                if let Some(example) = any_sealed(client).await? {
+                    return Err(KeysError::Gone { namespace: namespace(), example });
                 }
-                None => create(&secrets, source, now).await?,
-            },
+                // Asked for again: another replica may have made and published it just now.
+                if is_published(client, source.namespace).await?
+                    && read(&secrets, source).await?.is_none()
+                {
+                    return Err(KeysError::GoneAfterPublication { namespace: namespace() });
+                }
+                create(&secrets, source, now).await?
+            }
         };
         if let Some(keyring) = mine {
             return Ok(keyring);
@@ -120,6 +128,14 @@ pub async fn publish_sealing_key(
         object: name(),
         reason: "somebody else keeps writing it".into(),
     })
+}
+
+async fn is_published(client: &Client, namespace: &str) -> Result<bool, KeysError> {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let published = maps.get_metadata_opt(SEALING_KEY_CONFIGMAP).await.map_err(|error| {
+        KeysError::api("read", format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}"), &error)
+    })?;
+    Ok(published.is_some())
 }
 
 /// A keyring as it was found.

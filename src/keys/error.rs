@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::api::names::{KEYRING_ENTRY, KEYRING_SECRET};
+use crate::api::names::{KEYRING_ENTRY, KEYRING_SECRET, SEALING_KEY_CONFIGMAP};
 use crate::seal::KeyringError;
 
 fn restore(namespace: &str) -> String {
@@ -37,13 +37,25 @@ pub enum KeysError {
         "the Secret {namespace}/{KEYRING_SECRET} is gone, and {example} is sealed with a key that was in it; \
          a new key would not open it, so none is made. Restore it from your backup: \
          kubectl -n {namespace} create -f <backup file>. \
-         Without a backup the values are lost: delete every KlivSecret and hand them in again"
+         Without a backup the values are lost: delete every KlivSecret and the ConfigMap \
+         {namespace}/{SEALING_KEY_CONFIGMAP}, and hand them in again"
     )]
     Gone {
         /// The operator's namespace.
         namespace: String,
         /// One KlivSecret that is sealed: `namespace/name`.
         example: String,
+    },
+    /// Nothing that is stored is sealed, but a manifest elsewhere may be.
+    #[error(
+        "the Secret {namespace}/{KEYRING_SECRET} is gone, and the sealing key that was in it is still published: \
+         a manifest in git may be sealed with it, so no new one is made. Restore it from your backup: \
+         kubectl -n {namespace} create -f <backup file>. If nothing that you need is sealed with it, delete \
+         the ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP} as well, and a new keyring is made"
+    )]
+    GoneAfterPublication {
+        /// The operator's namespace.
+        namespace: String,
     },
     /// The Secret is there and has no keyring in it.
     #[error(

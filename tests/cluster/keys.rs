@@ -54,6 +54,23 @@ async fn a_changed_sealing_key_is_put_right() {
 }
 
 #[tokio::test]
+async fn a_keyring_that_was_published_is_not_replaced_until_its_sealing_key_is_given_up() {
+    let (cluster, _alone) = nothing_sealed().await;
+    let namespace = cluster.namespace("keys").await;
+    let first = load(cluster, &namespace, None).await.expect("made");
+    publish(cluster, &namespace, &first).await;
+    let delete = |kind, name| cluster.kubectl(&["delete", kind, name, "-n", &namespace]).success();
+    delete("secret", KEYRING_SECRET);
+
+    let refused = load(cluster, &namespace, None).await.err().expect("refused").to_string();
+    assert!(refused.contains("is still published") && refused.contains("create -f"), "{refused}");
+
+    delete("configmap", SEALING_KEY_CONFIGMAP);
+    let second = load(cluster, &namespace, None).await.expect("made");
+    assert_ne!(second.sealing_key().key_id(), first.sealing_key().key_id());
+}
+
+#[tokio::test]
 async fn a_lost_keyring_is_not_replaced_and_its_backup_opens_what_was_sealed() {
     let (cluster, _alone) = nothing_sealed().await;
     let namespace = cluster.namespace("keys").await;

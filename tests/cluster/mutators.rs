@@ -154,6 +154,11 @@ async fn what_is_tolerated_of_other_mutators_is_no_more_than_the_chart_says() {
         ("the label", "/metadata/labels/app.kubernetes.io~1component".to_owned(), json!("job")),
         ("our annotation", "/metadata/annotations".to_owned(), ours.clone()),
         ("the pods' annotation", format!("{meta}/annotations"), ours),
+        (
+            "which container is given to",
+            format!("{meta}/annotations"),
+            json!({ "kubectl.kubernetes.io/default-container": "x" }),
+        ),
         ("an owner", "/metadata/finalizers".to_owned(), json!(["example.org/x"])),
         ("the command", format!("{main}/command"), json!(["sh"])),
         ("the first command", format!("{init}/command"), json!(["sh"])),

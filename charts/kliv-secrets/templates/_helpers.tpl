@@ -46,7 +46,7 @@ variables.containers.transformList(i, c, !(c.name in variables.targets) ? [] : {
 
 {{- /* CEL: (root, object, field): of labels or annotations those that mean something to us. */ -}}
 {{- define "kliv-secrets.ourKeys" -}}
-{{ index . 1 }}.?{{ index . 2 }}.orValue({}).transformMap(k, v, k.startsWith('secrets.kliv.dev/') || k in ['{{ keys (index . 0).Values.functionLabels | sortAlpha | join "', '" }}'], v)
+{{ index . 1 }}.?{{ index . 2 }}.orValue({}).transformMap(k, v, k.startsWith('secrets.kliv.dev/') || k in ['kubectl.kubernetes.io/default-container', '{{ keys (index . 0).Values.functionLabels | sortAlpha | join "', '" }}'], v)
 {{- end }}
 
 {{- /* CEL: (after, before): two containers have one image, perhaps with its digest added. */ -}}
