@@ -115,8 +115,11 @@ impl Memory {
                 self.refused.insert(uid.clone(), refused);
             }
             Effect::Change(change) => {
-                if let Change::Function(_, function) = change {
-                    self.given.note(function, now);
+                match change {
+                    Change::Function(_, function) => self.given.note(function, now),
+                    // Its status is without it now, and a true one may have the same number.
+                    Change::Secret(_, secret) => self.forged.retain(|(uid, _)| *uid != secret.uid),
+                    _ => {}
                 }
                 if let Some(uid) = change.uid() {
                     self.refused.remove(uid);
