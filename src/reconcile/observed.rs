@@ -18,7 +18,7 @@ use crate::api::{
     Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps,
     check_environment, is_well_formed, object_name,
 };
-use crate::inject::Function;
+use crate::inject::{Function, is_set_name};
 
 /// Everything that is known of one account.
 #[derive(Clone, Default)]
@@ -235,14 +235,19 @@ impl SecretObject {
 }
 
 impl AccountObject {
-    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt.
+    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt. Of
+    /// names that no set can have nothing is kept: sets are deleted by them.
     #[must_use]
     pub fn of(object: &DynamicObject) -> Self {
+        let mut status: KlivAccountStatus = part(&object.data, "status").unwrap_or_default();
+        status.sets.retain(|set| is_set_name(&set.name));
+        status.pending.retain(|name| is_set_name(name));
+        status.superseded.retain(|set| is_set_name(&set.name));
         Self {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
             created: created(&object.metadata),
-            status: part(&object.data, "status").unwrap_or_default(),
+            status,
         }
     }
 }
