@@ -94,11 +94,12 @@ impl Memory {
                 self.unsure.insert(name.clone());
             }
             Effect::Strays(all) => self.strays = Some(all.clone()),
-            Effect::Withdrawn(now) => {
-                self.refused.remove(&now.uid);
+            Effect::Withdrawn(after) => {
+                self.given.note(after, now);
+                self.refused.remove(&after.uid);
                 let strays = self.strays.iter_mut().flatten();
-                for stray in strays.filter(|stray| stray.uid == now.uid) {
-                    *stray = (**now).clone();
+                for stray in strays.filter(|stray| stray.uid == after.uid) {
+                    *stray = (**after).clone();
                 }
             }
             Effect::LostSight => self.strays = None,

@@ -167,7 +167,6 @@ impl Memory {
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
-        self.given.retain(|uid| known.contains(uid));
         self.forged.retain(|(uid, _)| account.secrets.values().any(|secret| secret.uid == *uid));
         if let Some(strays) = &mut self.strays {
             strays.retain(|stray| !stray.sets_given().is_empty());
@@ -176,6 +175,7 @@ impl Memory {
         let others = others.chain(account.object.iter().map(|object| &object.uid));
         let others: BTreeSet<&String> =
             others.chain(self.strays.iter().flatten().map(|stray| &stray.uid)).collect();
+        self.given.retain(|uid| known.contains(uid) || others.contains(uid));
         self.refused.retain(|uid, _| known.contains(uid) || others.contains(uid));
         let given: BTreeSet<&str> =
             account.functions.values().flat_map(Function::sets_given).collect();

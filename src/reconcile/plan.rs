@@ -111,7 +111,7 @@ fn is_held_back(
     plan: &mut Plan,
 ) -> bool {
     let Some(refused) = memory.refused.get(uid) else { return false };
-    let wait = refused.of(write()).and_then(|_| wait(now, refused.next()));
+    let wait = refused.of(write()).and_then(|_| refused.wait(now));
     wait.map(|wait| plan.look_again_in(wait)).is_some()
 }
 
@@ -233,8 +233,11 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
         return;
     };
     for stray in strays {
-        if let Some(patch) = withdraw(stray).patch
-            && !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
+        let nothing = withdraw(stray);
+        let Some(patch) = nothing.patch.clone() else { continue };
+        if let Some(wait) = memory.given.waits(stray, &nothing, now) {
+            plan.look_again_in(wait);
+        } else if !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
         {
             plan.notes.push(Note::stray(stray));
             plan.actions.push(Action::Withdraw { stray: Box::new(stray.clone()), patch });

@@ -65,6 +65,17 @@ fn a_refused_write_waits_longer_each_time_and_is_no_news_when_tried_again() {
 }
 
 #[test]
+fn a_refused_write_does_not_wait_for_a_clock_that_was_turned_back() {
+    let mut account = settled();
+    account.functions.insert("g".into(), function("g", None));
+    let memory = refused(&account, "g", Refusal::Altered);
+    for (seconds, tried) in [(4, false), (5, true), (-86_400, true)] {
+        let words = words(&later(&account, &memory, seconds));
+        assert_eq!(words.contains(&"inject into g".to_owned()), tried, "{seconds}");
+    }
+}
+
+#[test]
 fn a_step_of_a_rollout_is_no_reason_to_try_again_and_a_change_of_the_spec_is() {
     let mut account = settled();
     account.functions.insert("g".into(), function("g", None));
