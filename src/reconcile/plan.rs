@@ -67,13 +67,10 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
-    let takes_record = !is_held_back(
-        &object.uid,
-        || write_of_status(&object.resource_version),
-        memory,
-        now,
-        &mut plan,
-    );
+    let write = write_of_status(&object.resource_version);
+    let is_held = is_held_back(&object.uid, || write, memory, now, &mut plan);
+    let why = memory.refused.get(&object.uid).and_then(|refused| refused.of(write));
+    let takes_record = !is_held || why == Some(Refusal::Dropped);
     let (is_free, has_room) = (memory.blocked.is_none() && takes_record, has_room(&object.status));
     if is_free && has_room && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
@@ -96,7 +93,7 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(&injections, object, memory, now, &mut plan);
-    if takes_record {
+    if !is_held {
         progress(account, object, &injections, memory, timings, now, &mut plan);
     }
     plan
@@ -127,7 +124,7 @@ pub(super) fn not_written(
     let refused = memory.refused.get(&function.uid);
     match refused.and_then(|refused| refused.of(write_of_function(function, patch))) {
         Some(Refusal::Altered) => Some(Behind::WriteAltered),
-        Some(Refusal::Forbidden | Refusal::Invalid) => Some(Behind::WriteRefused),
+        Some(_) => Some(Behind::WriteRefused),
         None => memory.given.waits(function, injection, now).map(|_| Behind::Undone),
     }
 }

@@ -23,6 +23,8 @@ pub enum Refusal {
     Forbidden,
     /// The object would not fit its schema.
     Invalid,
+    /// It was taken, and changed nothing: an older CRD drops the fields that it does not know.
+    Dropped,
 }
 
 /// A write that was refused, and when it is tried again.

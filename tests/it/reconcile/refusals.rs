@@ -133,6 +133,26 @@ fn a_status_that_is_refused_is_not_written_again_at_once_and_no_other_waits_for_
     );
 }
 
+/// An older CRD drops what it does not know, e.g. why a function is behind.
+#[test]
+fn a_record_of_which_nothing_is_kept_is_not_written_at_once_again_and_sets_go_on() {
+    let mut account = settled();
+    account.functions.insert("g".into(), function("g", None));
+    let mut memory = refused(&account, "g", Refusal::Forbidden);
+    let mut status = progress(&plan_of(&account, &memory)).expect("told").clone();
+    status.functions.not_updated[0].message = None;
+    account.object.as_mut().expect("there").status = status;
+    assert!(progress(&plan_of(&account, &memory)).is_some(), "once more");
+    let object = account.object.as_ref().expect("there");
+    let write = write_of_status(&object.resource_version);
+    memory.fold(&Effect::Refused(object.uid.clone(), write, Refusal::Dropped), now());
+    let plan = plan_of(&account, &memory);
+    assert_eq!(words(&plan), Vec::<String>::new());
+    assert_eq!(plan.look_again, Some(Duration::from_secs(5)));
+    account.secrets.insert("new".into(), new_secret("NEW", None));
+    assert_eq!(words(&plan_of(&account, &memory)), ["write the KlivAccount: Pending"]);
+}
+
 #[test]
 fn where_the_record_is_refused_nothing_is_called_published_and_functions_still_get_the_last_set() {
     let mut account = settled();
