@@ -9,7 +9,7 @@ use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::inspect::Candidate;
+use super::inspect::{Candidate, Why};
 use super::refused::Refused;
 use super::undone::Given;
 use crate::api::condition::Reason;
@@ -126,6 +126,13 @@ impl Account {
     pub fn is_current(&self, set: &str) -> bool {
         let sets = self.object.iter().flat_map(|object| &object.status.sets);
         sets.into_iter().any(|current| current.name == set)
+    }
+
+    /// Whether there is no keyring to open its values with.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let without = Candidate::Unreadable(Why::NoKeyring);
+        self.secrets.values().any(|secret| secret.candidate == without)
     }
 
     /// Whether there is something published, and no KlivSecret any more.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan, Record};
-use super::decide::{Decision, IN_USE_UNOPENABLE, decide};
+use super::decide::{Decision, IN_USE_UNOPENABLE, NO_KEYRING, decide};
 use super::events::{self, Note};
 use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
@@ -71,15 +71,24 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     let is_held = is_held_back(&object.uid, || write, memory, now, &mut plan);
     let why = memory.refused.get(&object.uid).and_then(|refused| refused.of(write));
     let takes_record = !is_held || why == Some(Refusal::Dropped);
-    let (is_free, has_room) = (memory.blocked.is_none() && takes_record, has_room(&object.status));
-    if is_free && has_room && publish(account, object, &sets, memory, now, &mut plan) {
+    let has_room = has_room(&object.status);
+    // Without a keyring a secret that was made anew looks like one without a value: no set
+    // changes then, or the only copy of that value would go.
+    let waits = if account.is_blind() {
+        Some(NO_KEYRING)
+    } else if !takes_record {
+        Some(NO_RECORD)
+    } else {
+        (!has_room).then_some(NO_ROOM)
+    };
+    let is_free = memory.blocked.is_none() && waits.is_none();
+    if is_free && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
-    let waits =
-        memory.blocked.is_none() && !(takes_record && has_room) && differs(&object.status, &sets);
+    let waits = waits.filter(|_| memory.blocked.is_none() && differs(&object.status, &sets));
     let memory = &match waits {
-        true => Cow::Owned(memory.waiting(if takes_record { NO_ROOM } else { NO_RECORD })),
-        false => Cow::Borrowed(memory),
+        Some(text) => Cow::Owned(memory.waiting(text)),
+        None => Cow::Borrowed(memory),
     };
 
     let known = Known::new(&object.status.sets, &memory.missing);

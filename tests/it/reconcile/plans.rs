@@ -414,6 +414,25 @@ fn a_record_can_not_make_it_delete_what_is_no_set() {
     assert_eq!(words(&plan_of(&account, &looked())), Vec::<String>::new());
 }
 
+/// E.g. by `kubectl replace --force`, or a tool that does the same.
+#[test]
+fn what_is_made_anew_while_the_keyring_is_lost_stays_published() {
+    let mut account = settled();
+    let text = sealed(256, 'a');
+    let mut again = secret("API_KEY", None, json!({ "sealed": text }), None);
+    again.uid = "another".into();
+    again.candidate = Candidate::Unreadable(Why::NoKeyring);
+    account.secrets.insert("api-key".into(), again);
+    let plan = plan_of(&account, &looked());
+    assert_eq!(words(&plan), ["write the status of api-key", "write the KlivAccount: Progress"]);
+    let Action::WriteAccount(_, status) = &plan.actions[1] else { panic!("another") };
+    assert_eq!(status.sets.len(), 1);
+    assert_eq!(status.conditions[0].reason, "PublishFailed");
+    account.secrets.clear();
+    let gone = plan_of(&account, &looked());
+    assert_eq!(words(&gone), ["write the KlivAccount: Switch"], "a delete is meant");
+}
+
 #[test]
 fn an_action_in_print_holds_no_ciphertext() {
     let mut account = settled();
