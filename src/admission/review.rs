@@ -24,9 +24,7 @@ pub(super) enum Operation {
 
 impl Review {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        // serde's error may quote the body: it ends here.
-        let root: Value = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
-        let review = Self { root };
+        let review = Self { root: read_json(bytes).ok_or(Unreadable)? };
         if review.request().is_some_and(Value::is_object) { Ok(review) } else { Err(Unreadable) }
     }
 
@@ -130,6 +128,30 @@ impl Drop for Object {
     }
 }
 
+/// Reads JSON that somebody sent, unless it has values without end: in memory each of them
+/// takes many times the bytes that it takes here. A KlivSecret has some hundred.
+pub(super) fn read_json(text: &[u8]) -> Option<Value> {
+    const MOST: usize = 100_000;
+    // serde's error may quote the text: it ends here.
+    if values(text) <= MOST { serde_json::from_slice(text).ok() } else { None }
+}
+
+/// How many values a text has at most, if it is JSON: each but the first comes after one
+/// of these signs.
+fn values(text: &[u8]) -> usize {
+    let (mut count, mut quoted, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 /// Overwrites every text in `value`, keys too.
 pub(super) fn wipe(value: &mut Value) {
     match value {
@@ -142,5 +164,42 @@ pub(super) fn wipe(value: &mut Value) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_has_more_values_than_are_counted() {
+        fn all(value: &Value) -> usize {
+            1 + match value {
+                Value::Array(items) => items.iter().map(all).sum(),
+                Value::Object(fields) => fields.values().map(all).sum(),
+                _ => 0,
+            }
+        }
+        for text in [
+            "1",
+            "[]",
+            "[1,2,[3,{}]]",
+            r#"{"a":"[,,{\"},","b":{"c":[null]}}"#,
+            r#"{"\\":[1,"\\"],"b\"":",",",":1}"#,
+        ] {
+            let value = serde_json::from_str(text).expect("JSON");
+            assert!((all(&value)..all(&value) + 4).contains(&values(text.as_bytes())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_take_many_times_its_size_in_memory_is_not_read() {
+        let review = |text: &str| format!("{{\"request\":{{\"uid\":\"a\"}},\"more\":{text}}}");
+        let lists = format!("[{}0]", "0,".repeat(150_000));
+        let maps = format!("[{}0]", "{},".repeat(150_000));
+        let text = format!("\"{}\"", "[{,".repeat(150_000));
+        assert!(Review::parse(review(&lists).as_bytes()).is_err());
+        assert!(Review::parse(review(&maps).as_bytes()).is_err());
+        assert!(Review::parse(review(&text).as_bytes()).is_ok());
     }
 }

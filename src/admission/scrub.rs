@@ -9,6 +9,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use super::edit::Edit;
+use super::review::{Object, read_json, wipe};
 use crate::api::KlivSecretSpec;
 use crate::api::names::ANNOTATION_STAMPS;
 
@@ -80,7 +81,7 @@ fn look(key: &str, text: &str) -> Option<Found> {
 /// can't be read. The result is compared as text, so that nothing hides in a key that
 /// stands twice.
 fn cut_down(text: &str) -> Option<String> {
-    let copy = super::review::Object(serde_json::from_str(text).ok()?);
+    let copy = Object(read_json(text.as_bytes())?);
     let mut kept = Map::new();
     for (key, field) in copy.0.as_object()? {
         let clean = match (key.as_str(), field) {
@@ -130,7 +131,7 @@ fn known_spec(spec: &Map<String, Value>) -> Value {
             .ok()
             .and_then(|spec| serde_json::to_value(spec).ok())
             .and_then(|mut spec| spec.get_mut(key).map(Value::take));
-        super::review::wipe(&mut alone);
+        wipe(&mut alone);
         let plain_as_sealed =
             key == "sealed" && !field.as_str().is_some_and(|text| text.starts_with("kliv1."));
         if let Some(known) = known.filter(|_| !plain_as_sealed) {
@@ -198,7 +199,7 @@ fn disown_value(edit: &mut Edit) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::review::Object;
+    use super::Object;
     use super::*;
 
     const CANARY: &str = "canary-4f1c9d";

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::review::Object;
+use super::review::{Object, read_json};
 use super::scrub::LAST_APPLIED;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::seal::Plaintext;
@@ -67,7 +67,7 @@ impl Needles {
         self.walk(&object.0, "", DEEPEST).or_else(|| {
             // kubectl's copy comes last: what is in it mostly stands in the object too, and
             // there it can be taken out. It is looked at as the object itself is.
-            let copy = Object(serde_json::from_str(object.annotation(LAST_APPLIED)?).ok()?);
+            let copy = Object(read_json(object.annotation(LAST_APPLIED)?.as_bytes())?);
             self.walk(&copy.0, "", DEEPEST)?;
             Some(child("metadata.annotations", LAST_APPLIED))
         })
@@ -103,7 +103,7 @@ impl Needles {
         if deeper == 0 || !text.starts_with(['{', '[', '"']) {
             return None;
         }
-        let inner = Object(serde_json::from_str(text).ok()?);
+        let inner = Object(read_json(text.as_bytes())?);
         self.walk(&inner.0, "…", deeper - 1).map(|_| path.to_owned())
     }
 

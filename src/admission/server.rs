@@ -12,9 +12,11 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
+use axum_server::{Handle, Server};
 use futures::StreamExt as _;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto;
 use tokio::sync::watch;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -39,6 +41,10 @@ const FIRST: usize = 16 * 1024;
 
 /// How long a review may take to arrive; the API server gives up after 30 seconds at most.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a connection holds at a time before it is counted, bytes: headers, or what has
+/// arrived of reviews and is not read yet.
+const UNCOUNTED: u32 = 64 * 1024;
 
 /// How long requests that have begun may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -114,7 +120,7 @@ pub async fn serve(
     listener.set_nonblocking(true).map_err(listen)?;
     let handle = Handle::new();
     let server = from_tcp_rustls(listener, tls.clone()).map_err(listen)?.handle(handle.clone());
-    let mut server = pin!(server.serve(routes.into_make_service()));
+    let mut server = pin!(limited(server).serve(routes.into_make_service()));
     config.ready.set(true);
     tracing::info!(address = %config.bind, "the front door is open");
     loop {
@@ -135,6 +141,21 @@ pub async fn serve(
     config.ready.set(false);
     handle.graceful_shutdown(Some(FAREWELL));
     server.await.map_err(ServeError::Ended)
+}
+
+/// Whoever connects can make the server hold little, and not for long.
+fn limited<A>(mut server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
+    let connection: &mut auto::Builder<TokioExecutor> = server.http_builder();
+    connection
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(UNCOUNTED as usize);
+    connection
+        .http2()
+        .initial_stream_window_size(UNCOUNTED)
+        .initial_connection_window_size(UNCOUNTED);
+    server
 }
 
 #[derive(Clone)]
@@ -209,7 +230,8 @@ async fn make_room(
     needed: usize,
     place: &mut Place,
 ) -> Result<(), SentAway> {
-    let (before, after) = (buffer.capacity(), needed.max(buffer.capacity() * 2).max(FIRST));
+    let before = buffer.capacity();
+    let after = needed.max(before * 2).clamp(FIRST, MAX_REVIEW);
     place.take(after).await?;
     let mut larger = Zeroizing::new(Vec::with_capacity(after));
     larger.extend_from_slice(buffer);

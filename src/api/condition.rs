@@ -9,6 +9,9 @@ pub const READY: &str = "Ready";
 /// the kstatus convention) then stop at once.
 pub const STALLED: &str = "Stalled";
 
+/// The reason of `Ready` before any controller has looked: the CRD's default.
+pub const PENDING: &str = "Pending";
+
 /// Why a KlivSecret is ready or not. The words are API: they never change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reason {

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::condition::READY;
+use super::condition::{PENDING, READY};
 
 /// A third-party credential of the account, stored encrypted and given to the
 /// account's edge functions as an environment variable.
@@ -253,7 +253,7 @@ impl JsonSchema for WriteOnly {
 /// (Flux, `helm --wait`) would take the object for ready until then.
 pub(super) fn nobody_has_looked() -> Value {
     json!({ "conditions": [{
-        "type": READY, "status": "Unknown", "reason": "Pending",
+        "type": READY, "status": "Unknown", "reason": PENDING,
         "message": "waits for the kliv-secrets controller",
         "lastTransitionTime": "1970-01-01T00:00:00Z",
     }] })

@@ -175,7 +175,11 @@ fn sealing_key(install: &Install, found: &mut Vec<Finding>) {
         Found::Here(None) => add(
             found,
             format!("{object} holds no sealing key that can be read: nothing can be sealed"),
-            "restart the controller, which writes it: `kubectl rollout restart deploy/kliv-secrets-controller`",
+            format!(
+                "restart the controller, which writes it: `kubectl -n {} rollout restart \
+                 deploy/kliv-secrets-controller`",
+                install.namespace
+            ),
         ),
         Found::Absent => add(
             found,
@@ -195,7 +199,8 @@ fn webhook(install: &Install, found: &mut Vec<Finding>) {
             format!(
                 "{object} has no caBundle: the API server trusts no certificate of the webhook's"
             ),
-            "the controller fills it in within a minute of the install: its log says why it did not",
+            "the controller fills it in within a minute of the install, or cert-manager where it makes \
+             the certificate: its log says why it did not",
         ),
         Found::Absent => {
             add(found, format!("{object} is not there: no value can be written"), INSTALL)
@@ -213,8 +218,11 @@ fn written(install: &Install, found: &mut Vec<Finding>) {
                 add(
                     found,
                     format!("the webhook seals with key {id}, and the published one is {published}"),
-                    "within two minutes of a change of keys this is usual; else restart the webhook: \
-                     `kubectl rollout restart deploy/kliv-secrets-webhook`",
+                    format!(
+                        "within two minutes of a change of keys this is usual; else restart the webhook: \
+                         `kubectl -n {} rollout restart deploy/kliv-secrets-webhook`",
+                        install.namespace
+                    ),
                 );
             }
         }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::findings::{Found, Install, Part, Written};
+use crate::api::text::harmless;
 use crate::api::{KlivSecret, names, object_name};
 use crate::runtime::{client, entropy};
 use crate::seal::{Sealed, SealingKey};
@@ -186,7 +187,8 @@ async fn write(client: &Client, account: &str) -> Written {
             Written::RefusedUnsealed
         }
         Err(kube::Error::Api(status)) if status.code == 422 => {
-            Written::Refused(status.message.clone())
+            // Others' policies and webhooks say what they like.
+            Written::Refused(harmless(&status.message, 2000).into_owned())
         }
         Err(error) => Written::Refused(client::plain(&error)),
     }

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::world::World;
-use crate::api::condition::{Behind, READY, Reason};
+use crate::api::condition::{Behind, PENDING, READY, Reason};
 use crate::runtime::Tally;
 
 /// What a word counts as that is none of ours: a status that somebody else wrote.
 const OTHER: &str = "Other";
-/// A KlivSecret that nothing was said of yet.
-const PENDING: &str = "Pending";
 const UPDATED: &str = "Updated";
 
 impl World {
@@ -18,15 +16,16 @@ impl World {
     pub fn tally(&self, unsettled: usize) -> Tally {
         let zero = |words: &[&'static str]| words.iter().map(|word| (*word, 0)).collect();
         let reasons = Reason::ALL.map(Reason::as_str);
-        let mut secrets: BTreeMap<_, _> = zero(&reasons);
-        secrets.extend([(PENDING, 0), (OTHER, 0)]);
+        let words = [&reasons[..], &[PENDING]].concat();
+        let mut secrets: BTreeMap<_, _> = zero(&words);
+        secrets.insert(OTHER, 0);
         let behind = Behind::ALL.map(Behind::as_str);
         let mut functions: BTreeMap<_, _> = zero(&behind);
         functions.extend([(UPDATED, 0), (OTHER, 0)]);
         for account in self.accounts() {
             for secret in account.secrets.values() {
                 let ready = secret.status.conditions.iter().find(|c| c.type_ == READY);
-                let word = ready.map_or(PENDING, |ready| known(&reasons, &ready.reason));
+                let word = ready.map_or(PENDING, |ready| known(&words, &ready.reason));
                 *secrets.entry(word).or_default() += 1;
             }
             let Some(object) = &account.object else { continue };

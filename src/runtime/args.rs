@@ -102,7 +102,7 @@ pub struct ControllerArgs {
     pub keep_superseded: Duration,
 
     /// How often it is checked that published sets still exist
-    #[arg(long, default_value = "5m", env = "KLIV_REPUBLISH_INTERVAL", value_parser = duration)]
+    #[arg(long, default_value = "5m", env = "KLIV_REPUBLISH_INTERVAL", value_parser = interval)]
     pub republish_interval: Duration,
 
     /// The webhook's Service, in the operator's namespace: its certificate is made out to it
@@ -126,7 +126,7 @@ pub struct ControllerArgs {
     /// How often the webhook's certificate is looked after. A new authority is announced for
     /// so long before the webhook gets its certificate: longer than an API server takes to
     /// hear of a changed webhook configuration
-    #[arg(long, default_value = "10s", env = "KLIV_WEBHOOK_CERTIFICATE_CHECK", value_parser = duration)]
+    #[arg(long, default_value = "10s", env = "KLIV_WEBHOOK_CERTIFICATE_CHECK", value_parser = interval)]
     pub webhook_certificate_check: Duration,
 
     /// After how many seconds of silence of the replica that leads another takes over; 3 at
@@ -201,7 +201,7 @@ pub struct WebhookArgs {
     pub sealing_key_dir: PathBuf,
 
     /// How often both folders are looked at
-    #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = duration)]
+    #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = interval)]
     pub reload_interval: Duration,
 }
 
@@ -242,6 +242,12 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
         .ok_or("give a duration such as 500ms, 3s or 2m")
 }
 
+/// How often something is done: never without a pause.
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let long_enough = |pause: &Duration| *pause >= Duration::from_millis(10);
+    duration(text).ok().filter(long_enough).ok_or("give a duration such as 500ms, 3s or 2m")
+}
+
 fn time(text: &str) -> Result<Timestamp, &'static str> {
     text.parse().map_err(|_| "give a time such as 2026-11-24T10:00:00Z")
 }
@@ -279,6 +285,17 @@ mod tests {
         for wrong in ["5", "-3s", "soon", "", "2 years"] {
             let error = controller(&[&format!("--max-wait={wrong}")]).unwrap_err().to_string();
             assert!(error.contains("such as 500ms, 3s or 2m"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_again_and_again_has_a_pause() {
+        let webhook = |pause: &str| {
+            Cli::try_parse_from(["kliv-secrets", "webhook", "--reload-interval", pause]).is_ok()
+        };
+        assert!(webhook("10ms") && !webhook("0s") && !webhook("1ns"));
+        for flag in ["--republish-interval=0s", "--webhook-certificate-check=0s"] {
+            assert!(controller(&[flag]).is_err(), "{flag}");
         }
     }
 

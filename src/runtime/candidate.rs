@@ -26,15 +26,19 @@ pub struct Settings {
     pub renew_deadline: Duration,
     /// How often it is tried to renew, or to take over.
     pub retry: Duration,
+    /// How long one request may take.
+    pub patience: Duration,
 }
 
 impl Settings {
     /// The times for a lease of so many seconds. However long it is, a leader that lets go
-    /// of it is followed soon.
+    /// of it is followed soon, and a replica that is told to stop does not wait long for an
+    /// answer.
     pub fn lasting(seconds: u32) -> Self {
         let duration = Duration::from_secs(seconds.into());
         let retry = (duration * 2 / 15).min(Duration::from_secs(2));
-        Self { duration, renew_deadline: duration * 2 / 3, retry }
+        let patience = (duration / 3).min(Duration::from_secs(5));
+        Self { duration, renew_deadline: duration * 2 / 3, retry, patience }
     }
 }
 
@@ -173,6 +177,8 @@ mod tests {
             candidate.wrote(record("me", 1), S(0));
             let until = candidate.leads_until().unwrap();
             assert!(settings.retry * 4 < until, "{seconds}");
+            assert!(settings.patience * 2 <= until, "{seconds}");
+            assert!(settings.patience * 2 < S(30), "{seconds}: a pod has no longer to end");
             assert!(until < candidate.over_at().unwrap(), "{seconds}");
             assert!(candidate.over_at().unwrap() < settings.duration, "{seconds}");
         }

@@ -2,7 +2,7 @@
 //! is an argument. (Keys are random: `rcgen` asks the operating system itself.)
 //!
 //! A certificate is judged as the API server will judge it: does this chain verify, for
-//! these names, at that time? There is no other parsing.
+//! these names, at that time? Nothing else is read of it but how old an authority is.
 //!
 //! No authority's key is ever kept: each renewal makes a new authority with its one
 //! certificate, and `ca.crt` holds the authorities of the pair in use and of the next.
@@ -13,7 +13,9 @@
 //!  Promote:  Secret: next pair becomes tls.crt/tls.key             webhook: old or new pair
 //! ```
 //!
-//! After a crash between any two of these, whatever the webhook serves is trusted.
+//! After a crash between any two of these, whatever the webhook serves is trusted. A kubelet
+//! brings a new pair to a pod a minute or two later: where several are asked for in that
+//! time, the authorities of all of them stay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +37,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LIFE: Duration = DAY.saturating_mul(90);
 /// A certificate that ends within this time is renewed: at two thirds of its life.
 const AHEAD: Duration = DAY.saturating_mul(30);
+/// A pod may still serve what was replaced so long ago.
+const UNTIL_MOUNTED: Duration = Duration::from_secs(10 * 60);
+/// So many authorities are trusted at most: a request that comes back each time it is
+/// answered takes longer for them than a kubelet for one.
+const MOST: usize = 32;
 /// Clocks that are behind ours by less than this take a new certificate at once.
 const SKEW: Duration = Duration::from_secs(60 * 60);
 
@@ -156,8 +163,9 @@ fn checked(pair: &Pair, authorities: &[u8], names: &[String], at: Timestamp) -> 
     Some(())
 }
 
-/// The authorities that stay trusted beside a new one: that of the current pair; where
-/// that is not to be found, the last two that are any good.
+/// The authorities that stay trusted beside a new one: that of the current pair, and those
+/// that were followed by another so lately that a pod may still serve theirs; where the
+/// current pair's is not to be found, also the last two that are any good.
 fn authorities_of(kept: &Kept, names: &[String], now: Timestamp) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
     let text = String::from_utf8_lossy(&kept.authorities);
@@ -170,11 +178,23 @@ fn authorities_of(kept: &Kept, names: &[String], now: Timestamp) -> Vec<String> 
         })
         .collect();
     let issuer =
-        sound.iter().find(|root| verifies(&kept.current, root.as_bytes(), names, now)).cloned();
-    match issuer {
-        Some(issuer) => vec![issuer],
-        None => sound[sound.len().saturating_sub(2)..].to_vec(),
-    }
+        sound.iter().rposition(|root| verifies(&kept.current, root.as_bytes(), names, now));
+    let stays = |at: usize| {
+        issuer.map_or(at + 2 >= sound.len(), |issuer| at == issuer)
+            || sound.get(at + 1).is_some_and(|next| is_young(next, now))
+    };
+    let stay: Vec<_> =
+        sound.iter().enumerate().filter(|(at, _)| stays(*at)).map(|(_, root)| root).collect();
+    stay[stay.len().saturating_sub(MOST - 1)..].iter().map(|&root| root.clone()).collect()
+}
+
+fn is_young(authority: &str, now: Timestamp) -> bool {
+    let young = |der: CertificateDer<'_>| {
+        let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
+        let began = Timestamp::from_second(parsed.validity().not_before.timestamp()).ok()?;
+        Some(now < later(began, SKEW + UNTIL_MOUNTED))
+    };
+    CertificateDer::from_pem_slice(authority.as_bytes()).ok().and_then(young).unwrap_or(false)
 }
 
 fn joined(mut authorities: Vec<String>, new: String) -> Vec<u8> {
@@ -324,8 +344,27 @@ mod tests {
             assert!(verifies(&next, &staged.authorities, &names(), now));
             assert!(promoted.current == next && promoted.next.is_none());
             assert!(promoted.authorities == staged.authorities);
-            assert_eq!(authorities_of(&promoted, &names(), now).len(), 1, "they don't pile up");
+            let soon = later(now, UNTIL_MOUNTED);
+            assert_eq!(authorities_of(&promoted, &names(), soon).len(), 1, "they don't pile up");
             kept = promoted;
+        }
+    }
+
+    /// Each is asked for as soon as the one before is in use, and no pod has read any yet.
+    #[test]
+    fn through_requests_that_follow_each_other_what_pods_still_serve_is_trusted() {
+        let first = fresh();
+        let mut kept = first.clone();
+        for round in 0..60 {
+            let now = later(day(1), Duration::from_secs(20) * round);
+            kept.renew = true;
+            assert_eq!(decide(Some(&kept), &names(), true, now), Step::Stage);
+            kept = after(Step::Stage, Some(kept), &names(), now).unwrap();
+            kept = after(Step::Promote, Some(kept), &names(), now).unwrap();
+            let trusted = verifies(&first.current, &kept.authorities, &names(), now);
+            assert_eq!(trusted, round < 30, "{round}: for ten minutes");
+            let text = String::from_utf8_lossy(&kept.authorities);
+            assert!(text.matches("BEGIN").count() <= MOST, "they don't pile up");
         }
     }
 

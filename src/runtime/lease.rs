@@ -174,7 +174,7 @@ impl Keeper {
         spec.renew_time = Some(MicroTime(clock::now()));
         let params = PostParams::default();
         let write = self.api.replace(names::LEASE, &params, &lease);
-        match timeout(self.limit(), write).await {
+        match timeout(self.settings.patience, write).await {
             Ok(Ok(_)) => tracing::info!("let the lease go"),
             Ok(Err(error)) => {
                 tracing::warn!(
@@ -188,7 +188,7 @@ impl Keeper {
 
     /// Reads the Lease.
     async fn look(&mut self) {
-        match timeout(self.limit(), self.api.get_opt(names::LEASE)).await {
+        match timeout(self.settings.patience, self.api.get_opt(names::LEASE)).await {
             Ok(Ok(lease)) => {
                 let record = lease.as_ref().map(|lease| record(lease, self.settings));
                 self.candidate.observe(record, self.now());
@@ -213,7 +213,7 @@ impl Keeper {
                 Some(_) => self.api.replace(names::LEASE, &params, &lease).await,
             }
         };
-        match timeout(self.limit(), write).await {
+        match timeout(self.settings.patience, write).await {
             Ok(Ok(written)) => {
                 self.candidate.wrote(record(&written, self.settings), sent);
                 self.lease = Some(written);
@@ -251,11 +251,6 @@ impl Keeper {
 
     fn now(&self) -> Duration {
         clock::monotonic() - self.start
-    }
-
-    /// How long one request may take.
-    fn limit(&self) -> Duration {
-        self.settings.renew_deadline / 2
     }
 
     /// How long the work may still take after the lease is lost.

@@ -189,7 +189,8 @@ impl Metrics {
         self.0.refusals.get_or_create(&Refusal { kind, why }).inc();
     }
 
-    /// The front door answered, `allowed`, `untouched` or `refused`.
+    /// The front door answered, `allowed`, `untouched` or `refused`, or could not:
+    /// `unreadable`.
     pub fn reviewed(&self, result: &'static str) {
         self.0.reviews.get_or_create(&Outcome { result }).inc();
     }

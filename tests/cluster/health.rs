@@ -4,34 +4,26 @@
 use k8s_openapi::jiff::Timestamp;
 use kliv_secrets::api::condition::{Reason, conditions};
 use kliv_secrets::api::{KlivAccount, KlivSecret};
-use kube::api::{Api, PostParams};
+use kube::api::Api;
 use serde_json::{Value, json};
 
 use crate::account::{Account, secret, secret_with};
-use crate::chart;
 use crate::gitops::{health, kstatus};
 use crate::harness;
 use crate::operator::Operator;
-use crate::place::question;
+use crate::place::{Place, question, stamp};
 
 #[tokio::test]
 async fn what_nobody_has_looked_at_is_not_taken_for_ready() {
+    let place = Place::new("unseen").await;
+    let mut written = question();
+    let stamps = json!({ "secrets.kliv.dev/stamps": stamp(1, &place.user) });
+    written["metadata"]["annotations"] = stamps;
+    let secret = json!(place.create::<KlivSecret>(written).await);
+    let account = json!({ "metadata": { "name": "default" }, "spec": {} });
+    let account = json!(place.create_as_controller::<KlivAccount>(account).await);
+
     let cluster = harness::control_plane().await;
-    chart::install(cluster).await;
-    let namespace = cluster.namespace("unseen").await;
-    let secrets: Api<KlivSecret> = Api::namespaced(cluster.client(), &namespace);
-    let accounts: Api<KlivAccount> = Api::namespaced(cluster.client(), &namespace);
-    let params = PostParams::default();
-    let written: KlivSecret = serde_json::from_value(question()).expect("a KlivSecret");
-    secrets.create(&params, &written).await.expect("creates");
-    accounts
-        .create(&params, &KlivAccount::new("default", Default::default()))
-        .await
-        .expect("creates");
-
-    let secret = json!(secrets.get("a").await.expect("the secret"));
-    let account = json!(accounts.get("default").await.expect("the account"));
-
     for object in [secret, account] {
         assert_eq!(kstatus(cluster, &object).0, "InProgress");
         let said = ("Progressing".into(), "waits for the kliv-secrets controller".into());

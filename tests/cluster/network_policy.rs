@@ -55,6 +55,16 @@ async fn there_is_none_by_default_and_none_without_the_addresses() {
     assert!(said.contains("does not match pattern"), "{said}");
 }
 
+/// Else the alerts for what is not there would go off, and stay.
+#[tokio::test]
+async fn a_pod_monitor_that_could_read_nothing_is_refused() {
+    let on = ["metrics.podMonitor.enabled=true", "--set", ON];
+    let said = render(&on).await.failure();
+    assert!(said.contains("networkPolicy.metricsFrom"), "{said}");
+    let from = r#"networkPolicy.metricsFrom=[{"podSelector":{}}]"#;
+    render(&[&on[..], &["--set-json", from]].concat()).await.success();
+}
+
 /// One as the API server stores it, which it must take to the letter.
 async fn policy(part: &str, values: &[&str]) -> Value {
     let rendered = render(values).await.success();

@@ -44,7 +44,7 @@ async fn without_its_keyring_nothing_changes_until_the_backup_is_there_again() {
     let Some(operator) = Operator::alone().await else { return };
     let steady = Steady::new(&operator).await;
     let image = operator.image().await;
-    // The README's two commands: this one, and the one that restores it below.
+    // The manual's two commands: this one, and the one that restores it below.
     let backup = operator.kubectl(&["get", "secret", KEYRING_SECRET, "-o", "yaml"]).success();
     operator.uninstall().await;
     operator.kubectl(&["delete", "secret", KEYRING_SECRET]).success();

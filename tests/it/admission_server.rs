@@ -235,6 +235,21 @@ async fn while_slow_reviews_trickle_in_an_honest_one_is_answered() {
     }
 }
 
+/// Headers are not counted among what is held of reviews.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_without_end_are_not_taken_in() {
+    let (door, certificate, keyring) = Door::open().await;
+    let mut stream = connect(door.address, certificate.clone()).expect("connects");
+    let endless = format!("POST /mutate HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(100_000));
+    // It may be sent away meanwhile.
+    let _ = stream.write_all(endless.as_bytes());
+    stream.sock.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
+    let read = stream.read(&mut [0; 64]);
+    let waits = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    assert!(!read.is_err_and(waits), "it waits for more");
+    assert!(door.seals_with(&certificate, &keyring).await);
+}
+
 fn large(size: usize) -> Value {
     secret(json!({ "sealed": "x", "description": "d".repeat(size) }))
 }

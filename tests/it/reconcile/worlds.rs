@@ -1,5 +1,8 @@
 //! What is known of all accounts.
 
+use kliv_secrets::api::{KlivSecret, KlivSecretStatus};
+use kube::CustomResourceExt as _;
+
 use super::*;
 
 fn version(mut secret: SecretObject, uid: &str, version: &str) -> Box<SecretObject> {
@@ -82,6 +85,13 @@ fn a_terminating_namespace_is_known_also_without_anything_in_it() {
     assert!(!world.account("shop").terminating);
 }
 
+/// What the API server gives a KlivSecret that has none.
+fn default_status() -> KlivSecretStatus {
+    let crd = serde_json::to_value(KlivSecret::crd()).expect("JSON");
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    serde_json::from_value(schema["properties"]["status"]["default"].clone()).expect("a status")
+}
+
 #[test]
 fn the_numbers_count_each_secret_and_function_once_and_hold_no_word_of_a_users() {
     let mut world = World::default();
@@ -91,8 +101,11 @@ fn the_numbers_count_each_secret_and_function_once_and_hold_no_word_of_a_users()
             "message": "", "lastTransitionTime": NOW }]);
         published.status.conditions = serde_json::from_value(ready).unwrap();
         world.apply(Change::Secret(account.into(), version(published, "u", "1")));
-        let new = version(new_secret("OTHER_KEY", None), "v", "1");
-        world.apply(Change::Secret(account.into(), new));
+        let mut new = new_secret("OTHER_KEY", None);
+        if account == "a" {
+            new.status = default_status();
+        }
+        world.apply(Change::Secret(account.into(), version(new, "v", "1")));
         let mut forged = new_secret("FORGED", None);
         let hostile = json!([{ "type": "Ready", "status": "True", "reason": "acme-corp",
             "message": "", "lastTransitionTime": NOW }]);
