@@ -279,7 +279,9 @@ pub fn sets_mentioned(pod: &PodSpec) -> BTreeSet<String> {
     from_containers.chain(from_volumes).filter(|name| is_set_name(name)).cloned().collect()
 }
 
-fn is_set_name(name: &str) -> bool {
+/// Whether a published set may have this name.
+#[must_use]
+pub fn is_set_name(name: &str) -> bool {
     let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
     name.starts_with(SET_PREFIX)

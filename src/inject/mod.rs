@@ -25,4 +25,4 @@ mod nearest;
 mod patch;
 
 pub use decide::{Injection, Known, Missing, admit, inject, withdraw};
-pub use function::{Function, Rollout, sets_mentioned};
+pub use function::{Function, Rollout, is_set_name, sets_mentioned};

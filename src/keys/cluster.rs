@@ -171,7 +171,7 @@ async fn update(
     let former = keyring.active();
     let rotate = source.cutoff.is_some_and(|cutoff| cutoff.is_after(former.created));
     if rotate {
-        keyring.rotate(now, &mut entropy::system());
+        keyring.rotate(source.made(now), &mut entropy::system());
     }
     if !rotate && !wrap {
         return Ok(Some(keyring));
@@ -202,7 +202,7 @@ async fn create(
     source: &KeySource<'_>,
     now: Timestamp,
 ) -> Result<Option<Keyring>, KeysError> {
-    let keyring = Keyring::generate(now, &mut entropy::system());
+    let keyring = Keyring::generate(source.made(now), &mut entropy::system());
     let secret =
         keyring_secret(source.namespace, &keyring, source.wrapping, &mut entropy::system());
     let created = secrets.create(&post(), &secret).await;
@@ -255,6 +255,10 @@ fn post() -> PostParams {
 impl KeySource<'_> {
     fn object(&self) -> String {
         format!("Secret {}/{KEYRING_SECRET}", self.namespace)
+    }
+
+    fn made(&self, now: Timestamp) -> Timestamp {
+        self.cutoff.map_or(now, |cutoff| cutoff.or_later(now))
     }
 
     fn busy(&self) -> KeysError {

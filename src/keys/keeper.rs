@@ -86,7 +86,13 @@ impl<'a> Keeper<'a> {
             match self.load().await {
                 Ok(keyring) if than.is_some_and(|than| keyring.keys().eq(than.iter().copied())) => {
                 }
-                Ok(keyring) => return Some(keyring),
+                Ok(keyring) => {
+                    let lost = than.into_iter().flatten().find(|key| !keyring.has(key.id));
+                    if let Some(lost) = lost {
+                        self.teller.tell(Trouble::Older(lost.id)).await;
+                    }
+                    return Some(keyring);
+                }
                 Err(error) if error.is_passing() => {}
                 Err(error) => self.teller.tell(Trouble::Unavailable(&error)).await,
             }

@@ -53,6 +53,12 @@ impl Cutoff {
     pub(super) fn is_after(self, created: Timestamp) -> bool {
         created < self.0
     }
+
+    /// When a key is said to be made that is made now: not before this, also where the clock
+    /// was turned back since, or each look would make another.
+    pub(super) fn or_later(self, now: Timestamp) -> Timestamp {
+        self.0.max(now)
+    }
 }
 
 #[cfg(test)]
@@ -69,5 +75,8 @@ mod tests {
         let cutoff = Cutoff::new(noon, noon).unwrap();
         assert!(!cutoff.is_after(noon), "the key that is made now stays");
         assert!(cutoff.is_after(time("2026-11-24T11:59:59.999Z")));
+        for clock in ["2026-11-24T11:00:00Z", "2026-11-24T13:00:00Z"] {
+            assert!(!cutoff.is_after(cutoff.or_later(time(clock))), "one rotation is enough");
+        }
     }
 }

@@ -89,10 +89,10 @@ impl std::fmt::Display for Trouble<'_> {
             Self::Older(key) => write!(
                 f,
                 "the keyring does not hold the sealing key {key}, which was published: it was \
-                 restored from a backup that is older than the last rotation. What was sealed with \
-                 that key does not open (those KlivSecrets say DecryptionFailed) and stays published \
-                 as it is: restore a newer backup, which is taken up within a minute, or hand those \
-                 values in again"
+                 restored from a backup that is older than the last rotation, or is another \
+                 installation's. What was sealed with that key does not open (those KlivSecrets say \
+                 DecryptionFailed) and stays published as it is: restore a newer backup, which is \
+                 taken up within a minute, or hand those values in again"
             ),
         }
     }

@@ -143,6 +143,18 @@ impl Applier {
                 let write = write_of_status(resource_version);
                 vec![Effect::Refused(uid.to_owned(), write, Refusal::Invalid)]
             }
+            Ok(object) if object.metadata.resource_version.as_deref() == Some(resource_version) => {
+                self.metrics.refused(kind, "dropped");
+                tracing::warn!(
+                    account = namespace,
+                    kind,
+                    name,
+                    "a status was taken and nothing of it kept: see whether the CRDs are those of \
+                     this version's chart"
+                );
+                let write = write_of_status(resource_version);
+                vec![Effect::Refused(uid.to_owned(), write, Refusal::Dropped)]
+            }
             written => answer("write a status", written, change),
         }
     }

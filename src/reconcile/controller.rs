@@ -229,12 +229,16 @@ impl Engine {
 
     fn change(&mut self, change: Change, take: fn(&mut World, Change) -> bool) {
         let account = change.account().to_owned();
-        match change {
-            Change::SecretGone(..) => self.lost.insert(account.clone()),
-            Change::FunctionGone(..) => self.fewer_functions.insert(account.clone()),
-            _ => false,
+        let lost = match change {
+            Change::SecretGone(..) => Some(&mut self.lost),
+            Change::FunctionGone(..) => Some(&mut self.fewer_functions),
+            _ => None,
         };
-        if take(&mut self.world, change) && self.is_listed() {
+        if !take(&mut self.world, change) {
+            return;
+        }
+        lost.map(|lost| lost.insert(account.clone()));
+        if self.is_listed() {
             self.gather.touch(&account, clock::monotonic());
         }
     }

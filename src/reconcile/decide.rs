@@ -45,7 +45,7 @@ pub struct Member {
 pub(super) const IN_USE_UNOPENABLE: &str = "the value in use can't be opened with this cluster's \
      keyring: restore it from its backup, or set the value again; functions keep what they have";
 
-const NO_KEYRING: &str = "the operator's keyring is lost or can't be read, so no value can be \
+pub(super) const NO_KEYRING: &str = "the operator's keyring is lost or can't be read, so no value can be \
      opened; functions keep what they have. What to do about it, its administrator sees with: \
      kubectl get events -A --field-selector reason=KeyringUnavailable";
 

@@ -94,11 +94,12 @@ impl Memory {
                 self.unsure.insert(name.clone());
             }
             Effect::Strays(all) => self.strays = Some(all.clone()),
-            Effect::Withdrawn(now) => {
-                self.refused.remove(&now.uid);
+            Effect::Withdrawn(after) => {
+                self.given.note(after, now);
+                self.refused.remove(&after.uid);
                 let strays = self.strays.iter_mut().flatten();
-                for stray in strays.filter(|stray| stray.uid == now.uid) {
-                    *stray = (**now).clone();
+                for stray in strays.filter(|stray| stray.uid == after.uid) {
+                    *stray = (**after).clone();
                 }
             }
             Effect::LostSight => self.strays = None,
@@ -115,8 +116,11 @@ impl Memory {
                 self.refused.insert(uid.clone(), refused);
             }
             Effect::Change(change) => {
-                if let Change::Function(_, function) = change {
-                    self.given.note(function, now);
+                match change {
+                    Change::Function(_, function) => self.given.note(function, now),
+                    // Its status is without it now, and a true one may have the same number.
+                    Change::Secret(_, secret) => self.forged.retain(|(uid, _)| *uid != secret.uid),
+                    _ => {}
                 }
                 if let Some(uid) = change.uid() {
                     self.refused.remove(uid);

@@ -5,7 +5,7 @@ use super::decide::rank;
 use super::observed::{Account, Memory, SecretObject};
 use crate::api::Intent;
 use crate::api::names::MAX_SECRETS;
-use crate::seal::{Binding, Keyring, OpenError, Opened, Sealed, mask};
+use crate::seal::{Binding, Keyring, Malformed, OpenError, Opened, Sealed, mask};
 
 /// What `spec.sealed` is, compared with the value in use (`status.history[0]`).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -35,7 +35,7 @@ pub enum Why {
     NoKeyring,
     /// It is no sealed value.
     Malformed,
-    /// Its key is not in the keyring.
+    /// Its key is not in the keyring, or a newer version sealed it.
     UnknownKey,
     /// Altered, or sealed for another account, name or environment.
     Refused,
@@ -105,9 +105,115 @@ pub(super) fn open(
         variable: &intent.env_var,
         environment: intent.environment.as_deref(),
     };
-    let sealed = Sealed::parse(sealed).map_err(|_| Why::Malformed)?;
+    let sealed = Sealed::parse(sealed).map_err(|error| match error {
+        Malformed::Version => Why::UnknownKey,
+        _ => Why::Malformed,
+    })?;
     keyring.open(&sealed, &binding).map_err(|error| match error {
         OpenError::UnknownKey => Why::UnknownKey,
         OpenError::Refused => Why::Refused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use super::super::{Account, Action, Change, Effect, Member, Timings, content_id, plan};
+    use super::*;
+    use crate::reconcile::AccountObject;
+    use crate::runtime::entropy;
+    use crate::seal::{Plaintext, seal};
+
+    fn sealed(keyring: &Keyring, variable: &str) -> String {
+        let binding = Binding { account: "shop", variable, environment: None };
+        let (value, now) = (Plaintext::new(b"value".to_vec()), Timestamp::UNIX_EPOCH);
+        let sealed =
+            seal(keyring.sealing_key(), &binding, &value, now, &mut entropy::system()).unwrap();
+        sealed.to_string()
+    }
+
+    #[test]
+    fn a_forged_history_is_put_right_once_also_where_it_has_the_number_of_the_true_one() {
+        let now = Timestamp::UNIX_EPOCH;
+        let keyring = Keyring::generate(now, &mut entropy::system());
+        let object = |value| serde_json::from_value(value).unwrap();
+        let entry = json!({ "version": 1, "generation": 3, "time": now, "by": "", "via": "",
+            "maskedValue": "****", "sealed": sealed(&keyring, "ANOTHER") });
+        let secret = SecretObject::of(&object(json!({
+            "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivSecret",
+            "metadata": { "name": "a-b", "uid": "u", "resourceVersion": "1", "generation": 3 },
+            "spec": { "envVar": "A_B", "sealed": sealed(&keyring, "A_B") },
+            "status": { "version": 1, "history": [entry] },
+        })));
+        let member = Member {
+            secret: "a-b".into(),
+            uid: "u".into(),
+            generation: 3,
+            env_var: "A_B".into(),
+            environment: None,
+            sealed: String::new(),
+        };
+        let set = format!("kliv-env-{}", content_id(&[member]));
+        let set =
+            json!({ "environment": "", "name": set, "uid": "", "keys": ["A_B"], "revision": 1 });
+        let mut account = Account { namespace: "shop".into(), ..Account::default() };
+        account.secrets.insert("a-b".into(), secret);
+        account.object = Some(AccountObject::of(&object(json!({
+            "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivAccount",
+            "metadata": { "name": "default", "uid": "a", "resourceVersion": "1" },
+            "status": { "revision": 1, "sets": [set] },
+        }))));
+        let minute = std::time::Duration::from_secs(60);
+        let timings = Timings {
+            keep_superseded: minute,
+            retire_every: minute,
+            report_every: minute,
+            republish_interval: minute,
+            started: now,
+        };
+        let mut memory = Memory { strays: Some(Vec::new()), ..Memory::default() };
+        memory.fold(&Effect::Forged("u".into(), 3), now);
+
+        let mut writes = 0;
+        for round in 2..10 {
+            disown(&mut account, &memory);
+            inspect(&mut account, Some(&keyring));
+            for action in plan(&account, &memory, &timings, now).actions {
+                let version = round.to_string();
+                let change = match action {
+                    Action::WriteSecret { name, status, .. } => {
+                        writes += 1;
+                        let mut secret = account.secrets[&name].clone();
+                        (secret.status, secret.resource_version) = (*status, version);
+                        Change::Secret("shop".into(), Box::new(secret))
+                    }
+                    Action::WriteAccount(_, status) => {
+                        let mut object = account.object.clone().unwrap();
+                        (object.status, object.resource_version) = (*status, version);
+                        Change::Account("shop".into(), Box::new(object))
+                    }
+                    other => panic!("{other}"),
+                };
+                memory.fold(&Effect::Change(change.clone()), now);
+                account.apply(change);
+            }
+        }
+        assert_eq!(writes, 1);
+        assert_eq!(account.secrets["a-b"].status.version, Some(2));
+    }
+
+    #[test]
+    fn what_a_newer_version_sealed_is_not_taken_for_forged() {
+        let keyring = Keyring::generate(Timestamp::UNIX_EPOCH, &mut entropy::system());
+        let intent = Intent {
+            env_var: "A_B".into(),
+            environment: None,
+            source: crate::api::Source::Nothing,
+        };
+        let newer = sealed(&keyring, "A_B").replacen("kliv1.", "kliv2.", 1);
+        let why = open("shop", &intent, &newer, Some(&keyring)).err();
+        assert_eq!(why, Some(Why::UnknownKey));
+    }
 }

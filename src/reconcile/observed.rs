@@ -9,7 +9,7 @@ use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::inspect::Candidate;
+use super::inspect::{Candidate, Why};
 use super::refused::Refused;
 use super::undone::Given;
 use crate::api::condition::Reason;
@@ -18,7 +18,7 @@ use crate::api::{
     Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps,
     check_environment, is_well_formed, object_name,
 };
-use crate::inject::Function;
+use crate::inject::{Function, is_set_name};
 
 /// Everything that is known of one account.
 #[derive(Clone, Default)]
@@ -128,6 +128,13 @@ impl Account {
         sets.into_iter().any(|current| current.name == set)
     }
 
+    /// Whether there is no keyring to open its values with.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let without = Candidate::Unreadable(Why::NoKeyring);
+        self.secrets.values().any(|secret| secret.candidate == without)
+    }
+
     /// Whether there is something published, and no KlivSecret any more.
     #[must_use]
     pub fn is_emptied(&self) -> bool {
@@ -167,7 +174,6 @@ impl Memory {
     pub fn forget_what_is_over(&mut self, account: &Account) {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
-        self.given.retain(|uid| known.contains(uid));
         self.forged.retain(|(uid, _)| account.secrets.values().any(|secret| secret.uid == *uid));
         if let Some(strays) = &mut self.strays {
             strays.retain(|stray| !stray.sets_given().is_empty());
@@ -176,6 +182,7 @@ impl Memory {
         let others = others.chain(account.object.iter().map(|object| &object.uid));
         let others: BTreeSet<&String> =
             others.chain(self.strays.iter().flatten().map(|stray| &stray.uid)).collect();
+        self.given.retain(|uid| known.contains(uid) || others.contains(uid));
         self.refused.retain(|uid, _| known.contains(uid) || others.contains(uid));
         let given: BTreeSet<&str> =
             account.functions.values().flat_map(Function::sets_given).collect();
@@ -235,14 +242,19 @@ impl SecretObject {
 }
 
 impl AccountObject {
-    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt.
+    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt. Of
+    /// names that no set can have nothing is kept: sets are deleted by them.
     #[must_use]
     pub fn of(object: &DynamicObject) -> Self {
+        let mut status: KlivAccountStatus = part(&object.data, "status").unwrap_or_default();
+        status.sets.retain(|set| is_set_name(&set.name));
+        status.pending.retain(|name| is_set_name(name));
+        status.superseded.retain(|set| is_set_name(&set.name));
         Self {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
             created: created(&object.metadata),
-            status: part(&object.data, "status").unwrap_or_default(),
+            status,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan, Record};
-use super::decide::{Decision, IN_USE_UNOPENABLE, decide};
+use super::decide::{Decision, IN_USE_UNOPENABLE, NO_KEYRING, decide};
 use super::events::{self, Note};
 use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
@@ -67,22 +67,28 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         return plan;
     };
     let (decisions, sets) = decide(account);
-    let takes_record = !is_held_back(
-        &object.uid,
-        || write_of_status(&object.resource_version),
-        memory,
-        now,
-        &mut plan,
-    );
-    let (is_free, has_room) = (memory.blocked.is_none() && takes_record, has_room(&object.status));
-    if is_free && has_room && publish(account, object, &sets, memory, now, &mut plan) {
+    let write = write_of_status(&object.resource_version);
+    let is_held = is_held_back(&object.uid, || write, memory, now, &mut plan);
+    let why = memory.refused.get(&object.uid).and_then(|refused| refused.of(write));
+    let takes_record = !is_held || why == Some(Refusal::Dropped);
+    let has_room = has_room(&object.status);
+    // Without a keyring a secret that was made anew looks like one without a value: no set
+    // changes then, or the only copy of that value would go.
+    let waits = if account.is_blind() {
+        Some(NO_KEYRING)
+    } else if !takes_record {
+        Some(NO_RECORD)
+    } else {
+        (!has_room).then_some(NO_ROOM)
+    };
+    let is_free = memory.blocked.is_none() && waits.is_none();
+    if is_free && publish(account, object, &sets, memory, now, &mut plan) {
         return plan;
     }
-    let waits =
-        memory.blocked.is_none() && !(takes_record && has_room) && differs(&object.status, &sets);
+    let waits = waits.filter(|_| memory.blocked.is_none() && differs(&object.status, &sets));
     let memory = &match waits {
-        true => Cow::Owned(memory.waiting(if takes_record { NO_ROOM } else { NO_RECORD })),
-        false => Cow::Borrowed(memory),
+        Some(text) => Cow::Owned(memory.waiting(text)),
+        None => Cow::Borrowed(memory),
     };
 
     let known = Known::new(&object.status.sets, &memory.missing);
@@ -96,7 +102,7 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(&injections, object, memory, now, &mut plan);
-    if takes_record {
+    if !is_held {
         progress(account, object, &injections, memory, timings, now, &mut plan);
     }
     plan
@@ -111,7 +117,7 @@ fn is_held_back(
     plan: &mut Plan,
 ) -> bool {
     let Some(refused) = memory.refused.get(uid) else { return false };
-    let wait = refused.of(write()).and_then(|_| wait(now, refused.next()));
+    let wait = refused.of(write()).and_then(|_| refused.wait(now));
     wait.map(|wait| plan.look_again_in(wait)).is_some()
 }
 
@@ -127,7 +133,7 @@ pub(super) fn not_written(
     let refused = memory.refused.get(&function.uid);
     match refused.and_then(|refused| refused.of(write_of_function(function, patch))) {
         Some(Refusal::Altered) => Some(Behind::WriteAltered),
-        Some(Refusal::Forbidden | Refusal::Invalid) => Some(Behind::WriteRefused),
+        Some(_) => Some(Behind::WriteRefused),
         None => memory.given.waits(function, injection, now).map(|_| Behind::Undone),
     }
 }
@@ -233,8 +239,11 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
         return;
     };
     for stray in strays {
-        if let Some(patch) = withdraw(stray).patch
-            && !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
+        let nothing = withdraw(stray);
+        let Some(patch) = nothing.patch.clone() else { continue };
+        if let Some(wait) = memory.given.waits(stray, &nothing, now) {
+            plan.look_again_in(wait);
+        } else if !is_held_back(&stray.uid, || write_of_function(stray, &patch), memory, now, plan)
         {
             plan.notes.push(Note::stray(stray));
             plan.actions.push(Action::Withdraw { stray: Box::new(stray.clone()), patch });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use json_patch::Patch;
 use k8s_openapi::jiff::Timestamp;
 
-use super::plan::after;
+use super::plan::{after, wait};
 use crate::inject::Function;
 
 const FIRST: Duration = Duration::from_secs(5);
@@ -23,6 +23,8 @@ pub enum Refusal {
     Forbidden,
     /// The object would not fit its schema.
     Invalid,
+    /// It was taken, and changed nothing: an older CRD drops the fields that it does not know.
+    Dropped,
 }
 
 /// A write that was refused, and when it is tried again.
@@ -46,9 +48,10 @@ impl Refused {
         (self.write == write).then_some(self.by)
     }
 
-    /// When it is tried again.
-    pub(super) fn next(&self) -> Timestamp {
-        self.next
+    /// How long until it is tried again; none when it is time, or when the clock was turned
+    /// back so far that it would be longer than it ever is.
+    pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        wait(now, self.next).filter(|wait| *wait <= LONGEST)
     }
 }
 

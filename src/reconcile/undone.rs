@@ -2,7 +2,7 @@
 //! controller, a job, a tenant. Then what is done comes later each time, so that neither
 //! the API server nor the function's rollouts pay for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -26,11 +26,7 @@ impl Given {
     /// A function was written, and is now like this.
     pub(super) fn note(&mut self, function: &Function, now: Timestamp) {
         self.0.retain(|_, (_, last)| wait(now, after(*last, FORGOTTEN)).is_some());
-        let mut sets = function.sets_given();
-        if sets.is_empty() {
-            sets.insert("");
-        }
-        for set in sets {
+        for set in has(function) {
             let key = (function.uid.clone(), set.to_owned());
             let (times, last) = self.0.entry(key).or_insert((0, now));
             (*times, *last) = (times.saturating_add(1), now);
@@ -45,17 +41,29 @@ impl Given {
         now: Timestamp,
     ) -> Option<Duration> {
         let wanted = injection.set.as_deref().filter(|_| !injection.injected.is_empty());
-        let mut sets = function.sets_given();
+        let mut sets = has(function);
         sets.insert(wanted.unwrap_or_default());
         let until = |set: &str| {
             let (times, last) = self.0.get(&(function.uid.clone(), set.to_owned()))?;
             let again = times.checked_sub(FREE)?;
             Some(after(*last, (FIRST * 2_u32.pow(again.min(6))).min(LONGEST)))
         };
-        sets.into_iter().filter_map(until).max().and_then(|until| wait(now, until))
+        let wait = sets.into_iter().filter_map(until).max().and_then(|until| wait(now, until));
+        // It is never longer, unless the clock was turned back.
+        wait.filter(|wait| *wait <= LONGEST)
     }
 
     pub(super) fn retain(&mut self, known: impl Fn(&String) -> bool) {
         self.0.retain(|(uid, _), _| known(uid));
     }
+}
+
+/// The sets that a function has entries of, "" for none: also a write that something alters
+/// on its way, so that nothing of it is left, was done.
+fn has(function: &Function) -> BTreeSet<&str> {
+    let mut sets = function.sets_given();
+    if sets.is_empty() {
+        sets.insert("");
+    }
+    sets
 }

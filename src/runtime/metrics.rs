@@ -183,7 +183,8 @@ impl Metrics {
     }
 
     /// The API server refused a write: `altered` by another mutator, `forbidden` by a policy,
-    /// a webhook or for want of rights, `invalid` for its schema.
+    /// a webhook or for want of rights, `invalid` for its schema; or it took it and kept nothing
+    /// of it, `dropped`.
     pub fn refused(&self, kind: &'static str, why: &'static str) {
         self.0.refusals.get_or_create(&Refusal { kind, why }).inc();
     }

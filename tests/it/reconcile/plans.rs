@@ -384,6 +384,56 @@ fn a_function_from_which_somebody_takes_what_it_was_given_gets_it_again_later_ea
 }
 
 #[test]
+fn a_write_of_which_nothing_is_left_when_it_is_done_comes_later_each_time_too() {
+    let mut account = settled();
+    account.functions.insert("f".into(), function("f", None));
+    let mut memory = looked();
+    let injects = |memory: &Memory, later: i64| {
+        let now = now() + SignedDuration::from_secs(later);
+        words(&plan(&account, memory, &timings(), now)).contains(&"inject into f".to_owned())
+    };
+    for _ in 0..5 {
+        assert!(injects(&memory, 0));
+        let stripped = Change::Function("shop".into(), Box::new(function("f", None)));
+        memory.fold(&Effect::Change(stripped), now());
+    }
+    assert!(!injects(&memory, 4));
+    assert!(injects(&memory, 5));
+    assert!(injects(&memory, -86_400), "the clock was turned back by a day");
+}
+
+#[test]
+fn a_record_can_not_make_it_delete_what_is_no_set() {
+    let mut account = settled();
+    let since = "2026-11-24T10:00:00Z";
+    let names = ["database", "", "?a=b", "kliv-env-a/../b", "../../other/secrets/kliv-env-a"];
+    let superseded = names.map(|name| json!({ "name": name, "since": since, "retired": true }));
+    let mut status = serde_json::to_value(&account.object.as_ref().expect("there").status).unwrap();
+    status["superseded"] = json!(superseded);
+    account.object = account_object(status);
+    assert_eq!(words(&plan_of(&account, &looked())), Vec::<String>::new());
+}
+
+/// E.g. by `kubectl replace --force`, or a tool that does the same.
+#[test]
+fn what_is_made_anew_while_the_keyring_is_lost_stays_published() {
+    let mut account = settled();
+    let text = sealed(256, 'a');
+    let mut again = secret("API_KEY", None, json!({ "sealed": text }), None);
+    again.uid = "another".into();
+    again.candidate = Candidate::Unreadable(Why::NoKeyring);
+    account.secrets.insert("api-key".into(), again);
+    let plan = plan_of(&account, &looked());
+    assert_eq!(words(&plan), ["write the status of api-key", "write the KlivAccount: Progress"]);
+    let Action::WriteAccount(_, status) = &plan.actions[1] else { panic!("another") };
+    assert_eq!(status.sets.len(), 1);
+    assert_eq!(status.conditions[0].reason, "PublishFailed");
+    account.secrets.clear();
+    let gone = plan_of(&account, &looked());
+    assert_eq!(words(&gone), ["write the KlivAccount: Switch"], "a delete is meant");
+}
+
+#[test]
 fn an_action_in_print_holds_no_ciphertext() {
     let mut account = settled();
     account.secrets.insert("new".into(), new_secret("NEW", None));

@@ -65,6 +65,17 @@ fn a_refused_write_waits_longer_each_time_and_is_no_news_when_tried_again() {
 }
 
 #[test]
+fn a_refused_write_does_not_wait_for_a_clock_that_was_turned_back() {
+    let mut account = settled();
+    account.functions.insert("g".into(), function("g", None));
+    let memory = refused(&account, "g", Refusal::Altered);
+    for (seconds, tried) in [(4, false), (5, true), (-86_400, true)] {
+        let words = words(&later(&account, &memory, seconds));
+        assert_eq!(words.contains(&"inject into g".to_owned()), tried, "{seconds}");
+    }
+}
+
+#[test]
 fn a_step_of_a_rollout_is_no_reason_to_try_again_and_a_change_of_the_spec_is() {
     let mut account = settled();
     account.functions.insert("g".into(), function("g", None));
@@ -120,6 +131,26 @@ fn a_status_that_is_refused_is_not_written_again_at_once_and_no_other_waits_for_
         words(&later(&account, &memory, 5))[..2],
         ["inject into g", "write the status of api-key"]
     );
+}
+
+/// An older CRD drops what it does not know, e.g. why a function is behind.
+#[test]
+fn a_record_of_which_nothing_is_kept_is_not_written_at_once_again_and_sets_go_on() {
+    let mut account = settled();
+    account.functions.insert("g".into(), function("g", None));
+    let mut memory = refused(&account, "g", Refusal::Forbidden);
+    let mut status = progress(&plan_of(&account, &memory)).expect("told").clone();
+    status.functions.not_updated[0].message = None;
+    account.object.as_mut().expect("there").status = status;
+    assert!(progress(&plan_of(&account, &memory)).is_some(), "once more");
+    let object = account.object.as_ref().expect("there");
+    let write = write_of_status(&object.resource_version);
+    memory.fold(&Effect::Refused(object.uid.clone(), write, Refusal::Dropped), now());
+    let plan = plan_of(&account, &memory);
+    assert_eq!(words(&plan), Vec::<String>::new());
+    assert_eq!(plan.look_again, Some(Duration::from_secs(5)));
+    account.secrets.insert("new".into(), new_secret("NEW", None));
+    assert_eq!(words(&plan_of(&account, &memory)), ["write the KlivAccount: Pending"]);
 }
 
 #[test]

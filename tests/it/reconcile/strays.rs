@@ -26,6 +26,22 @@ fn after_a_start_functions_that_lost_their_label_are_looked_for_and_stripped() {
 }
 
 #[test]
+fn one_that_something_gives_its_entries_back_is_stripped_again_later_each_time() {
+    let account = settled();
+    let mut memory = looked();
+    let stray = || function("stray", Some(("API_KEY", &only_set(&account))));
+    memory.fold(&Effect::Strays(vec![stray()]), now());
+    for _ in 0..5 {
+        assert_eq!(words(&plan_of(&account, &memory)), ["withdraw from stray"]);
+        memory.fold(&Effect::Withdrawn(Box::new(stray())), now());
+        memory.forget_what_is_over(&account);
+    }
+    let plan = plan_of(&account, &memory);
+    assert_eq!(words(&plan), Vec::<String>::new());
+    assert_eq!(plan.look_again, Some(Duration::from_secs(5)));
+}
+
+#[test]
 fn a_record_that_was_made_anew_strips_nothing() {
     let mut account = settled();
     account.object = account_object(json!({}));
