@@ -52,12 +52,14 @@ async fn without_its_keyring_nothing_changes_until_the_backup_is_there_again() {
     operator.install_only(&image).success();
 
     says_that_it_is_gone(&operator).await;
-    // It is sealed for the keyring that is lost, and waits for it.
+    // What nobody may ever open is not taken.
     let account = &steady.account;
-    account.apply(&secret("WAITING_TOKEN", "handed in meanwhile"));
-    eventually("the secret says that it can't be opened", async || {
+    let late = secret("LATE_TOKEN", "handed in later");
+    let refused = account.kubectl(&["apply", "-f", "-"], &late.to_string()).failure();
+    assert!(refused.contains("so nothing was stored"), "{refused}");
+    eventually("what is stored says that it can't be opened", async || {
         let path = "jsonpath={.status.conditions[0].reason}: {.status.conditions[0].message}";
-        let said = account.kubectl(&["get", "klivsecret", "waiting-token", "-o", path], "");
+        let said = account.kubectl(&["get", "klivsecret", "api-token", "-o", path], "");
         let right = said.stdout.starts_with("DecryptionFailed: the operator's keyring is lost");
         right.then_some(())
     })
@@ -71,10 +73,14 @@ async fn without_its_keyring_nothing_changes_until_the_backup_is_there_again() {
 
     operator.cluster.kubectl_reading(&backup, &["create", "-f", "-"]).success();
 
-    account.published("waiting-token").await;
-    opens_all(account).await;
-    account.runs_with("api", &[("WAITING_TOKEN", "handed in meanwhile")]).await;
+    eventually("values are taken again", async || {
+        account.kubectl(&["apply", "-f", "-"], &late.to_string()).ok.then_some(())
+    })
+    .await;
+    account.published("late-token").await;
     operator.stands().await;
+    opens_all(account).await;
+    account.runs_with("api", &[("LATE_TOKEN", "handed in later")]).await;
 }
 
 #[tokio::test]
