@@ -4,7 +4,7 @@
 use kliv_secrets::api;
 use serde_json::{Value, json};
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, eventually};
 
 /// Where the operator would run.
 pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
@@ -13,7 +13,7 @@ pub(crate) const NAMESPACE: &str = "kliv-secrets-system";
 pub(crate) async fn install(cluster: &Cluster) {
     static DONE: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     DONE.get_or_init(async || {
-        install_crds(cluster);
+        install_crds(cluster).await;
         cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
         let mut objects = render(cluster);
         objects.retain(is_wanted);
@@ -23,15 +23,19 @@ pub(crate) async fn install(cluster: &Cluster) {
 }
 
 /// Applies the CRDs and waits until they serve.
-pub(crate) fn install_crds(cluster: &Cluster) {
+pub(crate) async fn install_crds(cluster: &Cluster) {
     for (_, crd) in api::crds::all().expect("the CRDs") {
         let args = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
         cluster.kubectl_reading(&crd, &args).success();
     }
-    for plural in ["klivsecrets", "klivaccounts"] {
-        let crd = format!("crd/{plural}.{}", api::names::GROUP);
-        cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &crd]).success();
-    }
+    crds_serve(cluster).await;
+}
+
+/// Waits until all kinds serve. `kubectl wait` alone fails where a new CRD has no conditions
+/// yet.
+pub(crate) async fn crds_serve(cluster: &Cluster) {
+    let wait = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=10s"];
+    eventually("the kinds serve", async || cluster.kubectl(&wait).ok.then_some(())).await;
 }
 
 /// A Kubernetes that injects by policy.

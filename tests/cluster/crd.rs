@@ -339,7 +339,7 @@ async fn bare_cluster() -> &'static Cluster {
     static BARE: tokio::sync::OnceCell<Cluster> = tokio::sync::OnceCell::const_new();
     BARE.get_or_init(async || {
         let cluster = Cluster::start(Options::default());
-        chart::install_crds(&cluster);
+        chart::install_crds(&cluster).await;
         cluster
     })
     .await

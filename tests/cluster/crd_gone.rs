@@ -5,6 +5,7 @@ use kube::api::Api;
 use serde_json::Value;
 
 use crate::account::{Account, function, secret};
+use crate::chart;
 use crate::harness::{Options, eventually};
 use crate::operator::Operator;
 
@@ -22,8 +23,7 @@ async fn functions_keep_their_env_while_the_crd_is_gone_and_when_it_is_back() {
 
     let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/klivsecrets.yaml");
     operator.cluster.kubectl(&["apply", "--server-side", "-f", crd]).success();
-    let established = ["wait", "crd", "--all", "--for=condition=Established"];
-    operator.cluster.kubectl(&established).success();
+    chart::crds_serve(&operator.cluster).await;
     // The first may have begun before.
     passed_over(&operator, &account).await;
     passed_over(&operator, &account).await;
@@ -46,7 +46,7 @@ async fn the_same_where_the_accounts_go_alone_or_both_kinds_together() {
     let generation = account.function("worker").await.metadata.generation;
     let set = account.set("").await.expect("a set");
 
-    delete_and_apply(&operator, &["klivaccounts"]);
+    delete_and_apply(&operator, &["klivaccounts"]).await;
     eventually("the record is back", async || {
         let accounts: Api<KlivAccount> = account.api();
         let status = accounts.get_opt("default").await.ok()??.status?;
@@ -56,7 +56,7 @@ async fn the_same_where_the_accounts_go_alone_or_both_kinds_together() {
     account.caught_up().await;
     account.gets("worker", &[("A_KEY", "before")]).await;
 
-    delete_and_apply(&operator, &["klivsecrets", "klivaccounts"]);
+    delete_and_apply(&operator, &["klivsecrets", "klivaccounts"]).await;
     account.caught_up().await;
     account.gets("worker", &[("A_KEY", "before")]).await;
     assert_eq!(account.function("worker").await.metadata.generation, generation);
@@ -71,7 +71,7 @@ async fn the_same_where_the_accounts_go_alone_or_both_kinds_together() {
 }
 
 /// The CRDs of these kinds go, and come back at once, as from a manifest.
-fn delete_and_apply(operator: &Operator, plurals: &[&str]) {
+async fn delete_and_apply(operator: &Operator, plurals: &[&str]) {
     for plural in plurals {
         let crd = format!("crd/{plural}.secrets.kliv.dev");
         operator.cluster.kubectl(&["delete", &crd]).success();
@@ -80,8 +80,7 @@ fn delete_and_apply(operator: &Operator, plurals: &[&str]) {
         let crd = format!("{}/crds/{plural}.yaml", env!("CARGO_MANIFEST_DIR"));
         operator.cluster.kubectl(&["apply", "--server-side", "-f", &crd]).success();
     }
-    let established = ["wait", "crd", "--all", "--for=condition=Established"];
-    operator.cluster.kubectl(&established).success();
+    chart::crds_serve(&operator.cluster).await;
 }
 
 /// Policies and webhook take up a kind that is back a moment later.

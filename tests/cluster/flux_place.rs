@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::account::Account;
+use crate::chart;
 use crate::harness::{AuditMark, eventually, go_module, test_program};
 use crate::operator::{Process, write_kubeconfig};
 
@@ -47,8 +48,7 @@ impl<'a> Flux<'a> {
         for kind in ["GitRepository", "OCIRepository", "Bucket"] {
             account.kubectl(&["apply", "--server-side", "-f", "-"], &source_crd(kind)).success();
         }
-        let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
-        cluster.kubectl(&established).success();
+        chart::crds_serve(cluster).await;
 
         let folder = cluster.kubeconfig().with_file_name(format!("flux-{namespace}"));
         fs::create_dir(&folder).expect("a folder");

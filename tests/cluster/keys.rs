@@ -195,7 +195,7 @@ async fn nothing_sealed() -> (&'static Cluster, MutexGuard<'static, ()>) {
     let cluster = CLUSTER
         .get_or_init(async || {
             let cluster = Cluster::start(Options::default());
-            chart::install_crds(&cluster);
+            chart::install_crds(&cluster).await;
             cluster
         })
         .await;

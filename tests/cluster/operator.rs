@@ -104,7 +104,7 @@ impl Operator {
             addresses: [(); 3].map(|()| free_address()),
             certificate: String::new(),
         };
-        operator.install(helm);
+        operator.install(helm).await;
         operator.start_processes().await;
         operator.works(!helm.starts_with(chart::OLDER)).await;
         operator
@@ -219,7 +219,7 @@ impl Operator {
     }
 
     /// The chart, except for what only a node could run.
-    fn install(&mut self, helm: &[&str]) {
+    async fn install(&mut self, helm: &[&str]) {
         let cluster = &self.cluster;
         let mut objects = chart::render_with(cluster, helm);
         let webhook = objects.iter().find(|object| {
@@ -241,7 +241,7 @@ impl Operator {
                 names.push(json!("localhost"));
             }
         }
-        chart::install_crds(cluster);
+        chart::install_crds(cluster).await;
         cluster.kubectl(&["create", "namespace", NAMESPACE]).success();
         chart::apply(cluster, &objects);
     }

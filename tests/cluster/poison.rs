@@ -104,7 +104,7 @@ async fn objects_that_can_not_be_read_and_forged_records_harm_nobody_else() {
         let status = json!({ "sets": "none", "revision": HOSTILE, "conditions": 7 });
         write_status(&unreadable, "KlivAccount", "default", &status).await;
     }
-    chart::install_crds(&operator.cluster);
+    chart::install_crds(&operator.cluster).await;
     chart::apply(&operator.cluster, &policies);
     operator.start_processes().await;
 
