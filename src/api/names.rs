@@ -67,7 +67,7 @@ pub const CRDS: [&str; 2] = ["klivaccounts.secrets.kliv.dev", "klivsecrets.secre
 pub const GUARDS: [&str; 7] = [
     "kliv-secrets-annotations",
     "kliv-secrets-controller-accounts",
-    "kliv-secrets-controller-deployments",
+    CONFINEMENT_POLICY,
     "kliv-secrets-controller-secrets",
     "kliv-secrets-published-sets",
     "kliv-secrets-stamps",

@@ -19,7 +19,7 @@ use super::former::Former;
 use super::gather::Gather;
 use super::observe::{self, Seen};
 use super::observed::Memory;
-use super::plan::Timings;
+use super::plan::{Timings, doubled};
 use super::run::{Context, Done, End};
 use super::world::{Change, Kind, World};
 use crate::api::names::FIELD_MANAGER;
@@ -318,9 +318,9 @@ impl Engine {
             End::CrdGone => self.gather.later(&namespace, now + RETRY_LONGEST / 6),
             End::TryAgain => {
                 let failures = self.failures.entry(namespace.clone()).or_default();
-                let wait = RETRY_FIRST * 2_u32.pow((*failures).min(6));
+                let wait = doubled(RETRY_FIRST, *failures, RETRY_LONGEST);
                 *failures = failures.saturating_add(1);
-                self.gather.later(&namespace, now + entropy::jittered(wait.min(RETRY_LONGEST)));
+                self.gather.later(&namespace, now + entropy::jittered(wait));
             }
         }
         if self.world.contains(&namespace) {

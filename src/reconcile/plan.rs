@@ -386,6 +386,11 @@ pub(super) fn after(time: Timestamp, wait: Duration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+/// How long to wait after so many tries in vain.
+pub(super) fn doubled(first: Duration, tries: u32, longest: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(tries)).min(longest)
+}
+
 /// How long until `then`; none when it is over.
 pub(super) fn wait(now: Timestamp, then: Timestamp) -> Option<Duration> {
     Duration::try_from(then.duration_since(now)).ok().filter(|wait| !wait.is_zero())

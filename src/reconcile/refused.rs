@@ -7,7 +7,7 @@ use std::time::Duration;
 use json_patch::Patch;
 use k8s_openapi::jiff::Timestamp;
 
-use super::plan::{after, wait};
+use super::plan::{after, doubled, wait};
 use crate::inject::Function;
 
 const FIRST: Duration = Duration::from_secs(5);
@@ -39,8 +39,7 @@ pub struct Refused {
 impl Refused {
     pub(super) fn again(before: Option<&Self>, write: u64, by: Refusal, now: Timestamp) -> Self {
         let tries = before.filter(|before| before.write == write).map_or(0, |b| b.tries + 1);
-        let wait = FIRST.saturating_mul(2_u32.saturating_pow(tries.min(16))).min(LONGEST);
-        Self { write, by, tries, next: after(now, wait) }
+        Self { write, by, tries, next: after(now, doubled(FIRST, tries, LONGEST)) }
     }
 
     /// Why, if it was this write.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::plan::{after, wait};
+use super::plan::{after, doubled, wait};
 use crate::inject::{Function, Injection};
 
 /// The same content is given so often without waiting: people try things.
@@ -46,7 +46,7 @@ impl Given {
         let until = |set: &str| {
             let (times, last) = self.0.get(&(function.uid.clone(), set.to_owned()))?;
             let again = times.checked_sub(FREE)?;
-            Some(after(*last, (FIRST * 2_u32.pow(again.min(6))).min(LONGEST)))
+            Some(after(*last, doubled(FIRST, again, LONGEST)))
         };
         let wait = sets.into_iter().filter_map(until).max().and_then(|until| wait(now, until));
         // It is never longer, unless the clock was turned back.

@@ -237,6 +237,16 @@ func sourceFolder() string {
 	return "."
 }
 
+// lockState waits until no other launcher works on the cluster in this folder, whose full
+// path it gives.
+func lockState(state string) (folder string, unlock func(), err error) {
+	if folder, err = filepath.Abs(state); err != nil {
+		return "", nil, err
+	}
+	unlock, err = lock(folder + ".lock")
+	return folder, unlock, err
+}
+
 // lock waits until no other launcher holds the file.
 func lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -23,7 +23,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -145,11 +144,7 @@ func runDown(args []string) error {
 		progress("KLIV_KUBECONFIG names the cluster: nothing of ours to stop")
 		return nil
 	}
-	folder, err := filepath.Abs(*state)
-	if err != nil {
-		return err
-	}
-	unlock, err := lock(folder + ".lock")
+	folder, unlock, err := lockState(*state)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -49,11 +48,7 @@ func runRestart(args []string) error {
 	if flags.NArg() != 1 {
 		return fmt.Errorf("restart: say which process, e.g. `restart kubelet`")
 	}
-	folder, err := filepath.Abs(*state)
-	if err != nil {
-		return err
-	}
-	unlock, err := lock(folder + ".lock")
+	folder, unlock, err := lockState(*state)
 	if err != nil {
 		return err
 	}
