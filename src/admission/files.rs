@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use crate::api::names::SEALING_KEY_ENTRY;
+use crate::runtime::certificate::validity;
 use crate::seal::SealingKey;
 
 type Content = Vec<Zeroizing<Vec<u8>>>;
@@ -103,7 +104,7 @@ impl<T> Watched<T> {
 fn server_config(chain: &[u8], key: &[u8]) -> Option<Served> {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().ok()?;
-    let good = chain.first().and_then(good);
+    let good = chain.first().and_then(validity);
     let key = PrivateKeyDer::from_pem_slice(key).ok()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -114,11 +115,4 @@ fn server_config(chain: &[u8], key: &[u8]) -> Option<Served> {
         .ok()?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Some(Served { config: Arc::new(config), good })
-}
-
-fn good(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
-    let validity = parsed.validity();
-    time(validity.not_before).zip(time(validity.not_after))
 }

@@ -36,9 +36,21 @@ pub fn harmless(text: &str, longest: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// As much of a text as an Event takes, counted in bytes.
+#[must_use]
+pub fn as_note(text: &str) -> &str {
+    &text[..text.floor_char_boundary(1024)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_to_what_an_event_takes() {
+        assert_eq!(as_note("short"), "short");
+        assert_eq!(as_note(&"…".repeat(1000)).len(), 1023);
+    }
 
     #[test]
     fn names_of_people_stay_as_they_are() {

@@ -7,6 +7,7 @@ use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use crate::api::names::{FIELD_MANAGER, KEYRING_SECRET};
+use crate::api::text::as_note;
 use crate::seal::KeyId;
 
 /// Tells of trouble with the keyring.
@@ -60,7 +61,7 @@ impl Teller {
         let event = Event {
             type_: EventType::Warning,
             reason: trouble.reason().into(),
-            note: Some(text[..text.floor_char_boundary(1024)].to_owned()),
+            note: Some(as_note(&text).to_owned()),
             action: "Start".into(),
             secondary: None,
         };

@@ -6,6 +6,7 @@ use kube::runtime::events::{Event, EventType};
 use super::observed::SecretObject;
 use crate::api::condition::{Behind, READY, Reason};
 use crate::api::names::{GROUP, VERSION};
+use crate::api::text::as_note;
 use crate::api::{KlivSecretStatus, PublishedSet};
 use crate::inject::{Function, Injection};
 
@@ -94,7 +95,7 @@ impl Note {
         Event {
             type_: if self.warning { EventType::Warning } else { EventType::Normal },
             reason: self.reason.to_owned(),
-            note: Some(cut(&self.text).to_owned()),
+            note: Some(as_note(&self.text).to_owned()),
             action: "Reconcile".to_owned(),
             secondary: None,
         }
@@ -114,11 +115,6 @@ impl Note {
             ..ObjectReference::default()
         }
     }
-}
-
-/// As much of a text as an Event takes, counted in bytes.
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(1024)]
 }
 
 /// What a Deployment is told that is no function any more.
@@ -169,15 +165,4 @@ pub(super) fn injection_text(injection: &Injection, sets: &[PublishedSet]) -> St
         );
     }
     parts.join(". ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_cut_to_what_an_event_takes() {
-        assert_eq!(cut("short"), "short");
-        assert_eq!(cut(&"…".repeat(1000)).len(), 1023);
-    }
 }

@@ -189,12 +189,18 @@ fn authorities_of(kept: &Kept, names: &[String], now: Timestamp) -> Vec<String> 
 }
 
 fn is_young(authority: &str, now: Timestamp) -> bool {
-    let young = |der: CertificateDer<'_>| {
-        let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
-        let began = Timestamp::from_second(parsed.validity().not_before.timestamp()).ok()?;
-        Some(now < later(began, SKEW + UNTIL_MOUNTED))
-    };
-    CertificateDer::from_pem_slice(authority.as_bytes()).ok().and_then(young).unwrap_or(false)
+    let der = CertificateDer::from_pem_slice(authority.as_bytes()).ok();
+    let validity = der.as_ref().and_then(validity);
+    validity.is_some_and(|(began, _)| now < later(began, SKEW + UNTIL_MOUNTED))
+}
+
+/// From when to when a certificate is good, where that can be told.
+#[must_use]
+pub fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+    let validity = parsed.validity();
+    time(validity.not_before).zip(time(validity.not_after))
 }
 
 fn joined(mut authorities: Vec<String>, new: String) -> Vec<u8> {
