@@ -143,11 +143,12 @@ impl Account {
     }
 
     /// Whether the KlivSecrets went together with a former CRD, rather than one by one: the
-    /// one that is there now is newer than all that is known of this account.
+    /// one that is there now is newer than all that is known of this account. Times are in
+    /// whole seconds, and within one second nothing is taken from functions.
     #[must_use]
     pub fn went_with_crd(&self, memory: &Memory, crd_created: Timestamp) -> bool {
         let known = self.object.as_ref().map(|object| object.created).max(memory.newest_secret);
-        self.is_emptied() && known.is_none_or(|known| known < crd_created)
+        self.is_emptied() && known.is_none_or(|known| known <= crd_created)
     }
 }
 

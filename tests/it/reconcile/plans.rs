@@ -140,6 +140,13 @@ fn secrets_that_went_with_their_crd_are_told_from_deleted_ones() {
     account.secrets.clear();
     assert!(account.went_with_crd(&memory, crd), "a CRD that is newer than all of them");
     assert!(account.went_with_crd(&Memory::default(), crd), "also after a restart");
+    let same = account
+        .object
+        .as_ref()
+        .expect("an account")
+        .created
+        .max(memory.newest_secret.expect("one"));
+    assert!(account.went_with_crd(&memory, same), "in the same second: nothing is taken");
     assert!(!account.went_with_crd(&memory, time("2026-11-24T11:00:00Z")), "the CRD stayed");
     memory.see(&settled_later());
     account.secrets.clear();
