@@ -195,7 +195,7 @@ impl Write<'_> {
 }
 
 /// Every field of a spec but the value, and what it is called in a refusal.
-const FIELDS: [(&str, &str); 8] = [
+const FIELDS: [(&str, &str); 9] = [
     ("envVar", "spec.envVar"),
     ("environment", "spec.environment"),
     ("description", "spec.description"),
@@ -203,6 +203,7 @@ const FIELDS: [(&str, &str); 8] = [
     ("generate", "spec.generate"),
     ("rotateAfterDays", "spec.rotateAfterDays"),
     ("expirationTime", "spec.expirationTime"),
+    ("refuseSealedBefore", "spec.refuseSealedBefore"),
     ("request", "spec.request"),
 ];
 

@@ -3,7 +3,7 @@
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::{KlivAccount, KlivSecret};
+use super::{KlivAccount, KlivAuditEvent, KlivSecret};
 
 /// Every CRD: its file name and its YAML.
 ///
@@ -18,7 +18,11 @@ pub fn all() -> anyhow::Result<Vec<(&'static str, String)>> {
 /// # Errors
 /// As [`all`].
 pub fn values() -> anyhow::Result<Vec<(&'static str, Value)>> {
-    let crds = [("klivsecrets.yaml", KlivSecret::crd()), ("klivaccounts.yaml", KlivAccount::crd())];
+    let crds = [
+        ("klivsecrets.yaml", KlivSecret::crd()),
+        ("klivaccounts.yaml", KlivAccount::crd()),
+        ("klivauditevents.yaml", KlivAuditEvent::crd()),
+    ];
     crds.into_iter()
         .map(|(file, crd)| {
             let mut crd = serde_json::to_value(crd)?;

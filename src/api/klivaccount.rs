@@ -10,6 +10,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::KlivAuditEventSpec;
+
 /// What the account has published and which functions are on it. Made by the
 /// controller, always named `default`.
 #[derive(CustomResource, JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -95,6 +97,69 @@ pub struct KlivAccountStatus {
     /// The account's functions.
     #[serde(default)]
     pub functions: FunctionReport,
+    /// The account's audit trail, as far as it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditRecord>,
+}
+
+/// The head of the audit trail, and what it covers: written before the events are, so that
+/// a crash in between makes neither a gap nor a double.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    /// The newest event; those in `pending` count.
+    #[serde(default)]
+    pub head: ChainLink,
+    /// The newest event of those that are not kept any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<ChainLink>,
+    /// Events that are about to be made, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub pending: Vec<KlivAuditEventSpec>,
+    /// What the trail has told of each secret that is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512))]
+    pub secrets: Vec<KnownSecret>,
+    /// The newest revision whose arrival at the functions was told.
+    #[serde(default)]
+    pub revision: i64,
+    /// The sealing key that was told last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub sealing_key: Option<String>,
+}
+
+/// One event's place in the chain.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainLink {
+    /// Its sequence number; 0 before the first.
+    pub sequence: i64,
+    /// Its hash, hexadecimal; empty before the first.
+    #[schemars(length(max = 64))]
+    pub hash: String,
+}
+
+/// What the audit trail has told of a secret.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownSecret {
+    /// The KlivSecret.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its uid.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// The newest stamp that was told.
+    #[serde(default)]
+    pub stamp: i64,
+    /// The newest version that was told.
+    #[serde(default)]
+    pub version: i64,
+    /// The generation of which it was told that it is refused or does not open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<i64>,
 }
 
 /// A current set: an immutable Secret.

@@ -101,6 +101,11 @@ pub struct KlivSecretSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
 
+    /// Values sealed before this time are refused and dropped from the history: they are
+    /// compromised. Once set, an earlier time counts for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refuse_sealed_before: Option<Time>,
+
     /// A question that waits for its answer: somebody needs this value and does not
     /// have it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,6 +196,25 @@ pub struct KlivSecretStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub history: Vec<HistoryEntry>,
+    /// The latest of all times that `spec.refuseSealedBefore` has had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse_sealed_before: Option<Time>,
+    /// What is odd about the secret, with the way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "warnings")]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something odd about a secret. It works all the same.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Warning {
+    /// One word, e.g. `RotationDue`.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// What that means and the way out.
+    #[schemars(length(max = 512))]
+    pub message: String,
 }
 
 /// One value that the secret has or had, sealed.
@@ -214,6 +238,9 @@ pub struct HistoryEntry {
     /// Its mask.
     #[schemars(length(max = 64))]
     pub masked_value: String,
+    /// The version that it brought back, where it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<i64>,
     /// Its ciphertext.
     #[schemars(length(max = 98304))]
     pub sealed: String,
@@ -257,6 +284,15 @@ pub(super) fn nobody_has_looked() -> Value {
         "message": "waits for the kliv-secrets controller",
         "lastTransitionTime": "1970-01-01T00:00:00Z",
     }] })
+}
+
+/// A list map by reason.
+fn warnings(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = Vec::<Warning>::json_schema(generator);
+    schema.insert("x-kubernetes-list-type".into(), "map".into());
+    schema.insert("x-kubernetes-list-map-keys".into(), ["reason"].as_slice().into());
+    schema.insert("maxItems".into(), 16.into());
+    schema
 }
 
 /// A list map by type, as the API conventions ask.

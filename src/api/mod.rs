@@ -9,6 +9,7 @@ pub mod condition;
 pub mod crds;
 mod intent;
 mod klivaccount;
+mod klivauditevent;
 mod klivsecret;
 pub mod names;
 mod stamps;
@@ -19,11 +20,12 @@ pub use intent::{
     object_name,
 };
 pub use klivaccount::{
-    FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus, NotUpdated, PublishedSet,
-    SupersededSet,
+    AuditRecord, ChainLink, FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus,
+    KnownSecret, NotUpdated, PublishedSet, SupersededSet,
 };
+pub use klivauditevent::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
 pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
-    WriteOnly,
+    Warning, WriteOnly,
 };
 pub use stamps::{Stamp, Stamps, What};

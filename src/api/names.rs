@@ -38,6 +38,9 @@ pub const ANNOTATION_REVISION: &str = "secrets.kliv.dev/revision";
 /// certificate now. Gone once there is one.
 pub const ANNOTATION_RENEW: &str = "secrets.kliv.dev/renew";
 
+/// On a KlivAuditEvent that waits for the controller, with the value `true`.
+pub const LABEL_PENDING: &str = "secrets.kliv.dev/pending";
+
 /// The type of a published Secret.
 pub const SECRET_TYPE: &str = "secrets.kliv.dev/env";
 /// How the name of every published Secret begins.
@@ -62,7 +65,11 @@ pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
 /// The admission policy that confines the controller's writes of Deployments.
 pub const CONFINEMENT_POLICY: &str = "kliv-secrets-controller-deployments";
 /// The CRDs.
-pub const CRDS: [&str; 2] = ["klivaccounts.secrets.kliv.dev", "klivsecrets.secrets.kliv.dev"];
+pub const CRDS: [&str; 3] = [
+    "klivaccounts.secrets.kliv.dev",
+    "klivauditevents.secrets.kliv.dev",
+    "klivsecrets.secrets.kliv.dev",
+];
 /// The chart's validating admission policies; the binding of each has its name.
 pub const GUARDS: [&str; 7] = [
     "kliv-secrets-annotations",

@@ -120,6 +120,7 @@ fn accept(
             by: next.updated_by.clone().unwrap_or_default(),
             via: next.via.clone().unwrap_or_default(),
             masked_value: mask.to_owned(),
+            restores: None,
             sealed: member.sealed.clone(),
         },
     );
