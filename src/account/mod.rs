@@ -14,9 +14,15 @@
 //! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
 mod caller;
+mod delete;
 mod error;
+mod functions;
+mod live;
 mod naming;
+mod put;
 
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
+pub use functions::{User, Using};
+pub use live::{Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
