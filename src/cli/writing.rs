@@ -6,7 +6,7 @@ use super::args::{DryRun, Writing};
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
-use crate::account::{Caller, Live, Stage, Waited};
+use crate::account::{Caller, Error, Live, Stage, Waited};
 use crate::api::condition::Behind;
 use crate::api::text::harmless;
 
@@ -35,7 +35,15 @@ pub(crate) async fn wait(
     line.show("waiting for the operator …");
     let ended = caller.live(waited, writing.timeout, |stage| line.show(&words(stage))).await;
     line.clear();
-    say(&ended?)
+    match ended {
+        Ok(live) => say(&live),
+        // It was stored all the same.
+        Err(Error::Forbidden(right)) => {
+            output::tell(&format!("on how many functions it is live is not known: {right}"));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn say(live: &Live) -> Result<(), Failure> {
