@@ -12,6 +12,7 @@ mod klivaccount;
 mod klivauditevent;
 mod klivsecret;
 pub mod names;
+mod recognise;
 mod stamps;
 pub mod text;
 
@@ -28,4 +29,5 @@ pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
     Warning, WriteOnly,
 };
+pub use recognise::{Mode, Recognised, recognise};
 pub use stamps::{Stamp, Stamps, What};
