@@ -15,6 +15,7 @@ pub mod names;
 mod recognise;
 mod stamps;
 pub mod text;
+pub mod warning;
 
 pub use intent::{
     Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,

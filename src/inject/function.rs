@@ -151,6 +151,12 @@ impl Function {
         self.ours().into_values().collect()
     }
 
+    /// Its environment; "" where it has none.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
     /// Whether it says that it can't do without some variables.
     #[must_use]
     pub fn requires_any(&self) -> bool {
