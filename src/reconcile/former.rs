@@ -39,9 +39,10 @@ impl Former {
 
 /// Ciphertexts of a secret that were sealed before this time are refused: the latest time
 /// that `spec.refuseSealedBefore` has had. One that is still to come does not count yet, so
-/// a slip of the pen shuts nobody out.
+/// a slip of the pen shuts nobody out. In whole seconds, as times are stored.
 pub(super) fn refused_before(secret: &SecretObject, now: Timestamp) -> Option<Timestamp> {
     let asked = secret.refuse_sealed_before.filter(|time| *time <= now);
+    let asked = asked.and_then(|time| Timestamp::from_second(time.as_second()).ok());
     asked.max(secret.status.refuse_sealed_before.as_ref().map(|time| time.0))
 }
 
