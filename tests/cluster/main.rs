@@ -27,6 +27,7 @@ mod guards;
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod health;
+mod history;
 mod injection_policy;
 mod install;
 mod keyring_lost;
@@ -52,4 +53,5 @@ mod tools;
 mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
+mod warnings;
 mod way;
