@@ -1,6 +1,6 @@
 //! What belongs to the controller alone, and what no annotation may hold.
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use serde_json::{Value, json};
@@ -37,34 +37,41 @@ async fn published_sets_are_the_controllers_alone() {
     refuses("a delete", deleted, "To take a variable away, delete its KlivSecret");
 }
 
-/// Also where whoever helps deletes in a way that needs the garbage collector to write.
 #[tokio::test]
 async fn a_namespace_with_published_sets_and_audit_events_can_be_deleted() {
     let place = Place::new("going").await;
-    place.create_as_controller::<Secret>(published("kliv-env-1")).await;
-    place.create_as_controller::<KlivAuditEvent>(audit_event("0000000001")).await;
-    let mut held = published("kliv-env-2");
-    held["metadata"]["finalizers"] = json!(["example.org/later"]);
-    place.create_as_controller::<Secret>(held).await;
-    let mut held = audit_event("0000000002");
-    held["metadata"]["finalizers"] = json!(["example.org/later"]);
-    place.create_as_controller::<KlivAuditEvent>(held).await;
+    for number in ["1", "2"] {
+        place.create_as_controller::<Secret>(published(&format!("kliv-env-{number}"))).await;
+        place.create_as_controller::<KlivAuditEvent>(audit_event(number)).await;
+    }
+    // Pods go first, and all else waits for them.
+    let pod = json!({
+        "metadata": {"name": "last", "finalizers": ["example.org/hold"]},
+        "spec": {"containers": [{"name": "main", "image": "example.org/none"}]},
+    });
+    place.create::<Pod>(pod).await;
     let namespaces: Api<Namespace> = Api::all(place.admin.clone());
     namespaces.delete(&place.namespace, &DeleteParams::default()).await.expect("deletes");
 
-    let secrets: Api<Secret> = Api::namespaced(place.admin.clone(), &place.namespace);
-    let events: Api<KlivAuditEvent> = Api::namespaced(place.admin.clone(), &place.namespace);
-    // What others hold: they let go of it, or somebody does for them.
+    // In a way in which Kubernetes writes to the object once more before it goes.
     let foreground = DeleteParams {
         propagation_policy: Some(PropagationPolicy::Foreground),
-        ..Default::default()
+        ..DeleteParams::default()
     };
-    secrets.delete("kliv-env-2", &foreground).await.expect("the namespace is going");
-    events.delete("0000000002", &foreground).await.expect("the namespace is going");
-    let patch = Patch::Merge(json!({"metadata": {"finalizers": ["foregroundDeletion"]}}));
-    secrets.patch("kliv-env-2", &PatchParams::default(), &patch).await.expect("lets go");
-    events.patch("0000000002", &PatchParams::default(), &patch).await.expect("lets go");
+    let secrets: Api<Secret> = Api::namespaced(place.admin.clone(), &place.namespace);
+    let events: Api<KlivAuditEvent> = Api::namespaced(place.admin.clone(), &place.namespace);
+    secrets.delete("kliv-env-1", &foreground).await.expect("whoever empties it can");
+    events.delete("1", &foreground).await.expect("whoever empties it can");
+    eventually("both are gone", async || {
+        let secret = secrets.get_opt("kliv-env-1").await.expect("an answer");
+        let event = events.get_opt("1").await.expect("an answer");
+        (secret.is_none() && event.is_none()).then_some(())
+    })
+    .await;
 
+    let pods: Api<Pod> = Api::namespaced(place.admin.clone(), &place.namespace);
+    let let_go = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    pods.patch("last", &PatchParams::default(), &let_go).await.expect("lets go");
     eventually("the namespace is gone", async || {
         namespaces.get_opt(&place.namespace).await.expect("an answer").is_none().then_some(())
     })
