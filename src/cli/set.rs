@@ -8,8 +8,11 @@ use super::session::Session;
 use super::writing::{dry_run_words, wait};
 use super::{output, prompt};
 use crate::account::{Target, Waited};
-use crate::api::{KlivSecret, KlivSecretSpec};
+use crate::admission::warnings;
+use crate::api::text::harmless;
+use crate::api::{Intent, KlivSecret, KlivSecretSpec, Source, recognise};
 use crate::runtime::{clock, entropy};
+use crate::seal::Plaintext;
 
 /// Flags of `set`.
 #[derive(clap::Args, Debug)]
@@ -76,6 +79,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let asks = format!("{what} of {} in {} (hidden): ", target.variable, caller.namespace);
     let value = prompt::value(&args.from, &asks, session.terminal)?;
+    look_at(args, &target, before.is_none(), &value, session)?;
     let sealed = caller.seal(&key, &target, &value, clock::now(), &mut entropy::system())?;
     drop(value);
     let spec = KlivSecretSpec {
@@ -93,6 +97,33 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let generation = written.metadata.generation.unwrap_or_default();
     let waited = Waited { written: vec![(name, generation)], revision_before: None };
     wait(&caller, &waited, &args.writing, session).await
+}
+
+/// Says what the value plainly is and what is odd about it, before anything is written.
+/// Somebody who can answer is asked where it is odd.
+fn look_at(
+    args: &Args,
+    target: &Target,
+    is_new: bool,
+    value: &Plaintext,
+    session: &Session,
+) -> Result<(), Failure> {
+    let intent = Intent {
+        env_var: target.variable.clone(),
+        environment: target.environment.clone(),
+        source: Source::Nothing,
+    };
+    if let Some(what) = recognise(value) {
+        output::tell(&format!("this is a {what}"));
+    }
+    let warnings = warnings(&intent, is_new, Some(value));
+    for warning in &warnings {
+        output::warn(&harmless(warning, 512), session.terminal.colour);
+    }
+    if warnings.is_empty() || !session.terminal.input || args.writing.dry_run != DryRun::None {
+        return Ok(());
+    }
+    Ok(prompt::confirm("Write it all the same?", args.writing.yes, session.terminal)?)
 }
 
 fn say(args: &Args, written: &KlivSecret, is_new: bool) -> Result<(), Failure> {
