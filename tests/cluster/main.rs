@@ -21,6 +21,7 @@ mod drift;
 mod flux;
 mod flux_place;
 mod gitops;
+mod gone;
 mod guards;
 
 #[path = "../harness/mod.rs"]
