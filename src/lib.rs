@@ -43,6 +43,7 @@
 //! 7. Text that came from a user is hostile in every output.
 //! 8. Rights follow use: the front door can only seal, the engine alone can open.
 
+pub mod account;
 pub mod admission;
 pub mod api;
 pub mod doctor;

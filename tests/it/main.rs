@@ -1,5 +1,6 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod account_bundle;
 mod admission_examples;
 mod admission_leaks;
 mod admission_server;
