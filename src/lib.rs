@@ -16,7 +16,8 @@
 //!
 //! ## The rooms
 //!
-//! Each may use those above it, none below. `main.rs` puts them together.
+//! Each may use those above it, none below. `main.rs` and `bin/kubectl-kliv.rs` put them
+//! together.
 //!
 //! | room | what it does | I/O |
 //! |---|---|---|
@@ -28,6 +29,8 @@
 //! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
+//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `naming` |
+//! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //!
 //! ## The laws
 //!
@@ -46,6 +49,7 @@
 pub mod account;
 pub mod admission;
 pub mod api;
+pub mod cli;
 pub mod doctor;
 pub mod inject;
 pub mod keys;

@@ -1,11 +1,34 @@
-//! The verbs: what people and their tools do with an account's secrets, as the caller and
-//! without a word printed. Command line, web page and agents' server are thin over it.
+//! What people and agents do with an account's secrets, with the rights of whoever asks.
 //!
 //! ```text
-//!  .env, JSON, YAML ─► bundle: entries with their lines, and what is invalid (no content)
+//!  cli, later web and mcp ──► Caller ──► put, list, find, delete … ──► API server
+//!                               │
+//!                               └─► live: waits until the operator has taken a change and
+//!                                   the functions run with it
 //! ```
+//!
+//! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
+//! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
+//! small enum whose words name what is missing and the way out.
+//!
+//! Files for import are read by [`bundle`]: entries with their lines, and what is invalid.
+//!
+//! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
 pub mod bundle;
+mod caller;
+mod delete;
 mod dotenv;
+mod error;
+mod functions;
 mod json;
+mod live;
+mod naming;
+mod put;
 mod yaml;
+
+pub use caller::{Caller, DryRun};
+pub use error::{Error, Kind};
+pub use functions::{User, Using};
+pub use live::{Live, Stage, Waited};
+pub use naming::{Target, Unnamed};
