@@ -19,14 +19,20 @@
 //! transcript of its help and errors in `tests/cmd/`; its verb in [`account`](crate::account).
 
 mod args;
+mod completion;
+mod delete;
+mod describe;
 mod failure;
+mod list;
 mod output;
 mod prompt;
 mod run;
 mod session;
+mod set;
 mod table;
 mod usage;
 mod version;
+mod words;
 mod writing;
 
 pub use run::main;

@@ -9,6 +9,7 @@ mod admission_writes;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod cli;
 mod generated;
 mod inject;
 mod reconcile;
