@@ -207,19 +207,26 @@ impl Bundle {
         bundle
     }
 
+    /// What another place holds that has no lines, e.g. a native Secret: its keys, which are
+    /// no values, are told. Entries have the line 0.
+    pub fn of_keys(pairs: impl IntoIterator<Item = (String, Plaintext)>) -> Self {
+        let mut bundle = Self::default();
+        for (name, value) in pairs {
+            match judge(&name, &value) {
+                Ok(()) => bundle.entries.push(Entry { name, line: 0, value, note: None }),
+                Err(fault) => bundle.invalid.push(Invalid { line: 0, name: Some(name), fault }),
+            }
+        }
+        bundle.drop_doubles();
+        bundle
+    }
+
     /// Takes what was found, if it may be a secret.
     pub(super) fn push(&mut self, name: &str, line: usize, value: Plaintext, note: Option<Note>) {
-        let fault = if !is_well_formed(name) {
-            Fault::Name
-        } else if check_env_var(name).is_err() {
-            Fault::Reserved
-        } else if let Err(fault) = check(&value) {
-            fault
-        } else {
-            self.entries.push(Entry { name: name.to_owned(), line, value, note });
-            return;
-        };
-        self.refuse(line, Some(name), fault);
+        match judge(name, &value) {
+            Ok(()) => self.entries.push(Entry { name: name.to_owned(), line, value, note }),
+            Err(fault) => self.refuse(line, Some(name), fault),
+        }
     }
 
     /// Tells what can't be imported. A name that is none could be a value: it is not told.
@@ -247,6 +254,14 @@ impl Bundle {
     }
 }
 
+fn judge(name: &str, value: &Plaintext) -> Result<(), Fault> {
+    if !is_well_formed(name) {
+        return Err(Fault::Name);
+    }
+    check_env_var(name).map_err(|_| Fault::Reserved)?;
+    check(value)
+}
+
 #[expect(clippy::disallowed_methods, reason = "what can't be a value is told by looking at it")]
 fn check(value: &Plaintext) -> Result<(), Fault> {
     let bytes = value.expose();
@@ -259,7 +274,7 @@ fn check(value: &Plaintext) -> Result<(), Fault> {
     if bytes.contains(&0) {
         return Err(Fault::Nul);
     }
-    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault::NotUtf8)?;
     if Sealed::parse(text.trim()).is_ok() { Err(Fault::Sealed) } else { Ok(()) }
 }
 

@@ -23,6 +23,7 @@ mod completion;
 mod delete;
 mod describe;
 mod failure;
+mod import;
 mod list;
 mod output;
 mod prompt;
