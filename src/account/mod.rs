@@ -26,6 +26,7 @@ mod json;
 mod live;
 mod naming;
 mod put;
+pub mod unsealed;
 mod yaml;
 
 pub use caller::{Caller, DryRun};

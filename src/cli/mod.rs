@@ -28,6 +28,7 @@ mod list;
 mod output;
 mod prompt;
 mod run;
+mod seal;
 mod session;
 mod set;
 mod table;
