@@ -77,8 +77,8 @@ fn document(events: &mut Events<'_>, bundle: &mut Bundle) -> Result<(), Stop> {
     loop {
         match events.next()? {
             (Event::MappingEnd, _) => break,
-            (Event::Scalar(name, ..), _) => {
-                let (value, line) = events.next()?;
+            (Event::Scalar(name, ..), line) => {
+                let (value, _) = events.next()?;
                 match entry(&value) {
                     Ok(()) => {
                         if let Event::Scalar(text, ..) = value {

@@ -90,7 +90,7 @@ fn lines_are_those_of_the_file() {
     let bundle = read(Format::Yaml, "# c\nA1: x\n\nB1:\n - 1\nC1: z\n");
     let lines: Vec<_> = bundle.entries.iter().map(|entry| entry.line).collect();
     assert_eq!(lines, [2, 6]);
-    assert_eq!(invalid(&bundle), [(5, Some("B1"), Fault::Nested)]);
+    assert_eq!(invalid(&bundle), [(4, Some("B1"), Fault::Nested)]);
 }
 
 #[test]
