@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::{completion, delete, describe, list, set, version};
+use super::{completion, delete, describe, import, list, seal, set, version};
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
 /// function of the account has them in its environment.
@@ -40,6 +40,10 @@ pub(crate) enum Verb {
     Describe(describe::Args),
     /// Take a secret away from the account and its functions
     Delete(delete::Args),
+    /// Hand in many values at once: an .env, JSON or YAML file, or a native Secret
+    Import(import::Args),
+    /// Seal values for git, or fail where manifests hold unsealed ones
+    Seal(seal::Args),
     /// Say which version this is
     Version(version::Args),
     /// Print a script that completes commands in a shell

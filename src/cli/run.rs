@@ -7,7 +7,7 @@ use clap::Parser as _;
 use super::args::{Cli, Connection, Verb};
 use super::failure::Failure;
 use super::session::Session;
-use super::{completion, delete, describe, list, output, set, usage, version};
+use super::{completion, delete, describe, import, list, output, seal, set, usage, version};
 use crate::runtime::{args::LogFormat, hardening, logs};
 
 /// The whole of `kubectl kliv`.
@@ -62,6 +62,8 @@ async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::List(args) => list::run(&args, session).await,
         Verb::Describe(args) => describe::run(&args, session).await,
         Verb::Delete(args) => delete::run(&args, session).await,
+        Verb::Import(args) => import::run(&args, session).await,
+        Verb::Seal(args) => seal::run(&args, session).await,
         Verb::Version(args) => version::run(&args, session).await,
         Verb::Completion(args) => completion::run(&args),
     }

@@ -29,6 +29,7 @@ mod guards;
 pub mod harness;
 mod health;
 mod history;
+mod import;
 mod injection_policy;
 mod install;
 mod keyring_lost;
