@@ -26,14 +26,50 @@ use serde::{Deserialize, Serialize};
     namespaced,
     derive = "PartialEq",
     doc = "One thing that happened in an account: who did what to which secret, and when. Written once by the operator, never changed.",
-    printcolumn(name = "Time", type_ = "string", json_path = ".spec.time", description = "When it happened"),
-    printcolumn(name = "Action", type_ = "string", json_path = ".spec.action", description = "What happened"),
-    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.secret", description = "The KlivSecret"),
-    printcolumn(name = "Version", type_ = "integer", json_path = ".spec.version", description = "The version of its value"),
-    printcolumn(name = "Actor", type_ = "string", json_path = ".spec.actor", description = "Who did it"),
-    printcolumn(name = "Via", type_ = "string", json_path = ".spec.via", description = "Through what"),
-    printcolumn(name = "For", type_ = "string", json_path = ".spec.onBehalfOf", description = "For whom", priority = 1),
-    printcolumn(name = "Detail", type_ = "string", json_path = ".spec.detail", priority = 1),
+    printcolumn(
+        name = "Time",
+        type_ = "string",
+        json_path = ".spec.time",
+        description = "When it happened"
+    ),
+    printcolumn(
+        name = "Action",
+        type_ = "string",
+        json_path = ".spec.action",
+        description = "What happened"
+    ),
+    printcolumn(
+        name = "Secret",
+        type_ = "string",
+        json_path = ".spec.secret",
+        description = "The KlivSecret"
+    ),
+    printcolumn(
+        name = "Version",
+        type_ = "integer",
+        json_path = ".spec.version",
+        description = "The version of its value"
+    ),
+    printcolumn(
+        name = "Actor",
+        type_ = "string",
+        json_path = ".spec.actor",
+        description = "Who did it"
+    ),
+    printcolumn(
+        name = "Via",
+        type_ = "string",
+        json_path = ".spec.via",
+        description = "Through what"
+    ),
+    printcolumn(
+        name = "For",
+        type_ = "string",
+        json_path = ".spec.onBehalfOf",
+        description = "For whom",
+        priority = 1
+    ),
+    printcolumn(name = "Detail", type_ = "string", json_path = ".spec.detail", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
