@@ -26,6 +26,7 @@
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
 //! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
 //! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
+//! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
 //!
@@ -45,6 +46,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod audit;
 pub mod doctor;
 pub mod inject;
 pub mod keys;

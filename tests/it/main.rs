@@ -5,6 +5,7 @@ mod admission_leaks;
 mod admission_server;
 mod admission_support;
 mod admission_writes;
+mod audit_chain;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
