@@ -1,0 +1,22 @@
+//! What people and agents do with an account's secrets, with the rights of whoever asks.
+//!
+//! ```text
+//!  cli, later web and mcp ──► Caller ──► put, list, find, delete … ──► API server
+//!                               │
+//!                               └─► live: waits until the operator has taken a change and
+//!                                   the functions run with it
+//! ```
+//!
+//! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
+//! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
+//! small enum whose words name what is missing and the way out.
+//!
+//! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
+
+mod caller;
+mod error;
+mod naming;
+
+pub use caller::{Caller, DryRun};
+pub use error::{Error, Kind};
+pub use naming::{Target, Unnamed};

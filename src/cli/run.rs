@@ -1,0 +1,53 @@
+//! From the arguments to the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use super::args::{Cli, Connection, Verb};
+use super::failure::Failure;
+use super::session::Session;
+use super::{output, usage, version};
+use crate::runtime::{args::LogFormat, hardening, logs};
+
+/// The whole of `kubectl kliv`.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::end(&error),
+    };
+    let ended = start(&cli.connection).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|_| Failure::plain("can't start: no threads left"))?;
+        let session = Session::new(cli.connection);
+        let ended = runtime.block_on(verb(cli.verb, &session));
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
+        Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::FAILURE,
+        Err(failure) => {
+            output::tell(&format!("error: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Before anything else: no core dump will hold a value.
+fn start(connection: &Connection) -> Result<(), Failure> {
+    hardening::no_core_dumps().map_err(|_| Failure::plain("can't turn core dumps off"))?;
+    let level = match connection.verbose {
+        0 => return Ok(()),
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    logs::start(LogFormat::Text, level).map_err(|error| Failure::plain(error.to_string()))
+}
+
+async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::Version(args) => version::run(&args, session).await,
+    }
+}
