@@ -14,9 +14,21 @@
 //! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
 mod caller;
+mod change;
 mod error;
+mod functions;
+mod history;
 mod naming;
+mod question;
+mod rotate;
 
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
+pub use functions::{
+    NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
+    standings,
+};
+pub use history::restorable;
 pub use naming::{Target, Unnamed};
+pub use question::{Asker, waiting};
+pub use rotate::{due, has_value, sealed_after};
