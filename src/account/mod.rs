@@ -21,6 +21,7 @@ mod history;
 mod naming;
 mod question;
 mod rotate;
+mod trail;
 
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
@@ -32,3 +33,4 @@ pub use history::restorable;
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
 pub use rotate::{due, has_value, sealed_after};
+pub use trail::{BadAnchor, Filter, Trail, anchor};
