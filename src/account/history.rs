@@ -1,9 +1,8 @@
 //! The values that a secret has had, and the way back to one of them.
 
-use serde_json::json;
-
+use super::rotate::place;
 use super::{Caller, DryRun, Error};
-use crate::api::{HistoryEntry, KlivSecret};
+use crate::api::{HistoryEntry, KlivSecret, KlivSecretSpec};
 
 /// The entry that is to come back.
 ///
@@ -57,8 +56,9 @@ impl Caller {
         version: i64,
         dry_run: DryRun,
     ) -> Result<KlivSecret, Error> {
-        let sealed = &restorable(secret, version)?.sealed;
-        self.change(secret, json!({ "sealed": sealed }), dry_run).await
+        let sealed = restorable(secret, version)?.sealed.clone();
+        let spec = KlivSecretSpec { sealed: Some(sealed), ..place(secret) };
+        self.put(&spec, Some(secret), dry_run).await
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
     use k8s_openapi::jiff::Timestamp;
 
     use super::*;
-    use crate::api::{KlivSecretSpec, KlivSecretStatus};
+    use crate::api::KlivSecretStatus;
 
     fn secret(versions: &[i64]) -> KlivSecret {
         let entry = |version: &i64| HistoryEntry {

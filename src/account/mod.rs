@@ -14,23 +14,28 @@
 //! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
 mod caller;
-mod change;
+mod delete;
 mod error;
 mod functions;
 mod history;
+mod live;
 mod naming;
+mod put;
 mod question;
 mod rotate;
+mod standing;
 mod trail;
 
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
-pub use functions::{
-    NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
-    standings,
-};
+pub use functions::{User, Using};
 pub use history::restorable;
+pub use live::{Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
 pub use rotate::{due, has_value, sealed_after};
+pub use standing::{
+    NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
+    standings,
+};
 pub use trail::{BadAnchor, Filter, Trail, anchor};

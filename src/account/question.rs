@@ -1,10 +1,8 @@
-#![expect(clippy::disallowed_types, reason = "asks and answers, as the caller")]
 //! Questions: a secret that waits for its value, and its answer.
 
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, PostParams};
-use serde_json::json;
 
+use super::rotate::place;
 use super::{Caller, DryRun, Error, Target};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
@@ -60,22 +58,12 @@ impl Caller {
             request: Some(question),
             ..KlivSecretSpec::default()
         };
-        let mut secret = KlivSecret::new(&name, spec);
-        secret.metadata.namespace = Some(self.namespace.clone());
-        if dry_run == DryRun::Client {
-            return Ok(secret);
+        match self.put(&spec, None, dry_run).await {
+            Err(Error::Changed(_)) => Err(Error::Invalid(format!(
+                "{name} is there already: see kubectl kliv describe {name}"
+            ))),
+            asked => asked,
         }
-        let params = PostParams {
-            dry_run: dry_run == DryRun::Server,
-            field_manager: Some(self.field_manager.to_owned()),
-        };
-        let secrets: Api<KlivSecret> = self.api();
-        secrets.create(&params, &secret).await.map_err(|error| match &error {
-            kube::Error::Api(status) if status.reason == "AlreadyExists" => {
-                Error::Invalid(format!("{name} is there already: see kubectl kliv describe {name}"))
-            }
-            error => self.secret(&name).failed(error),
-        })
     }
 
     /// Gives the value that a question waits for.
@@ -91,8 +79,9 @@ impl Caller {
         dry_run: DryRun,
     ) -> Result<KlivSecret, Error> {
         waiting(secret)?;
-        let sealed = self.seal_for(secret, value, now).await?;
-        self.change(secret, json!({ "sealed": sealed }), dry_run).await
+        let sealed = self.seal_again(secret, value, now).await?;
+        let spec = KlivSecretSpec { sealed: Some(sealed), ..place(secret) };
+        self.put(&spec, Some(secret), dry_run).await
     }
 }
 

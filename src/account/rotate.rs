@@ -1,10 +1,11 @@
 //! A new value for a secret that has one, and which are due for it.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
-use serde_json::json;
 
-use super::{Caller, DryRun, Error};
-use crate::api::{KlivSecret, Warning};
+use super::{Caller, DryRun, Error, Target};
+use crate::api::{KlivSecret, KlivSecretSpec, Warning};
+use crate::runtime::entropy;
 use crate::seal::Plaintext;
 
 /// The warnings that ask for a new value.
@@ -39,6 +40,15 @@ pub fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
     whole(now.max(next))
 }
 
+/// What of a secret's spec never changes: the rest is a change.
+pub(super) fn place(secret: &KlivSecret) -> KlivSecretSpec {
+    KlivSecretSpec {
+        env_var: secret.spec.env_var.clone(),
+        environment: secret.spec.environment.clone(),
+        ..KlivSecretSpec::default()
+    }
+}
+
 impl Caller {
     /// Gives a secret a new value. If the ones before it are `compromised`, they are purged,
     /// and refused from then on.
@@ -61,21 +71,36 @@ impl Caller {
             )));
         }
         let sealed_at = sealed_after(secret, now);
-        let sealed = self.seal_for(secret, value, sealed_at).await?;
-        let mut spec = json!({ "sealed": sealed });
-        if compromised {
-            spec["refuseSealedBefore"] = format!("{sealed_at:.0}").into();
-        }
-        self.change(secret, spec, dry_run).await
+        let spec = KlivSecretSpec {
+            sealed: Some(self.seal_again(secret, value, sealed_at).await?),
+            refuse_sealed_before: compromised.then_some(Time(sealed_at)),
+            ..place(secret)
+        };
+        self.put(&spec, Some(secret), dry_run).await
+    }
+
+    /// Seals a value for the place of a secret that is there.
+    pub(super) async fn seal_again(
+        &self,
+        secret: &KlivSecret,
+        value: &Plaintext,
+        sealed_at: Timestamp,
+    ) -> Result<String, Error> {
+        let key = self.sealing_key().await?;
+        let target = Target {
+            variable: secret.spec.env_var.clone(),
+            is_variable: true,
+            environment: secret.spec.environment.clone(),
+        };
+        let sealed = self.seal(&key, &target, value, sealed_at, &mut entropy::system())?;
+        Ok(sealed.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
     use super::*;
-    use crate::api::{KlivSecretSpec, KlivSecretStatus};
+    use crate::api::KlivSecretStatus;
 
     fn secret(status: KlivSecretStatus) -> KlivSecret {
         let spec = KlivSecretSpec { env_var: "A_KEY".into(), ..Default::default() };

@@ -27,5 +27,6 @@ mod session;
 mod table;
 mod usage;
 mod version;
+mod writing;
 
 pub use run::main;

@@ -151,7 +151,13 @@ impl Function {
         self.ours().into_values().collect()
     }
 
-    /// Its environment; "" is none.
+    /// The set from which it has a variable, where an entry of ours gives it.
+    #[must_use]
+    pub fn set_of(&self, variable: &str) -> Option<&str> {
+        self.ours().get(variable).copied()
+    }
+
+    /// The environment that it says it runs in; "" is none.
     #[must_use]
     pub fn environment(&self) -> &str {
         &self.environment
