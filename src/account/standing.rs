@@ -1,6 +1,8 @@
 #![expect(clippy::disallowed_types, reason = "reads and annotates functions, as the caller")]
 //! The account's functions: which set each runs with, and telling one to take the new set.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -235,6 +237,29 @@ impl Caller {
             patched.map_err(|error| self.kind("function", name).failed(&error))?;
         }
         Ok(rollout)
+    }
+}
+
+impl Caller {
+    /// Waits until a function's rollout with this set is through, for so long at most.
+    ///
+    /// # Errors
+    /// As [`is_through`]; the time is over; the caller may not look.
+    pub async fn through(&self, name: &str, set: &str, timeout: Duration) -> Result<(), Error> {
+        const AGAIN: Duration = Duration::from_millis(500);
+        let rolls = async {
+            while !is_through(&self.deployment(name).await?, set)? {
+                tokio::time::sleep(AGAIN).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(timeout, rolls).await.unwrap_or_else(|_| {
+            Err(Error::NotLive(format!(
+                "told, but after {}s its rollout is not through. It goes on by itself: see kubectl \
+                 kliv status",
+                timeout.as_secs()
+            )))
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::version;
+use super::{answer, audit, doctor, history, request, rollback, rollout, rotate, status, version};
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
 /// function of the account has them in its environment.
@@ -32,6 +32,15 @@ pub(crate) struct Cli {
 /// One case a verb, one file a case.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
+    Answer(answer::Args),
+    Audit(audit::Args),
+    Doctor(doctor::Args),
+    History(history::Args),
+    Request(request::Args),
+    Rollback(rollback::Args),
+    Rollout(rollout::Args),
+    Rotate(rotate::Args),
+    Status(status::Args),
     /// Say which version this is, and which the operator is
     Version(version::Args),
 }
@@ -155,7 +164,7 @@ impl From<DryRun> for crate::account::DryRun {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed = text.parse::<SignedDuration>().ok();
     parsed.and_then(|d| Duration::try_from(d).ok()).ok_or("give a duration such as 30s or 5m")
 }

@@ -7,7 +7,10 @@ use clap::Parser as _;
 use super::args::{Cli, Connection, Verb};
 use super::failure::Failure;
 use super::session::Session;
-use super::{output, usage, version};
+use super::{
+    answer, audit, doctor, history, output, request, rollback, rollout, rotate, status, usage,
+    version,
+};
 use crate::runtime::{args::LogFormat, hardening, logs};
 
 /// The whole of `kubectl kliv`.
@@ -48,6 +51,15 @@ fn start(connection: &Connection) -> Result<(), Failure> {
 
 async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
+        Verb::Answer(args) => answer::run(&args, session).await,
+        Verb::Audit(args) => audit::run(&args, session).await,
+        Verb::Doctor(args) => doctor::run(&args, session).await,
+        Verb::History(args) => history::run(&args, session).await,
+        Verb::Request(args) => request::run(&args, session).await,
+        Verb::Rollback(args) => rollback::run(&args, session).await,
+        Verb::Rollout(args) => rollout::run(&args, session).await,
+        Verb::Rotate(args) => rotate::run(&args, session).await,
+        Verb::Status(args) => status::run(&args, session).await,
         Verb::Version(args) => version::run(&args, session).await,
     }
 }
