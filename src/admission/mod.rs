@@ -40,3 +40,4 @@ mod warn;
 pub use answer::{Answer, Cause, Verdict};
 pub use decide::answer;
 pub use server::{ServeError, WebhookConfig, serve};
+pub use warn::warnings;

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::named::Named;
 use super::prompt::{self, From};
 use super::session::Session;
+use super::set::look_at;
 use super::writing::{dry_run_words, wait};
 use super::{changed, output};
 use crate::account::{Asker, Caller, receivers, waiting};
@@ -36,7 +37,12 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     output::tell(&told(&caller, &secret, question, &asker));
     output::tell(&who_gets_it(&caller, &secret).await);
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    let value = prompt::value(&args.from, &format!("Value of {name}: "), session.terminal)?;
+    let value = prompt::value(
+        &args.from,
+        &format!("value of {name} in {} (hidden): ", caller.namespace),
+        session.terminal,
+    )?;
+    look_at(&args.writing, &changed::target(&secret), false, &value, session)?;
     let dry_run = args.writing.dry_run;
     let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?;
     let words = dry_run_words(dry_run);

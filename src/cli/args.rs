@@ -7,7 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::{answer, audit, doctor, history, request, rollback, rollout, rotate, status, version};
+use super::{
+    answer, audit, completion, delete, describe, doctor, history, list, request, rollback, rollout,
+    rotate, set, status, version,
+};
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
 /// function of the account has them in its environment.
@@ -32,17 +35,27 @@ pub(crate) struct Cli {
 /// One case a verb, one file a case.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
+    /// Hand in a value: from a hidden prompt, standard input or a file, never an argument
+    Set(set::Args),
+    /// Show the account's secrets, masked
+    List(list::Args),
+    /// Show everything that is known of a secret
+    Describe(describe::Args),
+    History(history::Args),
+    Rollback(rollback::Args),
+    Rotate(rotate::Args),
+    /// Take a secret away from the account and its functions
+    Delete(delete::Args),
+    Request(request::Args),
     Answer(answer::Args),
+    Rollout(rollout::Args),
+    Status(status::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
-    History(history::Args),
-    Request(request::Args),
-    Rollback(rollback::Args),
-    Rollout(rollout::Args),
-    Rotate(rotate::Args),
-    Status(status::Args),
-    /// Say which version this is, and which the operator is
+    /// Say which version this is
     Version(version::Args),
+    /// Print a script that completes commands in a shell
+    Completion(completion::Args),
 }
 
 /// Which cluster, account and user: for every verb.
@@ -89,7 +102,7 @@ pub(crate) struct Connection {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Showing {
-    /// How to show it
+    /// How to show it: the objects, their names, or a table with more columns
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
 
@@ -135,13 +148,9 @@ pub(crate) struct Writing {
 /// As kubectl names them.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// The objects
     Json,
-    /// The objects
     Yaml,
-    /// Kind and name, one a line
     Name,
-    /// The table, with more columns
     Wide,
 }
 

@@ -6,6 +6,7 @@ use super::args::{DryRun, Writing};
 use super::failure::Failure;
 use super::prompt::{self, From};
 use super::session::Session;
+use super::set::look_at;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
 use super::{changed, output};
@@ -77,7 +78,12 @@ async fn one(
     session: &Session,
 ) -> Result<KlivSecret, Failure> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    let value = prompt::value(from, &format!("New value of {name}: "), session.terminal)?;
+    let value = prompt::value(
+        from,
+        &format!("new value of {name} in {} (hidden): ", caller.namespace),
+        session.terminal,
+    )?;
+    look_at(&args.writing, &changed::target(secret), false, &value, session)?;
     let dry_run = args.writing.dry_run;
     let (compromised, now) = (args.compromised, clock::now());
     let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?;
@@ -90,14 +96,14 @@ async fn one(
 async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), Failure> {
     let secrets = caller.list(false).await?;
     let due: Vec<_> = secrets.iter().filter_map(|s| Some((s, due(s)?))).collect();
-    if due.is_empty() {
-        output::tell("Nothing is due.");
-        return Ok(());
-    }
     let mut table = Table::new([whole("NAME"), whole("REASON"), cut("WHAT")]);
     for (secret, why) in &due {
         let name = secret.metadata.name.as_deref().unwrap_or_default();
         table.row([name, &why.reason, &why.message]);
+    }
+    if table.is_empty() {
+        output::tell("Nothing is due.");
+        return Ok(());
     }
     output::print(&table.render(session.terminal.width, true))?;
     if !session.terminal.input {

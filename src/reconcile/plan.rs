@@ -20,6 +20,7 @@ use super::refused::{Refusal, write_of_function, write_of_status};
 use super::report::{self, Progress};
 use super::retire::{retire, retire_by_record};
 use super::status;
+use super::warnings::{Use, is_over, warnings};
 use crate::api::condition::{self, Behind, Reason};
 use crate::api::{KlivAccountStatus, PublishedSet};
 use crate::inject::{Function, Injection, Known, inject, withdraw};
@@ -99,7 +100,8 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         functions(&injections, object, memory, timings, now, &mut plan);
         strays(memory, now, &mut plan);
     }
-    secrets(account, &decisions, memory, now, &mut plan);
+    let uses = (!differs(&object.status, &sets)).then(|| Use::of(&sets, &injections));
+    secrets(account, &decisions, uses.as_ref(), memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(&injections, object, memory, now, &mut plan);
     if !is_held {
@@ -255,6 +257,7 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
 fn secrets(
     account: &Account,
     decisions: &BTreeMap<String, Decision>,
+    uses: Option<&Use<'_>>,
     memory: &Memory,
     now: Timestamp,
     plan: &mut Plan,
@@ -265,10 +268,15 @@ fn secrets(
             .member
             .as_ref()
             .filter(|member| memory.unopenable.contains(&(member.uid.clone(), member.generation)));
-        let next = match dead {
+        let mut next = match dead {
             Some(_) => status::secret(secret, &unopenable(), None, now),
             None => status::secret(secret, decision, memory.blocked.as_ref(), now),
         };
+        next.warnings = warnings(secret, decision, &next, &memory.learned, uses, now, plan);
+        if let Some(time) = secret.refuse_sealed_before {
+            // One that is still to come counts from then on.
+            is_over(time, now, plan);
+        }
         let write = || write_of_status(&secret.resource_version);
         if next == secret.status || is_held_back(&secret.uid, write, memory, now, plan) {
             continue;

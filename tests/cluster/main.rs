@@ -26,6 +26,7 @@ mod guards;
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod health;
+mod history;
 mod injection_policy;
 mod install;
 mod keyring_lost;
@@ -51,4 +52,5 @@ mod tools;
 mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
+mod warnings;
 mod way;

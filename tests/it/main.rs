@@ -9,6 +9,7 @@ mod audit_chain;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod cli;
 mod generated;
 mod inject;
 mod reconcile;
