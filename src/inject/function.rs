@@ -157,7 +157,7 @@ impl Function {
         self.ours().get(variable).copied()
     }
 
-    /// Its environment; "" where it has none.
+    /// The environment that it says it runs in; "" is none.
     #[must_use]
     pub fn environment(&self) -> &str {
         &self.environment
