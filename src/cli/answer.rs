@@ -31,8 +31,9 @@ pub(crate) struct Args {
 const LONGEST: usize = 1024;
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let target = args.named.target()?;
     let caller = session.caller().await?;
-    let secret = args.named.find(&caller).await?;
+    let secret = caller.find(&target).await?;
     let (question, asker) = waiting(&secret)?;
     output::tell(&told(&caller, &secret, question, &asker));
     output::tell(&who_gets_it(&caller, &secret).await);

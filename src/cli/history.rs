@@ -20,8 +20,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let target = args.named.target()?;
     let caller = session.caller().await?;
-    let mut secret = args.named.find(&caller).await?;
+    let mut secret = caller.find(&target).await?;
     let showing = &args.showing;
     if showing.no_mask {
         without_masks(&mut secret);

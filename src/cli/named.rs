@@ -1,8 +1,7 @@
 //! A secret that is there, as people name it.
 
 use super::failure::Failure;
-use crate::account::{Caller, Target};
-use crate::api::KlivSecret;
+use crate::account::Target;
 
 /// Which secret.
 #[derive(clap::Args, Debug)]
@@ -19,9 +18,5 @@ pub(crate) struct Named {
 impl Named {
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         Ok(Target::parse(&self.name, self.environment.as_deref())?)
-    }
-
-    pub(crate) async fn find(&self, caller: &Caller) -> Result<KlivSecret, Failure> {
-        Ok(caller.find(&self.target()?).await?)
     }
 }

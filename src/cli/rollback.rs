@@ -25,8 +25,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let target = args.named.target()?;
     let caller = session.caller().await?;
-    let secret = args.named.find(&caller).await?;
+    let secret = caller.find(&target).await?;
     let dry_run = args.writing.dry_run;
     let restored = caller.roll_back(&secret, args.to, dry_run.into()).await?;
     let (what, words) = (output::named(&restored), dry_run_words(dry_run));

@@ -36,6 +36,7 @@ pub async fn look_around(client: &Client, ask: Ask<'_>) -> Result<Surroundings, 
         orphaned(client, ask.account),
     );
     Ok(Surroundings {
+        namespace: ask.namespace.to_owned(),
         account: ask.account.to_owned(),
         kubernetes: version.minor.trim_end_matches('+').parse().ok(),
         asker: env!("CARGO_PKG_VERSION"),

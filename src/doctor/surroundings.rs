@@ -15,6 +15,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// What was seen around the install.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
+    /// The operator's namespace.
+    pub namespace: String,
     /// The account, a namespace.
     pub account: String,
     /// Kubernetes' minor version, where it says one.
@@ -324,8 +326,10 @@ fn orphaned(seen: &Surroundings, found: &mut Vec<Finding>) {
                          nobody deletes it"
                     ),
                     format!(
-                        "where no pod uses it: `kubectl -n {account} delete secret {set}`; pods that \
-                         do: `kubectl -n {account} get pods -o yaml | grep {set}`"
+                        "where no pod names it (`kubectl -n {account} get pods -o yaml | grep {set}`), \
+                         as a cluster's admin: `kubectl -n {account} delete secret {set} \
+                         --as=system:serviceaccount:{}:kliv-secrets-controller`",
+                        seen.namespace
                     ),
                 );
             }
@@ -350,6 +354,7 @@ mod tests {
     fn sound() -> Surroundings {
         let lasts = SignedDuration::from_secs(15);
         Surroundings {
+            namespace: "ours".into(),
             account: "acme".into(),
             kubernetes: Some(37),
             asker: "0.1.0",

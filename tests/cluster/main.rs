@@ -52,5 +52,6 @@ mod tools;
 mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
+mod verbs;
 mod warnings;
 mod way;
