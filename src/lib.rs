@@ -25,7 +25,7 @@
 //! | [`api`] | the words: kinds, names, conditions, stamps, and the one gate for a spec | none |
 //! | [`runtime`] | what processes stand on: arguments, clock, logs, lease, TLS, metrics | most |
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
-//! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
+//! | [`admission`] | the front door: seals what is written, stamps who and when, sees who deletes | `server`, `files`, `record` |
 //! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |

@@ -21,6 +21,7 @@ struct Inner {
     writes: Family<Write, Counter>,
     refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
+    deletes: Family<Outcome, Counter>,
     leader: Gauge,
     keys: Gauge,
     former: Family<Part, Gauge>,
@@ -105,6 +106,7 @@ impl Metrics {
             writes: Family::default(),
             refusals: Family::default(),
             reviews: Family::default(),
+            deletes: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
             former: Family::default(),
@@ -120,6 +122,7 @@ impl Metrics {
             writes,
             refusals,
             reviews,
+            deletes,
             leader,
             keys,
             former,
@@ -149,6 +152,11 @@ impl Metrics {
             "admission_reviews",
             "Writes seen at the front door, by result",
             reviews.clone(),
+        );
+        registry.register(
+            "deletes_seen",
+            "Deletes seen at the front door, by what became of the word of who did it",
+            deletes.clone(),
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
@@ -196,6 +204,12 @@ impl Metrics {
     /// `unreadable`.
     pub fn reviewed(&self, result: &'static str) {
         self.0.reviews.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// A delete was seen at the front door, and who did it was `recorded`, or is `lost`: then
+    /// the audit trail says that nobody could see it.
+    pub fn delete_seen(&self, result: &'static str) {
+        self.0.deletes.get_or_create(&Outcome { result }).inc();
     }
 
     /// This replica leads, or no more: then what it knew as the leader is not shown any

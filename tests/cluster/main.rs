@@ -20,6 +20,7 @@ mod drift;
 mod flux;
 mod flux_place;
 mod gitops;
+mod gone;
 mod guards;
 
 #[path = "../harness/mod.rs"]
