@@ -11,6 +11,7 @@ mod cert_manager;
 mod certificates;
 mod chart;
 mod choices;
+mod cli;
 mod confinement;
 mod crd;
 mod crd_gone;
