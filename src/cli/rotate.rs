@@ -96,14 +96,14 @@ async fn one(
 async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), Failure> {
     let secrets = caller.list(false).await?;
     let due: Vec<_> = secrets.iter().filter_map(|s| Some((s, due(s)?))).collect();
+    if due.is_empty() {
+        output::tell("Nothing is due.");
+        return Ok(());
+    }
     let mut table = Table::new([whole("NAME"), whole("REASON"), cut("WHAT")]);
     for (secret, why) in &due {
         let name = secret.metadata.name.as_deref().unwrap_or_default();
         table.row([name, &why.reason, &why.message]);
-    }
-    if table.is_empty() {
-        output::tell("Nothing is due.");
-        return Ok(());
     }
     output::print(&table.render(session.terminal.width, true))?;
     if !session.terminal.input {
