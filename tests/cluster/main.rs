@@ -4,6 +4,7 @@
 
 mod account;
 mod argo;
+mod audit_cli;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;

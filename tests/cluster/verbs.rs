@@ -203,7 +203,7 @@ async fn a_question_waits_and_its_answer_reaches_the_functions_that_were_named()
     assert!(told.contains("to send mail\\u{1b}[2J") && !told.contains('\u{1b}'), "{told}");
     assert!(told.contains("https://example.org/keys"), "{told}");
     assert!(told.contains(&format!("Account:      {}", account.namespace)), "{told}");
-    assert!(told.contains("Asked by:     kubernetes-admin"), "{told}");
+    assert!(told.contains("Asked by:     kliv-admin"), "{told}");
     assert!(told.contains("Functions that will get it: mail, trial\n"), "{told}");
     let said = said.success();
     assert!(said.contains("mail-key answered\n"), "{said}");
