@@ -21,17 +21,33 @@ mod delete;
 mod dotenv;
 mod error;
 mod functions;
+mod history;
 mod import;
 mod json;
 mod live;
+mod live;
+mod naming;
 mod naming;
 mod put;
+mod put;
+mod question;
+mod rotate;
+mod standing;
+mod trail;
 pub mod unsealed;
 mod yaml;
 
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
 pub use functions::{User, Using};
+pub use history::restorable;
 pub use import::{Change, Planned};
 pub use live::{Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
+pub use question::{Asker, waiting};
+pub use rotate::{due, has_value, sealed_after};
+pub use standing::{
+    NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
+    standings,
+};
+pub use trail::{BadAnchor, Filter, Trail, anchor};

@@ -4,6 +4,7 @@
 
 mod account;
 mod argo;
+mod audit_cli;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
@@ -55,5 +56,6 @@ mod tools;
 mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
+mod verbs;
 mod warnings;
 mod way;
