@@ -5,6 +5,7 @@
 mod account;
 mod argo;
 mod away;
+mod bench;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
