@@ -12,6 +12,7 @@ mod cert_manager;
 mod certificates;
 mod chart;
 mod choices;
+mod cli;
 mod confinement;
 mod crd;
 mod crd_gone;
