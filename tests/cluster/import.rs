@@ -142,7 +142,7 @@ async fn a_manifest_sealed_without_a_cluster_opens_in_its_account_alone() {
 
 #[tokio::test]
 async fn no_value_is_in_what_import_and_seal_say_nor_in_files_of_theirs() {
-    let account = account("import-canary").await;
+    let account = account("import-leaks").await;
     account.put(&secret("A_KEY", "canary-stored-0123456789")).await;
     let folder = tempfile::tempdir().expect("a folder");
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/env-corpus");

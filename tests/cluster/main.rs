@@ -6,6 +6,7 @@ mod account;
 mod argo;
 mod audit_cli;
 mod away;
+mod bench;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
