@@ -1,7 +1,9 @@
 #![expect(clippy::disallowed_types, reason = "asks the API server, as the caller")]
 //! Who asks, and where; and what he may look at.
 
+use futures::Stream;
 use kube::api::ListParams;
+use kube::runtime::watcher;
 use kube::{Api, Client};
 
 use super::{Error, Kind, Target};
@@ -45,6 +47,31 @@ impl Caller {
         };
         let listed = secrets.list(&ListParams::default()).await;
         Ok(listed.map_err(|error| self.kind("secrets", "").failed(&error))?.items)
+    }
+
+    /// The same, each time one changes; it begins with all that are there.
+    pub fn changes(
+        &self,
+        all: bool,
+    ) -> impl Stream<Item = Result<watcher::Event<KlivSecret>, watcher::Error>> + use<> {
+        let secrets: Api<KlivSecret> = match all {
+            true => Api::all(self.client.clone()),
+            false => self.api(),
+        };
+        watcher(secrets, watcher::Config::default())
+    }
+
+    /// Why [`changes`](Self::changes) can't be seen.
+    #[must_use]
+    pub fn watch_failed(&self, error: &watcher::Error) -> Error {
+        let kind = self.kind("secrets", "");
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => kind.failed(error),
+            watcher::Error::WatchError(status) => kind.failed(&kube::Error::Api(status.clone())),
+            _ => Error::Unreachable("changes can't be seen any more".to_owned()),
+        }
     }
 
     /// One secret.

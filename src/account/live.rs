@@ -49,7 +49,9 @@ pub struct Live {
 }
 
 impl Live {
-    fn of(report: &FunctionReport) -> Self {
+    /// As an account tells it.
+    #[must_use]
+    pub fn of(report: &FunctionReport) -> Self {
         let FunctionReport { total, updated, not_updated } = report.clone();
         Self { updated, total, behind: not_updated }
     }

@@ -1,7 +1,8 @@
 //! How people name a secret: by its variable (`STRIPE_API_KEY`) or its object
 //! (`stripe-api-key.production`). Pure.
 
-use crate::api::{check_env_var, check_environment, is_well_formed, object_name};
+use crate::api::{check_env_var, check_environment, is_well_formed, object_name, recognise};
+use crate::seal::Plaintext;
 
 /// A secret as somebody named it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +19,7 @@ pub struct Target {
 /// A name that can't be one. Never quotes it: it may be a value typed in the wrong place.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unnamed {
-    /// `NAME=value`.
+    /// `NAME=value`, or a value alone.
     #[error(
         "give the name alone: a value is never an argument, because arguments are seen by others \
          on this machine and kept in the shell's history. Nothing was written. If what you typed \
@@ -46,6 +47,9 @@ impl Target {
     /// [`Unnamed`], which does not quote what was given.
     pub fn parse(name: &str, environment: Option<&str>) -> Result<Self, Unnamed> {
         if name.contains('=') {
+            return Err(Unnamed::WithValue);
+        }
+        if recognise(&Plaintext::new(name.into())).is_some() {
             return Err(Unnamed::WithValue);
         }
         let (stem, in_name) = match name.split_once('.') {
@@ -116,6 +120,12 @@ mod tests {
             assert!(!error.to_string().contains("s3cr3t"), "{name}");
             assert_eq!(error == Unnamed::WithValue, name.contains('='), "{name}");
         }
+    }
+
+    #[test]
+    fn a_credential_is_no_name() {
+        assert_eq!(Target::parse("sk_live_s3cr3t", None), Err(Unnamed::WithValue));
+        assert!(Target::parse("SK_LIVE_KEY", None).is_ok());
     }
 
     #[test]

@@ -47,3 +47,4 @@ pub use decide::answer;
 pub use gone::seen;
 pub use record::{WAITING, record};
 pub use server::{ServeError, WebhookConfig, serve};
+pub use warn::warnings;

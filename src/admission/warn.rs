@@ -9,8 +9,9 @@ use crate::api::warning::{self, Oddity};
 use crate::api::{Intent, recognise};
 use crate::seal::Plaintext;
 
-/// What is odd about a write.
-pub(super) fn warnings(intent: &Intent, is_new: bool, value: Option<&Plaintext>) -> Vec<String> {
+/// What is odd about a write. Every door that sees a value says the same.
+#[must_use]
+pub fn warnings(intent: &Intent, is_new: bool, value: Option<&Plaintext>) -> Vec<String> {
     let name = is_new.then(|| warning::says_nothing(&intent.env_var)).flatten();
     let space = value.and_then(warning::white_space).map(Oddity::WhiteSpace);
     let side = intent.environment.as_deref().zip(value.and_then(recognise));
@@ -78,8 +79,8 @@ fn placeholder(variable: &str, value: &str) -> Option<String> {
         || text.trim_start_matches('$').eq_ignore_ascii_case(variable);
     looks.then(|| {
         format!(
-            "spec.value looks like a placeholder and not like a credential; it was stored. Give the \
-             real value of {variable} when you have it"
+            "the value looks like a placeholder and not like a credential: give the real value of \
+             {variable} when you have it"
         )
     })
 }
@@ -90,7 +91,7 @@ fn quoted(value: &str) -> Option<String> {
         .iter()
         .any(|quote| text.len() >= 3 && text.starts_with(*quote) && text.ends_with(*quote));
     quoted.then(|| {
-        "spec.value begins and ends with quotation marks, and functions get them as part of it"
+        "the value begins and ends with quotation marks, and functions get them as part of it"
             .into()
     })
 }

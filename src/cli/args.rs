@@ -7,7 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::version;
+use super::{
+    answer, audit, completion, delete, describe, doctor, history, import, list, request, rollback,
+    rollout, rotate, seal, set, status, version,
+};
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
 /// function of the account has them in its environment.
@@ -32,8 +35,31 @@ pub(crate) struct Cli {
 /// One case a verb, one file a case.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// Say which version this is, and which the operator is
+    /// Hand in a value: from a hidden prompt, standard input or a file, never an argument
+    Set(set::Args),
+    /// Show the account's secrets, masked
+    List(list::Args),
+    /// Show everything that is known of a secret
+    Describe(describe::Args),
+    History(history::Args),
+    Rollback(rollback::Args),
+    Rotate(rotate::Args),
+    /// Take a secret away from the account and its functions
+    Delete(delete::Args),
+    /// Hand in many values at once: an .env, JSON or YAML file, or a native Secret
+    Import(import::Args),
+    /// Seal values for git, or fail where manifests hold unsealed ones
+    Seal(seal::Args),
+    Request(request::Args),
+    Answer(answer::Args),
+    Rollout(rollout::Args),
+    Status(status::Args),
+    Audit(audit::Args),
+    Doctor(doctor::Args),
+    /// Say which version this is
     Version(version::Args),
+    /// Print a script that completes commands in a shell
+    Completion(completion::Args),
 }
 
 /// Which cluster, account and user: for every verb.
@@ -80,7 +106,7 @@ pub(crate) struct Connection {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Showing {
-    /// How to show it
+    /// How to show it: the objects, their names, or a table with more columns
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
 
@@ -126,13 +152,9 @@ pub(crate) struct Writing {
 /// As kubectl names them.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// The objects
     Json,
-    /// The objects
     Yaml,
-    /// Kind and name, one a line
     Name,
-    /// The table, with more columns
     Wide,
 }
 
@@ -155,7 +177,7 @@ impl From<DryRun> for crate::account::DryRun {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed = text.parse::<SignedDuration>().ok();
     parsed.and_then(|d| Duration::try_from(d).ok()).ok_or("give a duration such as 30s or 5m")
 }

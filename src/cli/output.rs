@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::Format;
 use super::failure::Failure;
+use crate::api::KlivSecret;
 
 /// Writes what was asked for, as it is.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -66,6 +67,13 @@ fn shown<K: Serialize>(object: &K) -> Value {
         metadata.remove("managedFields");
     }
     value
+}
+
+/// Takes the masks out of a secret, for every way of showing it.
+pub(crate) fn without_mask(secret: &mut KlivSecret) {
+    let Some(status) = &mut secret.status else { return };
+    status.masked_value = None;
+    status.history.iter_mut().for_each(|entry| entry.masked_value.clear());
 }
 
 /// How long ago, as kubectl's tables say it: `3s`, `5m`, `7h`, `3d`.

@@ -47,10 +47,6 @@ impl Table {
         self.rows.push(cells.collect());
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The lines, for a terminal of so many columns, or whole.
     pub(crate) fn render(&self, terminal: Option<usize>, headers: bool) -> String {
         let widths = self.widths(terminal, headers);

@@ -8,6 +8,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::output;
 
+/// Where people of other tools give values.
+const FOR_VALUES: [&str; 6] =
+    ["--value", "--secret", "--from-literal", "--literal", "--token", "--password"];
+const NEVER_AN_ARGUMENT: &str = "A value is never an argument: it comes from the hidden prompt, \
+     --from-stdin or --from-file. If what you typed was a real value, take it out of the shell's \
+     history and replace it at its provider";
+
 /// Help goes to standard output and ends well; anything else is an error.
 pub(crate) fn end(error: &Error) -> ExitCode {
     match error.kind() {
@@ -30,11 +37,11 @@ pub(crate) fn end(error: &Error) -> ExitCode {
 fn words(error: &Error) -> String {
     let said = match error.kind() {
         ErrorKind::UnknownArgument => match flag(error, ContextKind::InvalidArg) {
+            Some(flag) if FOR_VALUES.contains(&flag.as_str()) => {
+                format!("there is no flag {flag}. {NEVER_AN_ARGUMENT}")
+            }
             Some(flag) => format!("there is no flag {flag}{}", suggestion(error)),
-            None => "more was given than this takes. A value is never an argument: it comes from \
-                     the hidden prompt, --from-stdin or --from-file. If what you typed was a real \
-                     value, take it out of the shell's history and replace it at its provider"
-                .to_owned(),
+            None => format!("more was given than this takes. {NEVER_AN_ARGUMENT}"),
         },
         ErrorKind::InvalidSubcommand => format!("there is no such verb{}", suggestion(error)),
         ErrorKind::MissingSubcommand => "name a verb".to_owned(),
@@ -46,7 +53,7 @@ fn words(error: &Error) -> String {
             valid => format!("{} takes one of: {}", argument(error), valid.join(", ")),
         },
         ErrorKind::ValueValidation => {
-            // The sources are fixed texts of ours and of the standard library's parsers.
+            // The sources are fixed texts of ours.
             let why = std::error::Error::source(error).map(ToString::to_string);
             format!("{}: {}", argument(error), why.unwrap_or_else(|| "can't be read".into()))
         }
