@@ -11,13 +11,19 @@
 //! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
 //! small enum whose words name what is missing and the way out.
 //!
+//! Files for import are read by [`bundle`]: entries with their lines, and what is invalid.
+//!
 //! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
+pub mod bundle;
 mod caller;
 mod delete;
+mod dotenv;
 mod error;
 mod functions;
 mod history;
+mod import;
+mod json;
 mod live;
 mod naming;
 mod put;
@@ -25,11 +31,14 @@ mod question;
 mod rotate;
 mod standing;
 mod trail;
+pub mod unsealed;
+mod yaml;
 
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
 pub use functions::{User, Using};
 pub use history::restorable;
+pub use import::{Change, Planned};
 pub use live::{Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};

@@ -8,8 +8,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use super::{
-    answer, audit, completion, delete, describe, doctor, history, list, request, rollback, rollout,
-    rotate, set, status, version,
+    answer, audit, completion, delete, describe, doctor, history, import, list, request, rollback,
+    rollout, rotate, seal, set, status, version,
 };
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
@@ -46,6 +46,10 @@ pub(crate) enum Verb {
     Rotate(rotate::Args),
     /// Take a secret away from the account and its functions
     Delete(delete::Args),
+    /// Hand in many values at once: an .env, JSON or YAML file, or a native Secret
+    Import(import::Args),
+    /// Seal values for git, or fail where manifests hold unsealed ones
+    Seal(seal::Args),
     Request(request::Args),
     Answer(answer::Args),
     Rollout(rollout::Args),

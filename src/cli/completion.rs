@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Command, CommandFactory as _, Parser as _};
+use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use clap_complete::Shell;
 
 use super::args::{Cli, Connection};
@@ -161,20 +161,8 @@ fn flags(command: &Command) -> Vec<String> {
 /// The variables of the account's secrets, with the connection's flags as far as they are
 /// typed.
 async fn names(words: &[String]) -> Vec<String> {
-    #[derive(clap::Parser)]
-    #[command(ignore_errors = true, disable_help_flag = true)]
-    struct Typed {
-        #[command(flatten)]
-        connection: Connection,
-        #[arg(allow_hyphen_values = true)]
-        rest: Vec<String>,
-    }
-    let typed = words.iter().take(words.len().saturating_sub(1)).cloned();
-    let Ok(typed) = Typed::try_parse_from(std::iter::once("kliv".to_owned()).chain(typed)) else {
-        return Vec::new();
-    };
-    drop(typed.rest);
-    let session = Session::new(typed.connection);
+    let Some(connection) = connection(words) else { return Vec::new() };
+    let session = Session::new(connection);
     let asked = async {
         let caller = session.caller().await.ok()?;
         caller.list(false).await.ok()
@@ -186,9 +174,27 @@ async fn names(words: &[String]) -> Vec<String> {
     names
 }
 
+/// Which account is meant, by the words but the unfinished one; what they lack yet is no
+/// error.
+fn connection(words: &[String]) -> Option<Connection> {
+    let typed = words.iter().take(words.len().saturating_sub(1)).map(String::as_str);
+    let typed = std::iter::once("kubectl-kliv").chain(typed);
+    let matches = Cli::command().ignore_errors(true).try_get_matches_from(typed).ok()?;
+    Connection::from_arg_matches(&matches).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_account_is_that_of_the_words_wherever_its_flag_stands() {
+        for line in ["-n acme describe ", "describe -n acme ", "set --from-stdin -n=acme -e "] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let namespace = connection(&words).and_then(|connection| connection.namespace);
+            assert_eq!(namespace.as_deref(), Some("acme"), "{line}");
+        }
+    }
 
     fn wants(line: &str) -> Wants {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();

@@ -8,8 +8,8 @@ use super::args::{Cli, Connection, Verb};
 use super::failure::Failure;
 use super::session::Session;
 use super::{
-    answer, audit, completion, delete, describe, doctor, history, list, output, request, rollback,
-    rollout, rotate, set, status, usage, version,
+    answer, audit, completion, delete, describe, doctor, history, import, list, output, request,
+    rollback, rollout, rotate, seal, set, status, usage, version,
 };
 use crate::runtime::{args::LogFormat, hardening, logs};
 
@@ -65,6 +65,8 @@ async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::List(args) => list::run(&args, session).await,
         Verb::Describe(args) => describe::run(&args, session).await,
         Verb::Delete(args) => delete::run(&args, session).await,
+        Verb::Import(args) => import::run(&args, session).await,
+        Verb::Seal(args) => seal::run(&args, session).await,
         Verb::Answer(args) => answer::run(&args, session).await,
         Verb::Audit(args) => audit::run(&args, session).await,
         Verb::Doctor(args) => doctor::run(&args, session).await,

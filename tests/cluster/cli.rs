@@ -111,15 +111,11 @@ async fn a_secret_that_somebody_else_changed_meanwhile_is_not_overwritten() {
         operator_namespace: NAMESPACE.into(),
         field_manager: "kubectl-kliv",
     };
-    let spec = KlivSecretSpec {
-        env_var: "API_TOKEN".into(),
-        description: Some("mine".into()),
-        ..KlivSecretSpec::default()
-    };
+    let spec = KlivSecretSpec { description: Some("mine".into()), ..before.spec.clone() };
 
     for before in [Some(&before), None] {
-        let put = caller.put(&spec, before, DryRun::None).await;
-        assert!(matches!(put, Err(Error::Changed(_))));
+        let put = caller.put(&spec, before, DryRun::None).await.expect_err("is refused");
+        assert!(matches!(put, Error::Changed(_)), "{put}");
     }
 
     assert_eq!(account.secret_now("api-token").await.spec.description, None);

@@ -6,6 +6,7 @@ mod account;
 mod argo;
 mod audit_cli;
 mod away;
+mod bench;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
@@ -30,6 +31,7 @@ mod guards;
 pub mod harness;
 mod health;
 mod history;
+mod import;
 mod injection_policy;
 mod install;
 mod keyring_lost;

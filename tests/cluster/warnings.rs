@@ -1,5 +1,7 @@
 //! What is odd about secrets, as people see it, and what nobody learns from it.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::{KlivSecret, Warning};
@@ -152,15 +154,13 @@ async fn whoever_can_create_secrets_but_not_write_one_learns_nothing_about_a_pin
         let object = described("DOOR_PIN", Some("guess"), guess);
         let told = account.kubectl(&["create", "-f", "-", &guesser], &object);
         account.published("door-pin.guess").await;
-        account.caught_up().await;
-        let there = everything(&account, &guesser);
+        let there = everything(&account, &guesser).await;
         account.kubectl(&["delete", "ksec", "door-pin.guess", &guesser], &Value::Null).success();
         eventually("the guess is published no more", async || {
             account.set("guess").await.is_none().then_some(())
         })
         .await;
-        account.caught_up().await;
-        seen.push([told.stdout, told.stderr, there, everything(&account, &guesser)]);
+        seen.push([told.stdout, told.stderr, there, everything(&account, &guesser).await]);
     }
     assert!(seen[0][2].contains("door-pin.guess"), "sees what it tries");
     for (right, wrong) in seen[0].iter().zip(&seen[1]) {
@@ -168,17 +168,33 @@ async fn whoever_can_create_secrets_but_not_write_one_learns_nothing_about_a_pin
     }
 }
 
-/// All that somebody sees, but for times, versions of objects, uids, ciphertexts, names
-/// that follow from uids, and what only counts how often was looked.
-fn everything(account: &Account<'_>, who: &str) -> String {
-    let kinds = "klivsecrets,klivaccounts,klivauditevents,deployments";
-    let get = ["get", kinds, "-o", "json", who];
-    let text = account.kubectl(&get, &Value::Null).success();
-    let mut all: Value = serde_json::from_str(&text).expect("JSON");
-    let items = all["items"].as_array_mut().expect("items");
-    items.retain(|item| item["metadata"]["name"] != "barrier");
-    blank(&mut all);
-    serde_json::to_string_pretty(&all).expect("JSON")
+/// All that somebody sees once nothing is left to do, but for times, versions of objects,
+/// uids, ciphertexts and names that follow from uids.
+async fn everything(account: &Account<'_>, who: &str) -> String {
+    eventually("no former set is left", async || {
+        account.status().await.superseded.is_empty().then_some(())
+    })
+    .await;
+    account.caught_up().await;
+    let get = |kinds| -> Vec<Value> {
+        let text = account.kubectl(&["get", kinds, "-o", "json", who], &Value::Null).success();
+        let mut all: Value = serde_json::from_str(&text).expect("JSON");
+        let items = all["items"].as_array_mut().expect("items");
+        std::mem::take(items)
+    };
+    let mut objects = get("klivsecrets,klivaccounts,klivauditevents,deployments");
+    objects.retain(|object| object["metadata"]["name"] != "barrier");
+    objects.iter_mut().for_each(blank);
+    let about = |event: &Value| {
+        let object = &event["involvedObject"];
+        let words = event["message"].as_str().unwrap_or_default().split(' ');
+        let words = words.filter(|word| !word.contains("kliv-env-"));
+        let words: String = words.collect::<Vec<_>>().join(" ");
+        (object["kind"] != "ReplicaSet" && object["name"] != "barrier")
+            .then(|| format!("{} {} {}: {words}", object["kind"], object["name"], event["reason"]))
+    };
+    let events: BTreeSet<String> = get("events").iter().filter_map(about).collect();
+    format!("{}{events:#?}", serde_json::to_string_pretty(&objects).expect("JSON"))
 }
 
 /// Leaves only what is the same for everybody who does the same.

@@ -219,7 +219,7 @@ fn while_sets_change_what_functions_show_is_not_judged() {
     let mut account = account([holding("STRIPE_KEY", None, "v")]);
     account.functions.insert("f".into(), function("f", None));
     said_at(&mut account, &mut looked(), now());
-    account.secrets.insert("new".into(), new_secret("NEW_KEY", None));
+    account.secrets.insert("new-key".into(), new_secret("NEW_KEY", None));
     let memory = Memory { blocked: Some((Reason::QuotaExceeded, "full".into())), ..looked() };
     for action in plan_of(&account, &memory).actions {
         if let Action::WriteSecret { status, .. } = action {
