@@ -7,7 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::{completion, delete, describe, list, set, version};
+use super::{
+    answer, audit, completion, delete, describe, doctor, history, import, list, request, rollback,
+    rollout, rotate, seal, set, status, version,
+};
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
 /// function of the account has them in its environment.
@@ -38,8 +41,21 @@ pub(crate) enum Verb {
     List(list::Args),
     /// Show everything that is known of a secret
     Describe(describe::Args),
+    History(history::Args),
+    Rollback(rollback::Args),
+    Rotate(rotate::Args),
     /// Take a secret away from the account and its functions
     Delete(delete::Args),
+    /// Hand in many values at once: an .env, JSON or YAML file, or a native Secret
+    Import(import::Args),
+    /// Seal values for git, or fail where manifests hold unsealed ones
+    Seal(seal::Args),
+    Request(request::Args),
+    Answer(answer::Args),
+    Rollout(rollout::Args),
+    Status(status::Args),
+    Audit(audit::Args),
+    Doctor(doctor::Args),
     /// Say which version this is
     Version(version::Args),
     /// Print a script that completes commands in a shell
@@ -161,7 +177,7 @@ impl From<DryRun> for crate::account::DryRun {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed = text.parse::<SignedDuration>().ok();
     parsed.and_then(|d| Duration::try_from(d).ok()).ok_or("give a duration such as 30s or 5m")
 }

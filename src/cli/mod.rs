@@ -18,17 +18,30 @@
 //! To add a verb: a file with `Args` and `run`, and its case in `args.rs` and `run.rs`; a
 //! transcript of its help and errors in `tests/cmd/`; its verb in [`account`](crate::account).
 
+mod answer;
 mod args;
+mod audit;
+mod changed;
 mod completion;
 mod delete;
 mod describe;
+mod doctor;
 mod failure;
+mod history;
+mod import;
 mod list;
+mod named;
 mod output;
 mod prompt;
+mod request;
+mod rollback;
+mod rollout;
+mod rotate;
 mod run;
+mod seal;
 mod session;
 mod set;
+mod status;
 mod table;
 mod usage;
 mod version;

@@ -61,9 +61,13 @@ pub(crate) fn value(from: &From, prompt: &str, terminal: Terminal) -> Result<Pla
 }
 
 fn from_stdin() -> Result<Plaintext, NotAsked> {
+    stdin_up_to(MAX_VALUE + 3).ok_or(NotAsked::Unreadable)
+}
+
+/// Standard input, as [`read_up_to`] reads.
+pub(crate) fn stdin_up_to(most: usize) -> Option<Plaintext> {
     // Not through the standard library's buffer, which nobody wipes.
-    let own = stdin().as_fd().try_clone_to_owned().map_err(|_| NotAsked::Unreadable)?;
-    read(File::from(own)).ok_or(NotAsked::Unreadable)
+    read_up_to(File::from(stdin().as_fd().try_clone_to_owned().ok()?), most)
 }
 
 fn from_file(file: &Path) -> Result<Plaintext, NotAsked> {

@@ -7,7 +7,10 @@ use clap::Parser as _;
 use super::args::{Cli, Connection, Verb};
 use super::failure::Failure;
 use super::session::Session;
-use super::{completion, delete, describe, list, output, set, usage, version};
+use super::{
+    answer, audit, completion, delete, describe, doctor, history, import, list, output, request,
+    rollback, rollout, rotate, seal, set, status, usage, version,
+};
 use crate::runtime::{args::LogFormat, hardening, logs};
 
 /// The whole of `kubectl kliv`.
@@ -62,6 +65,17 @@ async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::List(args) => list::run(&args, session).await,
         Verb::Describe(args) => describe::run(&args, session).await,
         Verb::Delete(args) => delete::run(&args, session).await,
+        Verb::Import(args) => import::run(&args, session).await,
+        Verb::Seal(args) => seal::run(&args, session).await,
+        Verb::Answer(args) => answer::run(&args, session).await,
+        Verb::Audit(args) => audit::run(&args, session).await,
+        Verb::Doctor(args) => doctor::run(&args, session).await,
+        Verb::History(args) => history::run(&args, session).await,
+        Verb::Request(args) => request::run(&args, session).await,
+        Verb::Rollback(args) => rollback::run(&args, session).await,
+        Verb::Rollout(args) => rollout::run(&args, session).await,
+        Verb::Rotate(args) => rotate::run(&args, session).await,
+        Verb::Status(args) => status::run(&args, session).await,
         Verb::Version(args) => version::run(&args, session).await,
         Verb::Completion(args) => completion::run(&args),
     }

@@ -38,6 +38,11 @@ impl Session {
         Self { connection, terminal: Terminal::look() }
     }
 
+    /// The account, where it was named.
+    pub(crate) fn given_namespace(&self) -> Option<&str> {
+        self.connection.namespace.as_deref()
+    }
+
     /// Reads the kubeconfig as kubectl does, and whom to act as.
     pub(crate) async fn caller(&self) -> Result<Caller, Failure> {
         let mut config = self.config().await?;

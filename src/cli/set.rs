@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let asks = format!("{what} of {} in {} (hidden): ", target.variable, caller.namespace);
     let value = prompt::value(&args.from, &asks, session.terminal)?;
-    look_at(args, &target, before.is_none(), &value, session)?;
+    look_at(&args.writing, &target, before.is_none(), &value, session)?;
     let sealed = caller.seal(&key, &target, &value, clock::now(), &mut entropy::system())?;
     drop(value);
     let spec = KlivSecretSpec {
@@ -101,8 +101,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
 
 /// Says what the value plainly is and what is odd about it, before anything is written.
 /// Somebody who can answer is asked where it is odd.
-fn look_at(
-    args: &Args,
+pub(crate) fn look_at(
+    writing: &Writing,
     target: &Target,
     is_new: bool,
     value: &Plaintext,
@@ -120,10 +120,10 @@ fn look_at(
     for warning in &warnings {
         output::warn(&harmless(warning, 512), session.terminal.colour);
     }
-    if warnings.is_empty() || !session.terminal.input || args.writing.dry_run != DryRun::None {
+    if warnings.is_empty() || !session.terminal.input || writing.dry_run != DryRun::None {
         return Ok(());
     }
-    Ok(prompt::confirm("Write it all the same?", args.writing.yes, session.terminal)?)
+    Ok(prompt::confirm("Write it all the same?", writing.yes, session.terminal)?)
 }
 
 fn say(args: &Args, written: &KlivSecret, is_new: bool) -> Result<(), Failure> {

@@ -163,6 +163,19 @@ impl Function {
         &self.environment
     }
 
+    /// Whether it takes a new set only when told.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        self.manual
+    }
+
+    /// The same as if it had been told to take whatever is current.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.manual = false;
+        self
+    }
+
     /// Whether it says that it can't do without some variables.
     #[must_use]
     pub fn requires_any(&self) -> bool {

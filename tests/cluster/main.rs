@@ -4,7 +4,9 @@
 
 mod account;
 mod argo;
+mod audit_cli;
 mod away;
+mod bench;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
@@ -29,6 +31,7 @@ mod guards;
 pub mod harness;
 mod health;
 mod history;
+mod import;
 mod injection_policy;
 mod install;
 mod keyring_lost;
@@ -54,5 +57,6 @@ mod tools;
 mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
+mod verbs;
 mod warnings;
 mod way;
