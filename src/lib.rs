@@ -30,7 +30,7 @@
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
-//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `naming` |
+//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `naming`, `bundle` and its formats, `unsealed` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //!
 //! ## The laws

@@ -43,8 +43,8 @@ impl Trail {
         }
         let record = AuditRecord { head, ..AuditRecord::default() };
         let patch = Patch::Merge(json!({ "status": { "audit": record } }));
-        let written = self.accounts().patch_status("default", &PatchParams::default(), &patch);
-        written.await.expect("is written");
+        let (accounts, params) = (self.accounts(), PatchParams::default());
+        accounts.patch_status("default", &params, &patch).await.expect("is written");
     }
 
     async fn remove(&self, sequence: i64) {

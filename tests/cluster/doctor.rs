@@ -220,6 +220,6 @@ async fn somebody_with_few_rights_is_told_what_was_not_seen_and_that_is_no_error
     assert!(said.contains("error     Deployment kliv-secrets-webhook"), "{said}");
     assert!(said.contains("ok        a controller leads"), "{said}");
     assert!(said.contains("ok        the webhook's certificate is trusted for"), "{said}");
-    assert!(said.contains("advice    nothing shows that Secrets are encrypted at rest"), "{said}");
+    assert!(said.contains("ok        Secrets are encrypted at rest"), "{said}");
     assert!(said.contains("errors: 2,") && said.contains("not seen: 0\n"), "{said}");
 }
