@@ -43,6 +43,8 @@ mod run;
 mod sets;
 mod status;
 mod tally;
+mod trail;
+mod trail_io;
 mod undone;
 mod world;
 
@@ -58,5 +60,6 @@ pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
 pub use refused::{Refusal, Refused, write_of_function, write_of_status};
 pub use sets::{DesiredSet, content_id};
+pub use trail::{TrailEnd, TrailMemory, Trailed};
 pub use undone::Given;
 pub use world::{Change, Kind, World};

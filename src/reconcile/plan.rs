@@ -18,10 +18,11 @@ use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
 use super::refused::{Refusal, write_of_function, write_of_status};
 use super::report::{self, Progress};
-use super::retire::{retire, retire_by_record};
+use super::retire::{held, retire, retire_by_record};
 use super::status;
+use super::trail::Trail;
 use crate::api::condition::{self, Behind, Reason};
-use crate::api::{KlivAccountStatus, PublishedSet};
+use crate::api::{AuditRecord, KlivAccountStatus, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, Known, inject, withdraw};
 
 /// Why publishing waits.
@@ -46,6 +47,10 @@ pub struct Timings {
     pub republish_interval: Duration,
     /// When the engine started: older functions are no news.
     pub started: Timestamp,
+    /// How long audit events are kept at most.
+    pub audit_keep: Duration,
+    /// How many of an account are kept at most.
+    pub audit_keep_events: usize,
 }
 
 /// Plans the next writes for an account whose candidates are
@@ -83,6 +88,13 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     };
     let is_free = memory.blocked.is_none() && waits.is_none();
     if is_free && publish(account, object, &sets, memory, now, &mut plan) {
+        let trail = Trail { account, object, memory, now };
+        for action in &mut plan.actions {
+            if let Action::WriteAccount(Record::Switch, next) = action {
+                trail.advance(next, &decisions, None, None);
+            }
+        }
+        trail.look(timings, &mut plan);
         return plan;
     }
     let waits = waits.filter(|_| memory.blocked.is_none() && differs(&object.status, &sets));
@@ -99,11 +111,15 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         functions(&injections, object, memory, timings, now, &mut plan);
         strays(memory, now, &mut plan);
     }
-    secrets(account, &decisions, memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(&injections, object, memory, now, &mut plan);
-    if !is_held {
-        progress(account, object, &injections, memory, timings, now, &mut plan);
+    let trail = Trail { account, object, memory, now };
+    trail.look(timings, &mut plan);
+    let next = (!is_held).then(|| progress(&trail, &decisions, &injections, timings, &mut plan));
+    let coming = next.as_ref().and_then(|next| next.audit.as_ref());
+    secrets(&trail, &decisions, coming, is_held, &mut plan);
+    if let Some(next) = next.filter(|next| *next != object.status) {
+        plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }
     plan
 }
@@ -251,24 +267,30 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
     }
 }
 
-/// Every KlivSecret says what became of it.
+/// Every KlivSecret says what became of it, once the audit trail has told it; `coming` is
+/// what it will have told with this plan.
 fn secrets(
-    account: &Account,
+    trail: &Trail<'_>,
     decisions: &BTreeMap<String, Decision>,
-    memory: &Memory,
-    now: Timestamp,
+    coming: Option<&AuditRecord>,
+    is_held: bool,
     plan: &mut Plan,
 ) {
+    let Trail { account, memory, now, .. } = *trail;
     for (name, secret) in &account.secrets {
         let Some(decision) = decisions.get(name) else { continue };
         let dead = decision
             .member
             .as_ref()
             .filter(|member| memory.unopenable.contains(&(member.uid.clone(), member.generation)));
-        let next = match dead {
-            Some(_) => status::secret(secret, &unopenable(), None, now),
-            None => status::secret(secret, decision, memory.blocked.as_ref(), now),
+        let known = trail.known(secret);
+        let mut next = match dead {
+            Some(_) => status::secret(secret, &unopenable(), None, known, now),
+            None => status::secret(secret, decision, memory.blocked.as_ref(), known, now),
         };
+        if !trail.lets(secret, &mut next, coming, is_held) {
+            continue;
+        }
         let write = || write_of_status(&secret.resource_version);
         if next == secret.status || is_held_back(&secret.uid, write, memory, now, plan) {
             continue;
@@ -323,16 +345,16 @@ fn probe(
     }
 }
 
-/// The KlivAccount tells how far its functions are, and forgets what is gone.
+/// The KlivAccount tells how far its functions are, and what happened, and forgets what is
+/// gone.
 fn progress(
-    account: &Account,
-    object: &AccountObject,
+    trail: &Trail<'_>,
+    decisions: &BTreeMap<String, Decision>,
     injections: &[(&Function, Injection)],
-    memory: &Memory,
     timings: &Timings,
-    now: Timestamp,
     plan: &mut Plan,
-) {
+) -> KlivAccountStatus {
+    let Trail { account, object, memory, now } = *trail;
     let mut next = object.status.clone();
     next.superseded.retain(|set| !memory.gone.contains(&set.name));
     for set in &mut next.sets {
@@ -342,6 +364,18 @@ fn progress(
     }
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let Progress { report, moving } = report::of(injections, memory, now);
+    let has_arrived = !moving && next.revision > 0;
+    let arrived = has_arrived.then_some((next.revision, report.updated, report.total));
+    trail.advance(&mut next, decisions, memory.blocked.as_ref(), arrived);
+    let goes_on = moving
+        || object
+            .status
+            .superseded
+            .iter()
+            .any(|set| set.retired && !held(account).contains(set.name.as_str()));
+    if goes_on && trail.only_drops(&next) {
+        next.audit.clone_from(&object.status.audit);
+    }
     // While functions move, each step is not worth a write.
     let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
@@ -359,9 +393,7 @@ fn progress(
     if retire_by_record(account, &mut next, written_anyway, patience, now, plan) {
         next.functions = report;
     }
-    if next != object.status {
-        plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
-    }
+    next
 }
 
 pub(super) fn targets(account: &Account, sets: &[PublishedSet]) -> usize {
