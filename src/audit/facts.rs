@@ -66,15 +66,20 @@ pub struct Seen<'a> {
     pub is_blind: bool,
 }
 
-/// Starts a record from what the secrets say of themselves, without telling it again.
+/// Starts a record from what the secrets say of themselves (name, uid, status), without
+/// telling it again; but for a value that was published while nothing could be told, which is
+/// marked by `true`.
 #[must_use]
 pub fn start<'a>(
-    secrets: impl IntoIterator<Item = (&'a str, &'a str, &'a KlivSecretStatus)>,
+    secrets: impl IntoIterator<Item = (&'a str, &'a str, &'a KlivSecretStatus, bool)>,
     revision: i64,
 ) -> AuditRecord {
-    let known = |(name, uid, status): (&str, &str, &KlivSecretStatus)| {
+    let known = |(name, uid, status, is_untold): (&str, &str, &KlivSecretStatus, bool)| {
         let stamp = Stamps::recorded(status.recorded_stamp);
-        let version = status.version.unwrap_or(0);
+        let version = match status.version.unwrap_or(0) {
+            _ if is_untold && stamp == 0 => 0,
+            version => version.saturating_sub(i64::from(is_untold)),
+        };
         (stamp > 0 || version > 0).then(|| KnownSecret {
             name: name.to_owned(),
             uid: uid.to_owned(),
@@ -185,6 +190,11 @@ fn of_secret(
         is_news && !(seen.is_blind && *action == AuditAction::OpeningFailed)
     });
     let is_refused = refusal.is_some();
+    // Who handed in a value that waits. A spec that can't be understood is its last writer's;
+    // that what is in use does not open any more is nobody's.
+    let is_of_last = refusal.as_ref().is_some_and(|(action, _)| *action == AuditAction::Refused);
+    let last = seen.stamps.0.last().filter(|_| is_of_last);
+    let refused_one = seen.stamps.last_value_change(covered).or(last);
     let mut teller = Teller {
         seen,
         events: Vec::new(),
@@ -209,8 +219,8 @@ fn of_secret(
         match stamp.what {
             What::Value if is_last_value && version > had => teller.value(Some(stamp), None),
             // Told below, as what was refused.
-            _ if is_newest && is_refused => {}
-            What::Value if is_last_value => {
+            _ if is_refused && refused_one == Some(*stamp) => {}
+            What::Value if seen.stamps.last_value_change(stamp.seq).is_none() => {
                 let action = teller.action_of_value();
                 teller.tell(action, Some(stamp), Some(VALUE_STAYED.to_owned()));
             }
@@ -230,9 +240,7 @@ fn of_secret(
         teller.value(None, Some(UNSEEN_CHANGE));
     }
     if let Some((action, detail)) = refusal {
-        // Who handed it in keeps waiting to be recorded with the value.
-        let stamp = seen.stamps.last_value_change(covered).or(seen.stamps.0.last());
-        teller.tell(action, stamp, Some(detail));
+        teller.tell(action, refused_one, Some(detail));
     }
     let known = KnownSecret {
         name: seen.name.to_owned(),

@@ -367,12 +367,10 @@ fn progress(
     let has_arrived = !moving && next.revision > 0;
     let arrived = has_arrived.then_some((next.revision, report.updated, report.total));
     trail.advance(&mut next, decisions, memory.blocked.as_ref(), arrived);
-    let goes_on = moving
-        || object
-            .status
-            .superseded
-            .iter()
-            .any(|set| set.retired && !held(account).contains(set.name.as_str()));
+    // A rollout that goes on, and a set that is about to be deleted, end with a write.
+    let held = held(account);
+    let goes = |set: &SupersededSet| set.retired && !held.contains(set.name.as_str());
+    let goes_on = moving || object.status.superseded.iter().any(goes);
     if goes_on && trail.only_drops(&next) {
         next.audit.clone_from(&object.status.audit);
     }

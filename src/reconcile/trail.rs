@@ -19,13 +19,14 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan};
 use super::decide::Decision;
+use super::inspect::Candidate;
 use super::observed::{Account, AccountObject, Memory, SecretObject};
 use super::plan::{Timings, after, doubled, wait};
 use super::status;
 use crate::api::condition::{AUDITED, Reason};
 use crate::api::{
     AuditRecord, ChainLink, Intent, KlivAccountStatus, KlivAuditEventSpec, KlivSecretStatus,
-    KnownSecret, Source,
+    KnownSecret, Source, Stamps,
 };
 use crate::audit::{self, Facts, Seen};
 
@@ -174,7 +175,15 @@ impl<'a> Trail<'a> {
             return None;
         }
         let secrets = self.account.secrets.values();
-        let secrets = secrets.map(|s| (s.name.as_str(), s.uid.as_str(), &s.status));
+        let secrets = secrets.map(|s| {
+            let waits = matches!(
+                s.candidate,
+                Candidate::New { .. } | Candidate::Unreadable(_) | Candidate::TooMany
+            );
+            let recorded = Stamps::recorded(s.status.recorded_stamp);
+            let is_untold = !waits && s.stamps.last_value_change(recorded).is_some();
+            (s.name.as_str(), s.uid.as_str(), &s.status, is_untold)
+        });
         let mut record = audit::start(secrets, status.revision);
         record.head = end.head.clone();
         record.checkpoint.clone_from(&end.checkpoint);

@@ -4,6 +4,7 @@
 
 mod account;
 mod argo;
+mod audit_trail;
 mod away;
 #[path = "../inject-cases/mod.rs"]
 mod cases;

@@ -112,7 +112,8 @@ impl Model {
                 None => assert!(deletes == usize::from(of_it().next().is_some()), "a gap"),
                 Some(secret) => {
                     assert_eq!(deletes, 0);
-                    assert_eq!(versions.last().copied(), secret.status.version);
+                    // One that was published for a moment may never have got into a status.
+                    assert!(versions.last().copied() >= secret.status.version, "{versions:?}");
                     let failures = [AuditAction::OpeningFailed, AuditAction::Refused];
                     let changes = of_it().filter(|event| !failures.contains(&event.action));
                     let covered = secret.status.recorded_stamp.unwrap_or(0);
