@@ -181,7 +181,8 @@ impl<'a> Trail<'a> {
                 Candidate::New { .. } | Candidate::Unreadable(_) | Candidate::TooMany
             );
             let recorded = Stamps::recorded(s.status.recorded_stamp);
-            let is_untold = !waits && s.stamps.last_value_change(recorded).is_some();
+            let is_untold =
+                (!waits || recorded == 0) && s.stamps.last_value_change(recorded).is_some();
             (s.name.as_str(), s.uid.as_str(), &s.status, is_untold)
         });
         let mut record = audit::start(secrets, status.revision);
