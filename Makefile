@@ -9,7 +9,7 @@ export PROPTEST_RNG_SEED ?= 1
 DEVCLUSTER := tests/devcluster/run.sh
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: help check gen test up down image demo
+.PHONY: help check gen test bench up down image cli demo
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -36,9 +36,12 @@ test: check ## everything: sets up what it needs, also as root the whole cluster
 	cargo test --test cluster
 	cargo test --test e2e
 
+bench: ## what import and list cost, against raw writes and the raw LIST
+	@cargo test --quiet --release --test cluster bench:: -- --ignored --nocapture
+
 # Standard output is for the shell: eval "$(make -s up)". All else goes to standard error.
 # With -C, make says at the end that it leaves the directory: then that is a comment.
-up: ## a whole cluster with the operator of this checkout; prints the exports to evaluate
+up: ## a whole cluster with operator and kubectl kliv of this checkout; prints the exports to evaluate
 	@$(DEVCLUSTER) up >/dev/null
 	@tests/devcluster/install.sh >&2
 	@$(DEVCLUSTER) env
@@ -56,6 +59,12 @@ image: ## target/image/kliv-secrets.tar, an image of one static binary; prints i
 		--target $(HOST) --target-dir target >&2
 	@$(DEVCLUSTER) image pack --name kliv-secrets --out target/image/kliv-secrets.tar \
 		--binary target/$(HOST)/release/kliv-secrets
+
+# The same flags as the image's: what both are made of is built once.
+cli: ## kubectl-kliv, one static binary; prints where it is
+	@unset $${!CARGO_PKG_@} $${!CARGO_MANIFEST_@}; RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin kubectl-kliv \
+		--target $(HOST) --target-dir target >&2
+	@echo $(CURDIR)/target/$(HOST)/release/kubectl-kliv
 
 demo: ## the product at work, in a screen or two
 	@tests/demo/demo.sh

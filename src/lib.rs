@@ -16,7 +16,8 @@
 //!
 //! ## The rooms
 //!
-//! Each may use those above it, none below. `main.rs` puts them together.
+//! Each may use those above it, none below. `main.rs` and `bin/kubectl-kliv.rs` put them
+//! together.
 //!
 //! | room | what it does | I/O |
 //! |---|---|---|
@@ -24,11 +25,13 @@
 //! | [`api`] | the words: kinds, names, conditions, stamps, and the one gate for a spec | none |
 //! | [`runtime`] | what processes stand on: arguments, clock, logs, lease, TLS, metrics | most |
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
-//! | [`admission`] | the front door: seals what is written, stamps who and when | `server`, `files` |
+//! | [`admission`] | the front door: seals what is written, stamps who and when, sees who deletes | `server`, `files`, `record` |
 //! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
+//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `naming`, `bundle` and its formats, `unsealed` |
+//! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //!
 //! ## The laws
 //!
@@ -44,9 +47,11 @@
 //! 7. Text that came from a user is hostile in every output.
 //! 8. Rights follow use: the front door can only seal, the engine alone can open.
 
+pub mod account;
 pub mod admission;
 pub mod api;
 pub mod audit;
+pub mod cli;
 pub mod doctor;
 pub mod inject;
 pub mod keys;

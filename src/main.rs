@@ -22,7 +22,7 @@ use kliv_secrets::{
     },
     seal::Keyring,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Accounts that the engine works on at a time.
@@ -264,6 +264,7 @@ impl Ready {
 async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let (deletes, seen) = mpsc::channel(admission::WAITING);
     let door = admission::WebhookConfig {
         bind: args.bind,
         tls_dir: args.tls_dir.clone(),
@@ -271,9 +272,24 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
         poll: args.reload_interval,
         ready: readiness.check("certificate and sealing key"),
         metrics: metrics.clone(),
+        deletes,
     };
     let stopped = stop.clone();
-    let work = async { Ok(admission::serve(door, stopped.cancelled_owned()).await?) };
+    let serve = admission::serve(door, stopped.cancelled_owned());
+    let record = async {
+        match client::connect().await {
+            Ok(client) => admission::record(client, seen, metrics.clone()).await,
+            // Values are sealed all the same.
+            Err(error) => {
+                tracing::warn!(%error, "it will not be recorded who deletes a KlivSecret");
+            }
+        }
+    };
+    let work = async {
+        // What is served sends what is to be recorded, so the former ends the latter.
+        let (served, ()) = tokio::join!(serve, record);
+        Ok(served?)
+    };
     beside_http("webhook", &args.common, &metrics, &readiness, &stop, work).await
 }
 

@@ -236,7 +236,7 @@ fn understand(spec: Option<&Map<String, Value>>) -> Result<KlivSecretSpec, Cause
 }
 
 /// Small letters, digits, dashes and dots: such a text can be printed anywhere.
-fn is_dns_name(text: &str) -> bool {
+pub(super) fn is_dns_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     (1..=253).contains(&text.len()) && text.bytes().all(plain)
 }

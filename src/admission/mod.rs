@@ -10,11 +10,14 @@
 //!                     stamp: who, when, through what ─► warn: plain words
 //!                                      │
 //!  API server ◄── JSON patch or 422 ── answer
+//!
+//!  API server ── a delete ──► gone: always allowed ──► record ── who did it ──► API server
 //! ```
 //!
-//! The door holds a public key only: it can seal and never open, has no rights in the
-//! cluster and makes no call. Everything but `server` and `files` is pure, and
-//! [`answer`] is the whole of it; `room` bounds what the server holds in memory.
+//! The door holds a public key only: it can seal and never open. Its one right in the
+//! cluster, and its one call, is to make the KlivAuditEvent that says who deletes a
+//! secret. Everything but `server`, `files` and `record` is pure: [`answer`] is the whole
+//! of it for writes, [`seen`] for deletes; `room` bounds what the server holds in memory.
 //!
 //! Nothing here prints, logs or returns what was written: a review is held in a type
 //! that can't be printed, texts of refusals and warnings are fixed, and names are
@@ -28,6 +31,8 @@ mod decide;
 mod edit;
 mod files;
 mod generate;
+mod gone;
+mod record;
 mod review;
 mod room;
 mod scrub;
@@ -39,4 +44,7 @@ mod warn;
 
 pub use answer::{Answer, Cause, Verdict};
 pub use decide::answer;
+pub use gone::seen;
+pub use record::{WAITING, record};
 pub use server::{ServeError, WebhookConfig, serve};
+pub use warn::warnings;

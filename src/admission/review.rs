@@ -30,22 +30,34 @@ impl Review {
 
     /// The request's id, which the answer repeats. Nothing but an id is ever repeated.
     pub(super) fn uid(&self) -> &str {
-        let uid = self.text("/request/uid").unwrap_or_default();
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        if uid.len() <= 64 && uid.bytes().all(plain) { uid } else { "" }
+        self.text("/request/uid").filter(|uid| is_id(uid)).unwrap_or_default()
     }
 
     /// The operation, when this review is for us: a write of a KlivSecret itself. The
     /// status has its own guards, and other kinds are none of our business.
     pub(super) fn operation(&self) -> Option<Operation> {
-        let ours = self.text("/request/kind/group") == Some(GROUP)
-            && self.text("/request/kind/kind") == Some("KlivSecret")
-            && self.text("/request/subResource").is_none_or(str::is_empty);
+        let ours = self.is_of_a_klivsecret();
         match self.text("/request/operation") {
             Some("CREATE") if ours => Some(Operation::Create),
             Some("UPDATE") if ours => Some(Operation::Update),
             _ => None,
         }
+    }
+
+    /// Whether a KlivSecret is to be deleted, be it on a dry run.
+    pub(super) fn deletes(&self) -> bool {
+        self.is_of_a_klivsecret() && self.text("/request/operation") == Some("DELETE")
+    }
+
+    /// Where it can't be told, it is none: a real one may not be taken for nothing.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.root.pointer("/request/dryRun").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    fn is_of_a_klivsecret(&self) -> bool {
+        self.text("/request/kind/group") == Some(GROUP)
+            && self.text("/request/kind/kind") == Some("KlivSecret")
+            && self.text("/request/subResource").is_none_or(str::is_empty)
     }
 
     pub(super) fn namespace(&self) -> Option<&str> {
@@ -54,6 +66,13 @@ impl Review {
 
     pub(super) fn user(&self) -> Option<&str> {
         self.text("/request/userInfo/username")
+    }
+
+    /// What the authenticator says further of the user; a key may hold several, of which
+    /// this is the first.
+    pub(super) fn extra(&self, key: &str) -> Option<&str> {
+        let extra = self.root.pointer("/request/userInfo/extra")?.get(key)?;
+        extra.get(0)?.as_str().filter(|text| !text.is_empty())
     }
 
     pub(super) fn field_manager(&self) -> &str {
@@ -101,6 +120,11 @@ impl Object {
         self.text("/metadata/name").unwrap_or_default()
     }
 
+    /// Where it is an id.
+    pub(super) fn uid(&self) -> Option<&str> {
+        self.text("/metadata/uid").filter(|uid| !uid.is_empty() && is_id(uid))
+    }
+
     pub(super) fn is_being_deleted(&self) -> bool {
         self.text("/metadata/deletionTimestamp").is_some()
     }
@@ -126,6 +150,10 @@ impl Drop for Object {
     fn drop(&mut self) {
         wipe(&mut self.0);
     }
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Reads JSON that somebody sent, unless it has values without end: in memory each of them

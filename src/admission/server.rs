@@ -1,4 +1,4 @@
-//! The front door's server: TLS around [`answer`], and the files it stands on.
+//! The front door's server: TLS around [`answer`] and [`seen`], and the files it stands on.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -17,12 +17,13 @@ use axum_server::{Handle, Server};
 use futures::StreamExt as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::answer;
 use super::files::{Served, certificate, sealing_key};
 use super::room::{Place, Room, SentAway};
+use super::{Answer, answer, seen};
+use crate::api::KlivAuditEvent;
 use crate::runtime::{Check, Metrics, clock, entropy};
 use crate::seal::SealingKey;
 
@@ -63,6 +64,8 @@ pub struct WebhookConfig {
     pub ready: Check,
     /// Where answers are counted.
     pub metrics: Metrics,
+    /// Who records deletes. What does not fit in at once is lost.
+    pub deletes: mpsc::Sender<KlivAuditEvent>,
 }
 
 /// Why the front door could not be served.
@@ -76,7 +79,7 @@ pub enum ServeError {
     Ended(#[source] io::Error),
 }
 
-/// Serves `POST /mutate` until `shutdown`, then finishes what it began. Waits first
+/// Serves `POST /mutate` for writes and `POST /gone` for deletes until `shutdown`, then finishes what it began. Waits first
 /// until certificate and sealing key are there: the controller makes them.
 ///
 /// # Errors
@@ -112,8 +115,10 @@ pub async fn serve(
     tell(&tls);
     let tls = RustlsConfig::from_config(tls.config);
     let (new_key, key) = watch::channel(key);
-    let door = Door { key, metrics: config.metrics, room: Room::new(HELD, ARRIVING) };
-    let routes = Router::new().route("/mutate", post(mutate)).with_state(door);
+    let room = Room::new(HELD, ARRIVING);
+    let door = Door { key, metrics: config.metrics, room, deletes: config.deletes };
+    let routes =
+        Router::new().route("/mutate", post(mutate)).route("/gone", post(gone)).with_state(door);
 
     let listen = |error| ServeError::Listen(config.bind, error);
     let listener = TcpListener::bind(config.bind).map_err(listen)?;
@@ -163,31 +168,54 @@ struct Door {
     key: watch::Receiver<Arc<SealingKey>>,
     metrics: Metrics,
     room: Arc<Room>,
+    deletes: mpsc::Sender<KlivAuditEvent>,
 }
 
 async fn mutate(State(door): State<Door>, request: Request) -> Response {
-    let mut place = door.room.enter();
-    let read = tokio::time::timeout(PATIENCE, read(request, &mut place)).await;
-    let review = match read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
-        Ok(review) => review,
-        Err(status) => {
-            door.metrics.reviewed("unreadable");
-            return status.into_response();
+    door.answers(request, |review| {
+        let key = Arc::clone(&door.key.borrow());
+        answer(review, &key, clock::now(), &mut entropy::system())
+    })
+    .await
+}
+
+async fn gone(State(door): State<Door>, request: Request) -> Response {
+    door.answers(request, |review| {
+        let (answer, event) = seen(review, clock::now());
+        if let Some(event) = event
+            && door.deletes.try_send(event).is_err()
+        {
+            door.metrics.delete_seen("lost");
         }
-    };
-    let key = Arc::clone(&door.key.borrow());
-    let answer = answer(&review, &key, clock::now(), &mut entropy::system());
-    let result = answer.verdict.word();
-    door.metrics.reviewed(result);
-    // Names only, and only well-formed ones: never anything of the object.
-    tracing::debug!(
-        uid = answer.uid,
-        namespace = answer.namespace,
-        name = answer.name,
-        result,
-        "answered"
-    );
-    ([(header::CONTENT_TYPE, "application/json")], answer.to_json()).into_response()
+        answer
+    })
+    .await
+}
+
+impl Door {
+    async fn answers(&self, request: Request, answer: impl FnOnce(&[u8]) -> Answer) -> Response {
+        let mut place = self.room.enter();
+        let read = tokio::time::timeout(PATIENCE, read(request, &mut place)).await;
+        let review = match read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
+            Ok(review) => review,
+            Err(status) => {
+                self.metrics.reviewed("unreadable");
+                return status.into_response();
+            }
+        };
+        let answer = answer(&review);
+        let result = answer.verdict.word();
+        self.metrics.reviewed(result);
+        // Names only, and only well-formed ones: never anything of the object.
+        tracing::debug!(
+            uid = answer.uid,
+            namespace = answer.namespace,
+            name = answer.name,
+            result,
+            "answered"
+        );
+        ([(header::CONTENT_TYPE, "application/json")], answer.to_json()).into_response()
+    }
 }
 
 /// Reads a body into memory that is wiped afterwards, and wipes the pieces it came in.

@@ -25,6 +25,9 @@ pub enum Reason {
     AwaitingValue,
     /// The ciphertext does not open here; the last good value stays published.
     DecryptionFailed,
+    /// The ciphertext was sealed before `spec.refuseSealedBefore`, or before a time that it
+    /// once had; the value in use stays published until a newer one comes.
+    SealedTooEarly,
     /// The account has too many secrets, or the set would be too large.
     LimitExceeded,
     /// A ResourceQuota of the namespace refuses the published set.
@@ -37,10 +40,11 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Published,
         Self::AwaitingValue,
         Self::DecryptionFailed,
+        Self::SealedTooEarly,
         Self::LimitExceeded,
         Self::QuotaExceeded,
         Self::InvalidSpec,
@@ -54,6 +58,7 @@ impl Reason {
             Self::Published => "Published",
             Self::AwaitingValue => "AwaitingValue",
             Self::DecryptionFailed => "DecryptionFailed",
+            Self::SealedTooEarly => "SealedTooEarly",
             Self::LimitExceeded => "LimitExceeded",
             Self::QuotaExceeded => "QuotaExceeded",
             Self::InvalidSpec => "InvalidSpec",
@@ -71,7 +76,10 @@ impl Reason {
     /// for, or tried again, is not.
     #[must_use]
     pub fn is_stalled(self) -> bool {
-        matches!(self, Self::DecryptionFailed | Self::LimitExceeded | Self::InvalidSpec)
+        matches!(
+            self,
+            Self::DecryptionFailed | Self::SealedTooEarly | Self::LimitExceeded | Self::InvalidSpec
+        )
     }
 }
 

@@ -7,7 +7,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::KlivAuditEventSpec;
@@ -115,7 +115,7 @@ pub struct AuditRecord {
     pub checkpoint: Option<ChainLink>,
     /// Events that are about to be made, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(schema_with = "pending")]
     pub pending: Vec<KlivAuditEventSpec>,
     /// What the trail has told of each secret that is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -233,4 +233,16 @@ pub struct NotUpdated {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub message: Option<String>,
+}
+
+/// Events without their own rules: what never changes in an event comes and goes in a list.
+fn pending(generator: &mut SchemaGenerator) -> Schema {
+    let mut event = KlivAuditEventSpec::json_schema(generator);
+    event.remove("x-kubernetes-validations");
+    json_schema!({
+        "type": "array",
+        "description": "Events that are about to be made, oldest first.",
+        "items": event,
+        "maxItems": 50,
+    })
 }

@@ -12,8 +12,10 @@ mod klivaccount;
 mod klivauditevent;
 mod klivsecret;
 pub mod names;
+mod recognise;
 mod stamps;
 pub mod text;
+pub mod warning;
 
 pub use intent::{
     Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,
@@ -28,4 +30,5 @@ pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
     Warning, WriteOnly,
 };
+pub use recognise::{Mode, Recognised, recognise};
 pub use stamps::{Stamp, Stamps, What};

@@ -40,6 +40,12 @@ pub const ANNOTATION_RENEW: &str = "secrets.kliv.dev/renew";
 
 /// On a KlivAuditEvent that waits for the controller, with the value `true`.
 pub const LABEL_PENDING: &str = "secrets.kliv.dev/pending";
+/// How its name begins; the uid of the request follows.
+pub const PENDING_PREFIX: &str = "pending-";
+
+/// In `userInfo.extra` of a request: the human that an agent acts for, as an authenticator
+/// or whoever may impersonate says.
+pub const EXTRA_ON_BEHALF_OF: &str = "secrets.kliv.dev/on-behalf-of";
 
 /// The type of a published Secret.
 pub const SECRET_TYPE: &str = "secrets.kliv.dev/env";
@@ -71,8 +77,9 @@ pub const CRDS: [&str; 3] = [
     "klivsecrets.secrets.kliv.dev",
 ];
 /// The chart's validating admission policies; the binding of each has its name.
-pub const GUARDS: [&str; 7] = [
+pub const GUARDS: [&str; 8] = [
     "kliv-secrets-annotations",
+    "kliv-secrets-audit-events",
     "kliv-secrets-controller-accounts",
     CONFINEMENT_POLICY,
     "kliv-secrets-controller-secrets",

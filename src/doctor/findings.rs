@@ -52,11 +52,26 @@ pub enum Written {
     RefusedUnsealed,
     /// It was refused otherwise, in these words.
     Refused(String),
+    /// Whoever asks may not try: why.
+    NotTried(String),
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// Something does not work, or does not guard.
+    Error,
+    /// It works, and could be better.
+    Advice,
+    /// It can't be told with the rights of whoever asks.
+    NotSeen,
 }
 
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
     /// What is wrong, and what follows from it.
     pub what: String,
     /// What to do.
@@ -83,12 +98,16 @@ pub fn findings(install: &Install) -> Vec<Finding> {
 }
 
 fn add(found: &mut Vec<Finding>, what: String, way_out: impl Into<String>) {
-    found.push(Finding { what, way_out: way_out.into() });
+    found.push(Finding { level: Level::Error, what, way_out: way_out.into() });
 }
 
 /// Where it can't be told whether something is there.
-fn unknown(found: &mut Vec<Finding>, object: &str, why: &str) {
-    add(found, format!("can't look at {object}: {why}"), "give whoever asks the right to read it");
+pub(super) fn unknown(found: &mut Vec<Finding>, object: &str, why: &str) {
+    found.push(Finding {
+        level: Level::NotSeen,
+        what: format!("can't look at {object}: {why}"),
+        way_out: "give whoever asks the right to read it".into(),
+    });
 }
 
 const INSTALL: &str = "install the chart again, as it was: `helm upgrade --install kliv-secrets …`";
@@ -232,7 +251,7 @@ fn written(install: &Install, found: &mut Vec<Finding>) {
             format!("let nobody write values until this is mended: {INSTALL}"),
         ),
         // With another finding this is a consequence.
-        Written::RefusedUnsealed if !found.is_empty() => {}
+        Written::RefusedUnsealed if found.iter().any(|other| other.level == Level::Error) => {}
         Written::RefusedUnsealed => add(
             found,
             "the API server does not reach the webhook, or does not trust its certificate: no value can be written".into(),
@@ -242,6 +261,11 @@ fn written(install: &Install, found: &mut Vec<Finding>) {
                 install.namespace
             ),
         ),
+        Written::NotTried(why) => found.push(Finding {
+            level: Level::NotSeen,
+            what: format!("can't try to write a KlivSecret: {why}"),
+            way_out: "give whoever asks the right to create KlivSecrets in that account".into(),
+        }),
         Written::Refused(why) => {
             add(
                 found,
@@ -310,6 +334,17 @@ mod tests {
             i.written = Written::RefusedUnsealed;
         });
         assert!(down.contains("has no caBundle"), "{down}");
+    }
+
+    #[test]
+    fn what_could_not_be_looked_at_hides_no_error() {
+        let mut install = sound();
+        install.webhook = Found::Unknown("forbidden (403)".into());
+        install.written = Written::RefusedUnsealed;
+        let levels: Vec<Level> = findings(&install).iter().map(|f| f.level).collect();
+        assert_eq!(levels, [Level::NotSeen, Level::Error]);
+        install.written = Written::NotTried("forbidden (403)".into());
+        assert!(findings(&install).iter().all(|f| f.level == Level::NotSeen));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub async fn look(client: &Client, ask: Ask<'_>) -> Install {
     Install { namespace, crds, policies, webhook, sealing_key, parts, written }
 }
 
-async fn find<K>(api: Api<K>, name: &str) -> Found<K>
+pub(super) async fn find<K>(api: Api<K>, name: &str) -> Found<K>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
@@ -55,7 +55,7 @@ where
 }
 
 impl<T> Found<T> {
-    fn map<U>(self, of: impl FnOnce(T) -> U) -> Found<U> {
+    pub(super) fn map<U>(self, of: impl FnOnce(T) -> U) -> Found<U> {
         match self {
             Self::Here(object) => Found::Here(of(object)),
             Self::Absent => Found::Absent,
@@ -190,7 +190,15 @@ async fn write(client: &Client, account: &str) -> Written {
             // Others' policies and webhooks say what they like.
             Written::Refused(harmless(&status.message, 2000).into_owned())
         }
-        Err(error) => Written::Refused(client::plain(&error)),
+        Err(error) => {
+            let why = client::plain(&error);
+            let no_right = matches!(&error, kube::Error::Api(status) if status.code == 403);
+            // The role-based authorizer's words, not those of a policy.
+            if no_right && why.contains("\" cannot ") {
+                return Written::NotTried(why);
+            }
+            Written::Refused(why)
+        }
     }
 }
 

@@ -1,10 +1,13 @@
-//! Does the install work? `helm test` asks here, and so may people.
+//! Does the install work? `helm test` asks here, and so do people (`kubectl kliv doctor`).
 //!
 //! ```text
-//!  look (I/O) ─► Install: what is there ─► findings (pure): what is wrong, and the way out
+//!  look (I/O) ────────► Install: what is there ─► findings (pure): what is wrong, and the way out
+//!  look_around (I/O) ─► Surroundings ───────────► findings_around (pure): people ask this as well
 //! ```
 //!
-//! It reads no native Secret. What counts most is tried: a KlivSecret with a made-up value
+//! What the caller may not see is [`Level::NotSeen`]: for `helm test`, which has all rights
+//! that it needs, a failure; for people no error. It reads no native Secret, only names of
+//! published sets. What counts most is tried: a KlivSecret with a made-up value
 //! is written as a dry run, and must come back sealed. That takes the webhook, its
 //! certificate, the `caBundle` and the sealing key all being right.
 //!
@@ -13,6 +16,10 @@
 
 mod findings;
 mod look;
+mod look_around;
+mod surroundings;
 
-pub use findings::{Finding, Found, Install, Part, Written, findings};
+pub use findings::{Finding, Found, Install, Level, Part, Written, findings};
 pub use look::{Ask, look};
+pub use look_around::look_around;
+pub use surroundings::{Leader, RIGHTS, Right, Server, Surroundings, facts, findings_around};

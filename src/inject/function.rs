@@ -151,6 +151,31 @@ impl Function {
         self.ours().into_values().collect()
     }
 
+    /// The set from which it has a variable, where an entry of ours gives it.
+    #[must_use]
+    pub fn set_of(&self, variable: &str) -> Option<&str> {
+        self.ours().get(variable).copied()
+    }
+
+    /// The environment that it says it runs in; "" is none.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// Whether it takes a new set only when told.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        self.manual
+    }
+
+    /// The same as if it had been told to take whatever is current.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.manual = false;
+        self
+    }
+
     /// Whether it says that it can't do without some variables.
     #[must_use]
     pub fn requires_any(&self) -> bool {

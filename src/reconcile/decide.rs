@@ -176,6 +176,12 @@ fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decisio
             };
             refused(current, Reason::DecryptionFailed, message)
         }
+        (Candidate::TooOld, current) => refused(
+            current,
+            Reason::SealedTooEarly,
+            "spec.sealed was sealed before spec.refuseSealedBefore, or a time that it once had: \
+             set a new value; functions keep the one in use until then",
+        ),
         _ => published(with(secret.generation), true),
     }
 }

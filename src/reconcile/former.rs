@@ -1,6 +1,11 @@
-//! What a rotation of the sealing key left behind.
+//! What is left behind: by a rotation of the sealing key, and by a value that somebody
+//! else may know.
 
-use super::observed::Account;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use super::observed::{Account, SecretObject};
+use crate::api::{HistoryEntry, KlivSecretStatus};
 use crate::seal::{KeyId, Sealed};
 
 /// KlivSecrets of an account that name a key which is not the current one.
@@ -30,4 +35,28 @@ impl Former {
         }
         former
     }
+}
+
+/// Ciphertexts of a secret that were sealed before this time are refused: the latest time
+/// that `spec.refuseSealedBefore` has had. One that is still to come does not count yet, so
+/// a slip of the pen shuts nobody out. In whole seconds, as times are stored.
+pub(super) fn refused_before(secret: &SecretObject, now: Timestamp) -> Option<Timestamp> {
+    let asked = secret.refuse_sealed_before.filter(|time| *time <= now);
+    let asked = asked.and_then(|time| Timestamp::from_second(time.as_second()).ok());
+    asked.max(secret.status.refuse_sealed_before.as_ref().map(|time| time.0))
+}
+
+/// Records it. Where the time is a later one, all former versions leave the history.
+pub(super) fn refuse(secret: &SecretObject, next: &mut KlivSecretStatus, now: Timestamp) {
+    let before = refused_before(secret, now).map(Time);
+    if before > next.refuse_sealed_before {
+        next.refuse_sealed_before = before;
+        next.history.truncate(1);
+    }
+}
+
+/// The version that a ciphertext brings back: the value is in use again after others.
+pub(super) fn restored(history: &[HistoryEntry], sealed: &str) -> Option<i64> {
+    let oldest = history.iter().rev().find(|entry| entry.sealed == sealed)?;
+    Some(oldest.restores.unwrap_or(oldest.version))
 }

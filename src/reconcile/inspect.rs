@@ -2,7 +2,10 @@
 //! the value already in use, and its mask. The plaintext is gone before this returns.
 
 use super::decide::rank;
+use super::former;
 use super::observed::{Account, Memory, SecretObject};
+use k8s_openapi::jiff::Timestamp;
+
 use crate::api::Intent;
 use crate::api::names::MAX_SECRETS;
 use crate::seal::{Binding, Keyring, Malformed, OpenError, Opened, Sealed, mask};
@@ -24,6 +27,8 @@ pub enum Candidate {
     },
     /// It does not open here.
     Unreadable(Why),
+    /// It was sealed before what is refused.
+    TooOld,
     /// It was not opened, since the account has too many.
     TooMany,
 }
@@ -54,16 +59,31 @@ pub(super) fn disown(account: &mut Account, memory: &Memory) {
 
 /// Fills in the [`Candidate`] of every secret that the account may have; opening more would
 /// let one account keep the engine busy. Without a keyring nothing opens.
-pub fn inspect(account: &mut Account, keyring: Option<&Keyring>) {
+pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp) {
     account.sealing_key = keyring.map(|keyring| keyring.active().id.to_string());
     let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
     secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for (i, secret) in secrets.into_iter().enumerate() {
-        secret.candidate = if i < MAX_SECRETS {
-            candidate(&account.namespace, secret, keyring)
-        } else {
-            Candidate::TooMany
-        };
+        if i >= MAX_SECRETS {
+            secret.candidate = Candidate::TooMany;
+            continue;
+        }
+        secret.candidate = candidate(&account.namespace, secret, keyring);
+        if let Some(before) = former::refused_before(secret, now) {
+            let is_too_old = |sealed: &str| {
+                let intent = secret.intent.as_ref().ok()?;
+                let opened = open(&account.namespace, intent, sealed, keyring).ok()?;
+                Some(opened.sealed_at < before)
+            };
+            let in_use = secret.status.history.first();
+            let in_use_refused =
+                in_use.is_some_and(|entry| is_too_old(&entry.sealed) != Some(false));
+            let too_old = secret.sealed().and_then(is_too_old) == Some(true);
+            secret.in_use_refused = in_use_refused;
+            if too_old {
+                secret.candidate = Candidate::TooOld;
+            }
+        }
     }
 }
 
@@ -182,7 +202,7 @@ mod tests {
         let mut writes = 0;
         for round in 2..10 {
             disown(&mut account, &memory);
-            inspect(&mut account, Some(&keyring));
+            inspect(&mut account, Some(&keyring), now);
             for action in plan(&account, &memory, &timings, now).actions {
                 let version = round.to_string();
                 let change = match action {

@@ -10,9 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::inspect::{Candidate, Why};
+use super::learned::Learned;
 use super::refused::Refused;
 use super::trail::TrailMemory;
 use super::undone::Given;
+use super::warnings::Reminders;
 use crate::api::condition::Reason;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{
@@ -59,11 +61,17 @@ pub struct SecretObject {
     pub place: Option<(String, Option<String>)>,
     /// Who changed it.
     pub stamps: Stamps,
+    /// What its people want to be reminded of.
+    pub reminders: Reminders,
+    /// `spec.refuseSealedBefore`.
+    pub refuse_sealed_before: Option<Timestamp>,
     /// What is recorded.
     pub status: KlivSecretStatus,
     /// What `spec.sealed` is, compared with the value in use; filled by
     /// [`inspect`](super::inspect()).
     pub candidate: Candidate,
+    /// Whether the value in use was sealed too early; filled likewise.
+    pub in_use_refused: bool,
 }
 
 /// The KlivAccount.
@@ -108,6 +116,8 @@ pub struct Memory {
     pub unopenable: BTreeSet<(String, i64)>,
     /// Secrets (uid, generation of the value) whose history somebody forged.
     pub forged: BTreeSet<(String, i64)>,
+    /// What was learned of values while they were open.
+    pub learned: Learned,
     /// What functions were given lately.
     pub given: Given,
     /// Writes that were refused, by the object's uid.
@@ -183,6 +193,7 @@ impl Memory {
         let known: BTreeSet<&String> = account.functions.values().map(|f| &f.uid).collect();
         self.said.retain(|uid, _| known.contains(uid));
         self.forged.retain(|(uid, _)| account.secrets.values().any(|secret| secret.uid == *uid));
+        self.learned.retain(|uid| account.secrets.values().any(|secret| secret.uid == *uid));
         if let Some(strays) = &mut self.strays {
             strays.retain(|stray| !stray.sets_given().is_empty());
         }
@@ -214,8 +225,9 @@ impl SecretObject {
     #[must_use]
     pub fn of(object: &DynamicObject) -> Self {
         let name = object.metadata.name.clone().unwrap_or_default();
-        let intent = match part::<KlivSecretSpec>(&object.data, "spec") {
-            Some(spec) => Intent::of(&name, &spec),
+        let spec = part::<KlivSecretSpec>(&object.data, "spec");
+        let intent = match &spec {
+            Some(spec) => Intent::of(&name, spec),
             None => Err(Refusal {
                 field: "spec",
                 message: "can't be read: it does not fit the schema of this version; apply it anew",
@@ -235,8 +247,11 @@ impl SecretObject {
             intent,
             place,
             stamps: stamps.unwrap_or_default(),
+            reminders: spec.as_ref().map(Reminders::of).unwrap_or_default(),
+            refuse_sealed_before: spec.and_then(|spec| spec.refuse_sealed_before.map(|t| t.0)),
             status: part(&object.data, "status").unwrap_or_default(),
             candidate: Candidate::Nothing,
+            in_use_refused: false,
         }
     }
 

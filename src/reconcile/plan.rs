@@ -21,6 +21,7 @@ use super::report::{self, Progress};
 use super::retire::{held, retire, retire_by_record};
 use super::status;
 use super::trail::Trail;
+use super::warnings::{Use, is_over, warnings};
 use crate::api::condition::{self, Behind, Reason};
 use crate::api::{AuditRecord, KlivAccountStatus, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, Known, inject, withdraw};
@@ -117,7 +118,8 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     trail.look(timings, &mut plan);
     let next = (!is_held).then(|| progress(&trail, &decisions, &injections, timings, &mut plan));
     let coming = next.as_ref().and_then(|next| next.audit.as_ref());
-    secrets(&trail, &decisions, coming, is_held, &mut plan);
+    let uses = (!differs(&object.status, &sets)).then(|| Use::of(&sets, &injections));
+    secrets(&trail, &decisions, uses.as_ref(), (coming, is_held), &mut plan);
     if let Some(next) = next.filter(|next| *next != object.status) {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }
@@ -272,8 +274,8 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
 fn secrets(
     trail: &Trail<'_>,
     decisions: &BTreeMap<String, Decision>,
-    coming: Option<&AuditRecord>,
-    is_held: bool,
+    uses: Option<&Use<'_>>,
+    (coming, is_held): (Option<&AuditRecord>, bool),
     plan: &mut Plan,
 ) {
     let Trail { account, memory, now, .. } = *trail;
@@ -288,6 +290,11 @@ fn secrets(
             Some(_) => status::secret(secret, &unopenable(), None, known, now),
             None => status::secret(secret, decision, memory.blocked.as_ref(), known, now),
         };
+        next.warnings = warnings(secret, decision, &next, &memory.learned, uses, now, plan);
+        if let Some(time) = secret.refuse_sealed_before {
+            // One that is still to come counts from then on.
+            is_over(time, now, plan);
+        }
         if !trail.lets(secret, &mut next, coming, is_held) {
             continue;
         }

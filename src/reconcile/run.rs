@@ -16,6 +16,7 @@ use super::effect::Effect;
 use super::events::Note;
 use super::former::Former;
 use super::inspect::{disown, inspect};
+use super::learned::learn;
 use super::observed::{Account, Memory};
 use super::plan::{Timings, plan};
 use super::trail::Trailed;
@@ -111,9 +112,11 @@ impl Context {
     ) -> Round {
         // Some milliseconds of computing for a large account: others don't wait for it.
         let plan = tokio::task::block_in_place(|| {
+            let (keyring, now) = (self.applier.keyring.as_deref(), clock::now());
             disown(account, memory);
-            inspect(account, self.applier.keyring.as_deref());
-            plan(account, memory, &self.timings, clock::now())
+            inspect(account, keyring, now);
+            learn(account, &mut memory.learned, keyring);
+            plan(account, memory, &self.timings, now)
         });
         for action in &plan.actions {
             tracing::debug!(account = account.namespace, %action, "planned");

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::decide::Decision;
+use super::former;
 use super::inspect::Candidate;
 use super::observed::SecretObject;
 use crate::api::condition::{self, Reason};
@@ -38,6 +39,7 @@ pub(super) fn secret(
         None => (decision.reason, decision.message.clone()),
     };
     next.recorded_stamp = recorded_stamp(secret, reason == Reason::Published);
+    former::refuse(secret, &mut next, now);
     if reason == Reason::Published {
         match &secret.candidate {
             Candidate::New { mask, .. } => accept(secret, &mut next, decision, mask, known, now),
@@ -69,7 +71,10 @@ fn recorded_stamp(secret: &SecretObject, published: bool) -> Option<i64> {
     let waits = !published
         && matches!(
             secret.candidate,
-            Candidate::New { .. } | Candidate::Unreadable(_) | Candidate::TooMany
+            Candidate::New { .. }
+                | Candidate::Unreadable(_)
+                | Candidate::TooOld
+                | Candidate::TooMany
         );
     let covered = match secret.stamps.last_value_change(before.unwrap_or(0)) {
         Some(stamp) if waits => Some(stamp.seq.saturating_sub(1)),
@@ -126,6 +131,10 @@ fn accept(
     next.updated_by = stamp.map(|stamp| harmless(&stamp.user, LONGEST_NAME).into_owned());
     next.via = stamp.map(|stamp| stamp.via.clone());
     next.masked_value = Some(mask.to_owned());
+    let restores = former::restored(&next.history, &member.sealed);
+    if secret.in_use_refused {
+        next.history.clear();
+    }
     next.history.insert(
         0,
         HistoryEntry {
@@ -135,7 +144,7 @@ fn accept(
             by: next.updated_by.clone().unwrap_or_default(),
             via: next.via.clone().unwrap_or_default(),
             masked_value: mask.to_owned(),
-            restores: None,
+            restores,
             sealed: member.sealed.clone(),
         },
     );

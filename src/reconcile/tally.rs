@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::world::World;
 use crate::api::condition::{Behind, PENDING, READY, Reason};
+use crate::api::warning::Oddity;
 use crate::runtime::Tally;
 
 /// What a word counts as that is none of ours: a status that somebody else wrote.
@@ -22,11 +23,15 @@ impl World {
         let behind = Behind::ALL.map(Behind::as_str);
         let mut functions: BTreeMap<_, _> = zero(&behind);
         functions.extend([(UPDATED, 0), (OTHER, 0)]);
+        let mut warnings: BTreeMap<_, _> = zero(&Oddity::REASONS);
         for account in self.accounts() {
             for secret in account.secrets.values() {
                 let ready = secret.status.conditions.iter().find(|c| c.type_ == READY);
                 let word = ready.map_or(PENDING, |ready| known(&words, &ready.reason));
                 *secrets.entry(word).or_default() += 1;
+                for warning in &secret.status.warnings {
+                    *warnings.entry(known(&Oddity::REASONS, &warning.reason)).or_default() += 1;
+                }
             }
             let Some(object) = &account.object else { continue };
             let report = &object.status.functions;
@@ -41,7 +46,7 @@ impl World {
         }
         let settled = self.len().saturating_sub(unsettled);
         let accounts = BTreeMap::from([("settled", settled), ("unsettled", unsettled)]);
-        Tally { accounts, secrets, functions }
+        Tally { accounts, secrets, functions, warnings }
     }
 }
 

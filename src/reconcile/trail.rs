@@ -178,7 +178,10 @@ impl<'a> Trail<'a> {
         let secrets = secrets.map(|s| {
             let waits = matches!(
                 s.candidate,
-                Candidate::New { .. } | Candidate::Unreadable(_) | Candidate::TooMany
+                Candidate::New { .. }
+                    | Candidate::Unreadable(_)
+                    | Candidate::TooOld
+                    | Candidate::TooMany
             );
             let recorded = Stamps::recorded(s.status.recorded_stamp);
             let is_untold =

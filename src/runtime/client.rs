@@ -56,7 +56,7 @@ pub fn plain(error: &Error) -> String {
 
 /// `User "…" cannot get resource "…" in API group "…" in the namespace "…"`, as RBAC says
 /// it: of it and of nobody else's words the rest.
-fn missing_right(message: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn missing_right(message: &str) -> Option<Cow<'_, str>> {
     let (_, right) = message.split_once(" is forbidden: ")?;
     let user = right.strip_prefix("User \"")?.find("\" cannot ")?;
     // What a further authorizer has to say stands after a colon.

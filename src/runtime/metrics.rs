@@ -21,6 +21,7 @@ struct Inner {
     writes: Family<Write, Counter>,
     refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
+    deletes: Family<Outcome, Counter>,
     leader: Gauge,
     keys: Gauge,
     former: Family<Part, Gauge>,
@@ -37,6 +38,7 @@ struct Tallied {
     accounts: Family<State, Gauge>,
     secrets: Family<Reason, Gauge>,
     functions: Family<State, Gauge>,
+    warnings: Family<Reason, Gauge>,
     last_success: Family<NoLabel, Gauge>,
 }
 
@@ -49,6 +51,8 @@ pub struct Tally {
     pub secrets: BTreeMap<&'static str, usize>,
     /// Functions that get a set, by how far they are with the current one.
     pub functions: BTreeMap<&'static str, usize>,
+    /// What is odd about KlivSecrets, by reason.
+    pub warnings: BTreeMap<&'static str, usize>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -102,6 +106,7 @@ impl Metrics {
             writes: Family::default(),
             refusals: Family::default(),
             reviews: Family::default(),
+            deletes: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
             former: Family::default(),
@@ -117,6 +122,7 @@ impl Metrics {
             writes,
             refusals,
             reviews,
+            deletes,
             leader,
             keys,
             former,
@@ -146,6 +152,11 @@ impl Metrics {
             "admission_reviews",
             "Writes seen at the front door, by result",
             reviews.clone(),
+        );
+        registry.register(
+            "deletes_seen",
+            "Deletes seen at the front door, by what became of the word of who did it",
+            deletes.clone(),
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
@@ -195,6 +206,12 @@ impl Metrics {
         self.0.reviews.get_or_create(&Outcome { result }).inc();
     }
 
+    /// A delete was seen at the front door, and who did it was `recorded`, or is `lost`: then
+    /// the audit trail says that nobody could see it.
+    pub fn delete_seen(&self, result: &'static str) {
+        self.0.deletes.get_or_create(&Outcome { result }).inc();
+    }
+
     /// This replica leads, or no more: then what it knew as the leader is not shown any
     /// longer.
     pub fn leads(&self, leads: bool) {
@@ -212,7 +229,7 @@ impl Metrics {
 
     /// The leader has counted.
     pub fn counted(&self, tally: &Tally) {
-        let Tallied { accounts, secrets, functions, .. } = &self.0.tally;
+        let Tallied { accounts, secrets, functions, warnings, .. } = &self.0.tally;
         for (&state, &count) in &tally.accounts {
             accounts.get_or_create(&State { state }).set(number(count));
         }
@@ -221,6 +238,9 @@ impl Metrics {
         }
         for (&state, &count) in &tally.functions {
             functions.get_or_create(&State { state }).set(number(count));
+        }
+        for (&reason, &count) in &tally.warnings {
+            warnings.get_or_create(&Reason { reason }).set(number(count));
         }
     }
 
@@ -278,6 +298,11 @@ impl Tallied {
             self.functions.clone(),
         );
         registry.register(
+            "warnings",
+            "Warnings in the status of KlivSecrets, by reason",
+            self.warnings.clone(),
+        );
+        registry.register(
             "last_reconcile_success_timestamp_seconds",
             "When an account was last gone through to the end",
             self.last_success.clone(),
@@ -288,6 +313,7 @@ impl Tallied {
         self.accounts.clear();
         self.secrets.clear();
         self.functions.clear();
+        self.warnings.clear();
         self.last_success.clear();
     }
 }
@@ -327,7 +353,8 @@ mod tests {
     #[test]
     fn what_only_the_leader_knows_is_shown_by_the_leader_only() {
         let metrics = Metrics::new();
-        let tallied = ["_accounts{", "_secrets{", "_functions{", "_last_reconcile_success"];
+        let tallied =
+            ["_accounts{", "_secrets{", "_functions{", "_warnings{", "_last_reconcile_success"];
         let shown = |metrics: &Metrics| {
             let page = metrics.text().unwrap();
             let lines = page.lines().filter(|line| !line.starts_with('#'));
@@ -336,9 +363,10 @@ mod tests {
         assert_eq!(shown(&metrics), 0);
         metrics.leads(true);
         let one = BTreeMap::from([("Published", 3)]);
-        metrics.counted(&Tally { accounts: one.clone(), secrets: one.clone(), functions: one });
+        let [accounts, secrets, functions, warnings] = [(); 4].map(|()| one.clone());
+        metrics.counted(&Tally { accounts, secrets, functions, warnings });
         metrics.succeeded(Timestamp::UNIX_EPOCH);
-        assert_eq!(shown(&metrics), 4);
+        assert_eq!(shown(&metrics), 5);
         metrics.leads(false);
         assert_eq!(shown(&metrics), 0);
     }

@@ -328,17 +328,25 @@ impl Certificate {
         .await;
     }
 
+    /// What is trusted, the same for every webhook.
     async fn bundle(&self) -> Vec<u8> {
-        let configuration = self.configurations.get(WEBHOOK_CONFIGURATION).await.expect("is there");
-        let webhook = configuration.webhooks.expect("webhooks").remove(0);
-        webhook.client_config.ca_bundle.map(|bundle| bundle.0).unwrap_or_default()
+        eventually("all webhooks are trusted alike", async || {
+            let configuration =
+                self.configurations.get(WEBHOOK_CONFIGURATION).await.expect("is there");
+            let mut webhooks = configuration.webhooks.expect("webhooks").into_iter();
+            let mut bundle = || Some(webhooks.next()?.client_config.ca_bundle.map(|b| b.0));
+            let (writes, deletes) = (bundle()?, bundle().expect("two webhooks"));
+            (writes == deletes).then(|| writes.unwrap_or_default())
+        })
+        .await
     }
 
     async fn set_bundle(&self, bundle: Option<Vec<u8>>) {
         let mut configuration =
             self.configurations.get(WEBHOOK_CONFIGURATION).await.expect("is there");
-        let webhook = &mut configuration.webhooks.as_mut().expect("webhooks")[0];
-        webhook.client_config.ca_bundle = bundle.map(k8s_openapi::ByteString);
+        for webhook in configuration.webhooks.as_mut().expect("webhooks") {
+            webhook.client_config.ca_bundle = bundle.clone().map(k8s_openapi::ByteString);
+        }
         let params = PostParams::default();
         let replaced = self.configurations.replace(WEBHOOK_CONFIGURATION, &params, &configuration);
         replaced.await.expect("is replaced");

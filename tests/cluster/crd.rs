@@ -335,7 +335,7 @@ async fn the_files_in_crds_work_by_plain_apply() {
 
 /// A control plane with the CRDs and nothing else of ours: the one that is shared with
 /// the other tests has policies, which speak first.
-async fn bare_cluster() -> &'static Cluster {
+pub(crate) async fn bare_cluster() -> &'static Cluster {
     static BARE: tokio::sync::OnceCell<Cluster> = tokio::sync::OnceCell::const_new();
     BARE.get_or_init(async || {
         let cluster = Cluster::start(Options::default());

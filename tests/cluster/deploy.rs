@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use kliv_secrets::api::names::CRDS;
 use serde_json::{Value, json};
 
 use crate::chart::NAMESPACE;
@@ -100,9 +101,8 @@ async fn deleting_by_the_selector_keeps_what_is_stored() {
     cluster.kubectl(&[&["delete", "-f", file_name()], &selector[..]].concat()).success();
 
     let left: Vec<String> = contents(&cluster).into_keys().collect();
-    assert_eq!(left.len(), 3, "{left:?}");
-    cluster.kubectl(&["get", "crd", "klivsecrets.secrets.kliv.dev"]).success();
-    cluster.kubectl(&["get", "crd", "klivaccounts.secrets.kliv.dev"]).success();
+    assert_eq!(left.len(), CRDS.len() + 1, "{left:?}");
+    cluster.kubectl(&[&["get", "crd"], &CRDS[..]].concat()).success();
     cluster.kubectl(&["get", "secret", "kliv-secrets-keyring", "-n", NAMESPACE]).success();
 }
 

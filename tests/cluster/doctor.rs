@@ -9,9 +9,11 @@ use kliv_secrets::api::names::{GUARDS, INJECTION_POLICY};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::account::Account;
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{self, Cluster, Options, Outcome, eventually};
 use crate::operator::Operator;
+use crate::verbs::kliv;
 
 const ACCOUNT: &str = "kliv-secrets-test";
 
@@ -199,4 +201,25 @@ async fn pods_that_seem_ready(cluster: &Cluster) {
         (count("controller") == Some(1) && count("webhook") == Some(1)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn somebody_with_few_rights_is_told_what_was_not_seen_and_that_is_no_error() {
+    let operator = Operator::shared().await;
+    let account = Account::new(operator, "doctor").await;
+
+    let said = kliv(&account, &["doctor", "--as=somebody"]).success();
+
+    assert!(said.contains("not seen  can't look at CustomResourceDefinition"), "{said}");
+    assert!(said.contains("not seen  can't try to write a KlivSecret"), "{said}");
+    assert!(said.contains("not seen  can't see whether Secrets are encrypted at rest"), "{said}");
+    assert!(said.contains("advice    you may not create klivsecrets"), "{said}");
+    assert!(said.contains("errors: 0,"), "{said}");
+    let said = kliv(&account, &["doctor"]).failure();
+    // The operator's processes are no pods here; everything else can be seen.
+    assert!(said.contains("error     Deployment kliv-secrets-webhook"), "{said}");
+    assert!(said.contains("ok        a controller leads"), "{said}");
+    assert!(said.contains("ok        the webhook's certificate is trusted for"), "{said}");
+    assert!(said.contains("ok        Secrets are encrypted at rest"), "{said}");
+    assert!(said.contains("errors: 2,") && said.contains("not seen: 0\n"), "{said}");
 }

@@ -1,12 +1,12 @@
 //! What belongs to the controller alone, and what no annotation may hold.
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kliv_secrets::api::{KlivAccount, KlivSecret};
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use serde_json::{Value, json};
 
-use crate::harness::eventually;
-use crate::place::{Place, published, question, refuses};
+use crate::harness::{self, eventually};
+use crate::place::{Place, WEBHOOK, audit_event, parse, published, question, refuses};
 
 #[tokio::test]
 async fn published_sets_are_the_controllers_alone() {
@@ -38,16 +38,125 @@ async fn published_sets_are_the_controllers_alone() {
 }
 
 #[tokio::test]
-async fn a_namespace_with_published_sets_can_be_deleted() {
+async fn a_namespace_with_published_sets_and_audit_events_can_be_deleted() {
     let place = Place::new("going").await;
-    place.create_as_controller::<Secret>(published("kliv-env-1")).await;
+    for number in ["1", "2"] {
+        place.create_as_controller::<Secret>(published(&format!("kliv-env-{number}"))).await;
+        place.create_as_controller::<KlivAuditEvent>(audit_event(number)).await;
+    }
+    // Pods go first, and all else waits for them.
+    let pod = json!({
+        "metadata": {"name": "last", "finalizers": ["example.org/hold"]},
+        "spec": {"containers": [{"name": "main", "image": "example.org/none"}]},
+    });
+    place.create::<Pod>(pod).await;
     let namespaces: Api<Namespace> = Api::all(place.admin.clone());
     namespaces.delete(&place.namespace, &DeleteParams::default()).await.expect("deletes");
 
+    // In a way in which Kubernetes writes to the object once more before it goes.
+    let foreground = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Foreground),
+        ..DeleteParams::default()
+    };
+    let secrets: Api<Secret> = Api::namespaced(place.admin.clone(), &place.namespace);
+    let events: Api<KlivAuditEvent> = Api::namespaced(place.admin.clone(), &place.namespace);
+    // The API server's policies hear a moment later that it is going.
+    eventually("whoever empties it can", async || {
+        secrets.delete("kliv-env-1", &foreground).await.ok()
+    })
+    .await;
+    eventually("of events too", async || events.delete("1", &foreground).await.ok()).await;
+    eventually("both are gone", async || {
+        let secret = secrets.get_opt("kliv-env-1").await.expect("an answer");
+        let event = events.get_opt("1").await.expect("an answer");
+        (secret.is_none() && event.is_none()).then_some(())
+    })
+    .await;
+
+    let pods: Api<Pod> = Api::namespaced(place.admin.clone(), &place.namespace);
+    let let_go = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    pods.patch("last", &PatchParams::default(), &let_go).await.expect("lets go");
     eventually("the namespace is gone", async || {
         namespaces.get_opt(&place.namespace).await.expect("an answer").is_none().then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_written_by_the_controller_alone_and_never_changed() {
+    let place = Place::new("trail").await;
+    let events: Api<KlivAuditEvent> = Api::namespaced(place.admin.clone(), &place.namespace);
+    let post = PostParams::default();
+    let made = events.create(&post, &parse(audit_event("0000000001"))).await;
+    refuses("somebody's", made, "written by kliv-secrets alone");
+    place.create_as_controller::<KlivAuditEvent>(audit_event("0000000001")).await;
+
+    let controller = place.as_controller::<KlivAuditEvent>();
+    for (what, patch, words) in [
+        ("what happened", json!({"spec": {"action": "Deleted"}}), "never changed"),
+        ("a label", json!({"metadata": {"labels": {"x": "y"}}}), "never changed"),
+        ("an annotation", json!({"metadata": {"annotations": {"x": "y"}}}), "never changed"),
+        ("a finalizer", json!({"metadata": {"finalizers": ["x.org/y"]}}), "never changed"),
+    ] {
+        for api in [&events, &controller] {
+            let patch = Patch::Merge(&patch);
+            let changed = api.patch("0000000001", &PatchParams::default(), &patch).await;
+            refuses(what, changed, words);
+        }
+    }
+    let as_it_is = events.get("0000000001").await.expect("is there");
+    events.replace("0000000001", &post, &as_it_is).await.expect("may be written anew as it is");
+
+    let delete = DeleteParams::default();
+    let deleted = events.delete("0000000001", &delete).await;
+    refuses("a delete", deleted, "deleted by kliv-secrets alone");
+    controller.delete("0000000001", &delete).await.expect("the controller can");
+}
+
+#[tokio::test]
+async fn the_webhook_says_who_deletes_a_secret_and_nothing_else() {
+    let place = Place::new("pending").await;
+    let webhook = harness::control_plane().await.as_user(WEBHOOK, &["system:masters"]);
+    let events: Api<KlivAuditEvent> = Api::namespaced(webhook, &place.namespace);
+    let pending = json!({
+        "metadata": {"name": "pending-1", "labels": {"secrets.kliv.dev/pending": "true"}},
+        "spec": {
+            "time": "2026-11-24T10:00:00Z", "action": "Deleted", "secret": "a", "secretUid": "u",
+            "actor": "anna",
+        },
+    });
+    let post = PostParams::default();
+    let words = "and nothing else";
+    for (what, change) in [
+        ("one of the chain", json!({"metadata": {"name": "0000000001"}})),
+        ("one that does not wait", json!({"metadata": {"labels": null}})),
+        ("one with more labels", json!({"metadata": {"labels": {"x": "y"}}})),
+        ("one with annotations", json!({"metadata": {"annotations": {"x": "y"}}})),
+        ("one that keeps its namespace", json!({"metadata": {"finalizers": ["x.org/y"]}})),
+        ("another action", json!({"spec": {"action": "Updated"}})),
+        ("a place in the chain", json!({"spec": {"sequence": 1}})),
+        ("a link of the chain", json!({"spec": {"previous": "x"}})),
+        ("a hash", json!({"spec": {"hash": "x"}})),
+        ("more words", json!({"spec": {"detail": "x"}})),
+        ("a mask", json!({"spec": {"maskedValue": "x"}})),
+        ("nobody", json!({"spec": {"actor": null}})),
+        ("no secret", json!({"spec": {"secretUid": null}})),
+    ] {
+        let mut object = pending.clone();
+        json_patch::merge(&mut object, &change);
+        refuses(what, events.create(&post, &parse(object)).await, words);
+    }
+    let theirs: Api<KlivAuditEvent> = Api::namespaced(place.admin.clone(), &place.namespace);
+    let words = "written by kliv-secrets alone";
+    refuses("somebody's", theirs.create(&post, &parse(pending.clone())).await, words);
+
+    events.create(&post, &parse(pending)).await.expect("the webhook can");
+
+    let label = Patch::Merge(json!({"metadata": {"labels": null}}));
+    let labelled = events.patch("pending-1", &PatchParams::default(), &label).await;
+    refuses("a change", labelled, "never changed");
+    let delete = DeleteParams::default();
+    refuses("a delete", events.delete("pending-1", &delete).await, "by kliv-secrets alone");
 }
 
 #[tokio::test]
@@ -62,8 +171,11 @@ async fn what_is_said_of_an_account_is_written_by_the_controller_alone() {
 
     refuses("create", accounts.create(&PostParams::default(), &typed).await, words);
     place.create_as_controller::<KlivAccount>(account).await;
-    let written = accounts.patch_status("default", &params, &Patch::Merge(&status)).await;
-    refuses("an account's status", written, words);
+    let head = json!({"status": {"audit": {"head": {"sequence": 7, "hash": "x"}}}});
+    for (what, status) in [("an account's status", &status), ("the end of its trail", &head)] {
+        let written = accounts.patch_status("default", &params, &Patch::Merge(status)).await;
+        refuses(what, written, words);
+    }
     let ours = place.as_controller::<KlivAccount>();
     ours.patch_status("default", &params, &Patch::Merge(&status))
         .await

@@ -38,6 +38,7 @@ async fn every_reason_has_its_health() {
         (Reason::Published, "Healthy", "Current"),
         (Reason::AwaitingValue, "Suspended", "InProgress"),
         (Reason::DecryptionFailed, "Degraded", "Failed"),
+        (Reason::SealedTooEarly, "Degraded", "Failed"),
         (Reason::LimitExceeded, "Degraded", "Failed"),
         (Reason::QuotaExceeded, "Degraded", "InProgress"),
         (Reason::InvalidSpec, "Degraded", "Failed"),

@@ -4,14 +4,17 @@
 
 mod account;
 mod argo;
+mod audit_cli;
 mod audit_trail;
 mod away;
+mod bench;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
 mod certificates;
 mod chart;
 mod choices;
+mod cli;
 mod confinement;
 mod crd;
 mod crd_gone;
@@ -21,12 +24,15 @@ mod drift;
 mod flux;
 mod flux_place;
 mod gitops;
+mod gone;
 mod guards;
 
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod health;
+mod history;
+mod import;
 mod injection_policy;
 mod install;
 mod keyring_lost;
@@ -52,4 +58,6 @@ mod tools;
 mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
+mod verbs;
+mod warnings;
 mod way;

@@ -9,30 +9,37 @@ const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
 const ON: &str = "networkPolicy.enabled=true,networkPolicy.apiServer.addresses={192.0.2.10/32}";
 
 #[tokio::test]
-async fn the_front_door_is_reached_by_the_api_server_alone_and_reaches_nobody() {
-    let policy = policy("webhook", &[ON]).await;
+async fn the_front_door_is_reached_by_the_api_server_alone_and_the_controller_by_nobody() {
     let from = json!([{ "ipBlock": { "cidr": "192.0.2.10/32" } }]);
     let ports = json!([{ "protocol": "TCP", "port": "https" }]);
-    assert_eq!(policy["spec"]["ingress"], json!([{ "from": from, "ports": ports }]));
-    assert_eq!(policy["spec"]["egress"], json!([]));
-    assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress", "Egress"]));
+    let by_the_api_server = json!([{ "from": from, "ports": ports }]);
+    for (part, ingress) in [("webhook", by_the_api_server), ("controller", json!([]))] {
+        let policy = policy(part, &[ON]).await;
+        assert_eq!(policy["spec"]["ingress"], ingress, "{part}");
+        assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress", "Egress"]), "{part}");
+    }
 }
 
 #[tokio::test]
-async fn the_controller_reaches_the_api_server_alone_and_is_reached_by_nobody() {
-    let policy = policy("controller", &[ON]).await;
+async fn both_reach_the_api_server_alone() {
     let to = json!([{ "ipBlock": { "cidr": "192.0.2.10/32" } }]);
     let port = |port: u16| json!({ "protocol": "TCP", "port": port });
     let egress = json!([{ "to": to, "ports": [port(443), port(6443)] }]);
-    assert_eq!(policy["spec"]["egress"], egress);
-    assert_eq!(policy["spec"]["ingress"], json!([]));
+    for part in ["controller", "webhook"] {
+        assert_eq!(policy(part, &[ON]).await["spec"]["egress"], egress, "{part}");
+    }
 }
 
 #[tokio::test]
 async fn metrics_are_read_by_whom_the_values_name_and_further_ways_are_added() {
     let from = r#"networkPolicy.metricsFrom=[{"namespaceSelector":{"matchLabels":{"a":"b"}}}]"#;
-    let dns = r#"networkPolicy.controllerEgress=[{"ports":[{"protocol":"UDP","port":53}]}]"#;
-    let more = [ON, "--set-json", from, "--set-json", dns];
+    let dns = |part: &str| {
+        let rule = r#"[{"ports":[{"protocol":"UDP","port":53}]}]"#;
+        format!("networkPolicy.{part}Egress={rule}")
+    };
+    let (controller, webhook) = (dns("controller"), dns("webhook"));
+    let dns = ["--set-json", &controller, "--set-json", &webhook];
+    let more = [&[ON, "--set-json", from], &dns[..]].concat();
     for part in ["controller", "webhook"] {
         let policy = policy(part, &more).await;
         let rules = policy["spec"]["ingress"].as_array().expect("rules");
@@ -40,9 +47,9 @@ async fn metrics_are_read_by_whom_the_values_name_and_further_ways_are_added() {
         let peers = json!([{ "namespaceSelector": { "matchLabels": { "a": "b" } } }]);
         let ports = json!([{ "protocol": "TCP", "port": "http" }]);
         assert_eq!(*last, json!({ "from": peers, "ports": ports }), "{part}");
+        let dns = json!({ "ports": [{ "protocol": "UDP", "port": 53 }] });
+        assert_eq!(policy["spec"]["egress"][1], dns, "{part}");
     }
-    let egress = &policy("controller", &more).await["spec"]["egress"];
-    assert_eq!(egress[1], json!({ "ports": [{ "protocol": "UDP", "port": 53 }] }));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //!  the chart, without its Deployments ─► cluster: CRDs, rights, policies
 //!  controller  its ServiceAccount's token; rights and confinement are in force
 //!  webhook     files, written from Secret and ConfigMap as a kubelet would
-//!  API server ─► https://localhost:PORT/mutate
+//!  API server ─► https://localhost:PORT/mutate, and /gone
 //! ```
 
 use std::fs::{self, File};
@@ -211,6 +211,11 @@ impl Operator {
         [controller, webhook].map(|of| get(of, "/metrics").expect("metrics")).concat()
     }
 
+    /// The metrics page of the webhook alone.
+    pub(crate) fn webhook_metrics(&self) -> String {
+        get(self.addresses[2], "/metrics").expect("metrics")
+    }
+
     /// How often the controller has gone through an account and found nothing left to do.
     pub(crate) fn reconciles(&self) -> u64 {
         let page = get(self.addresses[1], "/metrics").expect("metrics");
@@ -233,8 +238,11 @@ impl Operator {
         });
         for object in &mut objects {
             if object["kind"] == "MutatingWebhookConfiguration" {
-                let url = format!("https://localhost:{}/mutate", self.addresses[0].port());
-                object["webhooks"][0]["clientConfig"] = json!({ "url": url });
+                for webhook in object["webhooks"].as_array_mut().expect("webhooks") {
+                    let path = webhook["clientConfig"]["service"]["path"].as_str().expect("a path");
+                    let url = format!("https://localhost:{}{path}", self.addresses[0].port());
+                    webhook["clientConfig"] = json!({ "url": url });
+                }
             }
             // Of cert-manager's: the name under which the API server calls it here.
             if let Some(Value::Array(names)) = object.pointer_mut("/spec/dnsNames") {
@@ -285,7 +293,7 @@ impl Operator {
     fn webhook_command(&self, door: SocketAddr, http: SocketAddr, folder: &Path) -> Command {
         let mut command = self.command("webhook", http);
         command
-            .env_remove("KUBECONFIG")
+            .env("KUBECONFIG", self.kubeconfig_of("kliv-secrets-webhook"))
             .args(["--bind", &door.to_string(), "--reload-interval=100ms"])
             .arg("--tls-dir")
             .arg(folder.join("tls"))

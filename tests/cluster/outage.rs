@@ -370,6 +370,7 @@ async fn begin(
     let change = Patch::Json::<()>(
         serde_json::from_value(json!([
             { "op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle },
+            { "op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": bundle },
             { "op": "add", "path": "/webhooks/0/timeoutSeconds", "value": 1 },
         ]))
         .expect("a patch"),

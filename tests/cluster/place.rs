@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
-use kliv_secrets::api::{KlivAccount, KlivSecret};
+use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
 use kube::api::{Api, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
@@ -18,6 +18,7 @@ use crate::harness::{self, eventually};
 pub(crate) const OPERATOR: &str = "kliv-secrets-system";
 pub(crate) const CONTROLLER: &str =
     "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
+pub(crate) const WEBHOOK: &str = "system:serviceaccount:kliv-secrets-system:kliv-secrets-webhook";
 
 /// A namespace of a test's own, and who acts in it.
 pub(crate) struct Place {
@@ -69,6 +70,8 @@ impl Place {
         let unstamped: KlivSecret = parse(unstamped);
         let deployment: Deployment = parse(function());
         let admin = &self.admin;
+        let event: KlivAuditEvent = parse(audit_event("x"));
+        let events: Api<KlivAuditEvent> = Api::namespaced(admin.clone(), &self.namespace);
         let secrets: Api<Secret> = Api::namespaced(admin.clone(), &self.namespace);
         let accounts: Api<KlivAccount> = Api::namespaced(admin.clone(), &self.namespace);
         let ksecrets: Api<KlivSecret> = Api::namespaced(admin.clone(), &self.namespace);
@@ -76,6 +79,7 @@ impl Place {
             let refusals = [
                 secrets.create(&dry_run, &secret).await.err(),
                 accounts.create(&dry_run, &account).await.err(),
+                events.create(&dry_run, &event).await.err(),
                 ksecrets.create(&dry_run, &unstamped).await.err(),
                 self.as_controller::<Deployment>().create(&dry_run, &deployment).await.err(),
                 self.as_controller::<Secret>().create(&dry_run, &secret).await.err(),
@@ -186,6 +190,14 @@ pub(crate) fn question() -> Value {
             "annotations": {"secrets.kliv.dev/stamps": stamp(1, "anna@example.org")},
         },
         "spec": {"envVar": "A", "request": {"purpose": "a"}},
+    })
+}
+
+/// One of an account's chain.
+pub(crate) fn audit_event(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {"sequence": 1, "time": "2026-11-24T10:00:00Z", "action": "Created"},
     })
 }
 

@@ -45,6 +45,9 @@ async fn namespaces_go(options: Options, who: &str) {
         assert!(by.peek().is_some() && by.all(|r| r.user == who), "{resource}");
     }
 
+    let page = operator.webhook_metrics();
+    assert!(!page.contains("deletes_seen_total{"), "the front door was not asked: {page}");
+
     operator.stop();
     Account::at(&operator, down).closes().await;
 

@@ -95,17 +95,19 @@ async fn an_upgrade_and_a_rollback_that_change_the_crds_keep_what_is_stored_and_
 async fn charts(operator: &Operator, scratch: &Path) -> (PathBuf, PathBuf) {
     let webhooks: Api<MutatingWebhookConfiguration> = Api::all(operator.cluster.client());
     let configuration = webhooks.get("kliv-secrets").await.expect("is there");
-    let webhook = &configuration.webhooks.expect("webhooks")[0];
-    let url = webhook.client_config.url.clone().expect("an address");
+    let webhooks = configuration.webhooks.expect("webhooks").into_iter();
+    let urls: Vec<_> = webhooks.map(|w| w.client_config.url.expect("an address")).collect();
     let copy = |name: &str| {
         let chart = scratch.join(name);
         let copied = Command::new("cp").args(["-r", CHART]).arg(&chart).status();
         assert!(copied.expect("runs cp").success());
         let file = chart.join("templates/webhook-configuration.yaml");
         let text = fs::read_to_string(&file).expect("the template");
-        let (head, rest) = text.split_once("      service:\n").expect("a Service");
-        let (_, tail) = rest.split_once("    rules:\n").expect("rules");
-        let text = format!("{head}      url: {url}\n    rules:\n{tail}");
+        let text = urls.iter().fold(text, |text, url| {
+            let (head, rest) = text.split_once("      service:\n").expect("a Service");
+            let (_, tail) = rest.split_once("    rules:\n").expect("rules");
+            format!("{head}      url: {url}\n    rules:\n{tail}")
+        });
         fs::write(&file, text).expect("writes");
         chart
     };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the operator of this checkout into the running cluster by Helm, unless this
-# very one is installed. KLIV_IMAGE=NAME:TAG takes a ready image, e.g. one pushed to a
+# Puts kubectl kliv of this checkout beside the cluster's kubectl, and installs the operator
+# into the running cluster by Helm, unless this very one is installed. KLIV_IMAGE=NAME:TAG takes a ready image, e.g. one pushed to a
 # registry that an existing cluster pulls from; KLIV_HELM_ARGS adds to Helm's arguments.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -8,6 +8,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 namespace=kliv-secrets-system
 mark=devcluster.kliv.dev/installed
 eval "$(tests/devcluster/run.sh env)"
+
+# kubectl finds a plugin, and what completes its words, by these names on the PATH.
+cli=$(make -s cli)
+for name in kubectl-kliv kubectl_complete-kliv; do
+    ln -sfn "$cli" "$(dirname "$(command -v kubectl)")/$name"
+done
 
 if [[ ! -e $(dirname "$KUBECONFIG")/../containerd && -z ${KLIV_KUBECONFIG:-} ]]; then
     echo "install: a control plane runs no pods, so the operator is not installed" >&2

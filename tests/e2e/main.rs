@@ -5,6 +5,7 @@
 mod account;
 mod away;
 mod broken;
+mod cli;
 mod disruption;
 mod ground;
 mod hardening;

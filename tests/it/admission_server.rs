@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use getrandom::rand_core::UnwrapErr;
 use kliv_secrets::admission::{ServeError, WebhookConfig, serve};
+use kliv_secrets::api::KlivAuditEvent;
 use kliv_secrets::runtime::{Check, Metrics, Readiness};
 use kliv_secrets::seal::Keyring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission_support::{create, now, secret, update};
+use crate::admission_support::{create, delete, now, secret, update};
 
 /// A front door on a free port of this machine.
 struct Door {
@@ -27,6 +29,8 @@ struct Door {
     metrics: Metrics,
     stop: CancellationToken,
     serving: JoinHandle<Result<(), ServeError>>,
+    /// One at a time.
+    deletes: mpsc::Receiver<KlivAuditEvent>,
 }
 
 impl Door {
@@ -41,6 +45,7 @@ impl Door {
             .expect("a free port");
         let (ready, metrics) = (Readiness::default().check("door"), Metrics::new());
         let stop = CancellationToken::new();
+        let (seen, deletes) = mpsc::channel(1);
         let config = WebhookConfig {
             bind: address,
             tls_dir: folder.path().join("tls"),
@@ -48,9 +53,10 @@ impl Door {
             poll: Duration::from_millis(10),
             ready: ready.clone(),
             metrics: metrics.clone(),
+            deletes: seen,
         };
         let serving = tokio::spawn(serve(config, stop.clone().cancelled_owned()));
-        Self { folder, address, ready, metrics, stop, serving }
+        Self { folder, address, ready, metrics, stop, serving, deletes }
     }
 
     async fn open() -> (Self, CertificateDer<'static>, Keyring) {
@@ -170,6 +176,25 @@ async fn opens_once_certificate_and_sealing_key_are_there_and_seals() {
     assert!(door.seals_with(&certificate, &keyring).await);
     let counted = door.metrics.text().expect("text");
     assert!(counted.contains("admission_reviews_total{result=\"allowed\"} 1"), "{counted}");
+}
+
+#[tokio::test]
+async fn a_delete_waits_for_nobody_and_what_was_seen_of_it_is_handed_on_or_lost() {
+    let (mut door, certificate, _) = Door::open().await;
+    let review = delete(secret(json!({ "sealed": "kliv1.x.y" })));
+    for _ in 0..2 {
+        let (status, body) = door.post("/gone", &certificate, &review).await.expect("answered");
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((status, &answer["response"]["allowed"]), (200, &json!(true)));
+        assert_eq!(answer["response"]["patch"], Value::Null);
+    }
+    let event = door.deletes.try_recv().expect("the first");
+    assert_eq!(event.spec.actor, "anna");
+    assert!(door.deletes.try_recv().is_err(), "there was no room for the second");
+    let counted = door.metrics.text().expect("text");
+    assert!(counted.contains("deletes_seen_total{result=\"lost\"} 1"), "{counted}");
+    door.stop.cancel();
+    assert!(door.deletes.recv().await.is_none(), "whoever records can end");
 }
 
 #[tokio::test]

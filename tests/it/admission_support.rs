@@ -58,6 +58,11 @@ pub(crate) fn update(stored: Value, object: Value) -> Value {
     review("UPDATE", object, stored)
 }
 
+pub(crate) fn delete(mut stored: Value) -> Value {
+    stored["metadata"]["uid"] = json!("6c41d3f0-8c41-4a3a-9d8c-1f1b7c8f7f60");
+    review("DELETE", Value::Null, stored)
+}
+
 fn review(operation: &str, object: Value, stored: Value) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1",

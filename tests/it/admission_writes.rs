@@ -370,7 +370,7 @@ fn oddities_are_told_in_plain_words_and_stop_nothing() {
         secret(json!({ "envVar": "KEY1", "environment": "production", "value": "sk_test_1\n" }));
     object["metadata"]["name"] = "key1.production".into();
     let reply = ask(&create(object.clone()));
-    for word in ["KEY1", "line break", "test key"] {
+    for word in ["KEY1", "line break", "test secret key"] {
         assert!(reply.warnings().iter().any(|text| text.contains(word)), "{word}");
     }
     assert!(reply.warnings().iter().all(|text| text.len() <= 256 && !text.contains("sk_test_1")));

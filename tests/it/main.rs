@@ -1,5 +1,7 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod account_bundle;
+mod account_unsealed;
 mod admission_examples;
 mod admission_leaks;
 mod admission_server;
@@ -9,6 +11,7 @@ mod audit_chain;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;
+mod cli;
 mod generated;
 mod inject;
 mod reconcile;

@@ -3,10 +3,12 @@
 mod candidates;
 mod decisions;
 mod events;
+mod history;
 mod plans;
 mod refusals;
 mod statuses;
 mod strays;
+mod warnings;
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};

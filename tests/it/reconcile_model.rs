@@ -14,7 +14,7 @@ use kliv_secrets::api::names::{
     ANNOTATION_INJECT, ANNOTATION_REVISION, ANNOTATION_ROLLOUT, FUNCTION_LABEL, LABEL_ENVIRONMENT,
 };
 use kliv_secrets::api::{PublishedSet, object_name};
-use kliv_secrets::reconcile::{Account, Action, Effect, Memory, Timings, inspect, plan};
+use kliv_secrets::reconcile::{Account, Action, Effect, Memory, Timings, inspect, learn, plan};
 use kliv_secrets::seal::{Binding, Keyring, Sealed, mask};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -416,7 +416,8 @@ impl Model {
             assert!(round < ROUNDS, "a run that never ends: {:?}", self.cluster.writes);
             let now = self.cluster.now;
             let keyring = &self.keyrings[usize::from(self.key_is_lost)];
-            inspect(&mut self.leader.view, Some(keyring));
+            inspect(&mut self.leader.view, Some(keyring), now);
+            learn(&self.leader.view, &mut self.leader.memory.learned, Some(keyring));
             let mut plan =
                 plan(&self.leader.view, &self.leader.memory, &self.leader.timings(), now);
             if !plan.actions.is_empty() {

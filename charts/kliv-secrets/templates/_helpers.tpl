@@ -12,6 +12,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 system:serviceaccount:{{ .Release.Namespace }}:kliv-secrets-controller
 {{- end }}
 
+{{- /* The webhook's. */ -}}
+{{- define "kliv-secrets.webhookUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:kliv-secrets-webhook
+{{- end }}
+
+{{- /* CEL: of a write: nothing of the metadata changes but what Kubernetes itself does there. */ -}}
+{{- define "kliv-secrets.metadataStays" -}}
+(object.metadata.transformMap(k, v, !(k in ['finalizers', 'managedFields', 'resourceVersion']), v) ==
+oldObject.metadata.transformMap(k, v, !(k in ['finalizers', 'managedFields', 'resourceVersion']), v) &&
+object.metadata.?finalizers.orValue([]).all(f, f in oldObject.metadata.?finalizers.orValue([])))
+{{- end }}
+
 {{- /* CEL, of an env entry whose variable is the argument. */ -}}
 
 {{- define "kliv-secrets.hasOurRef" -}}

@@ -66,6 +66,7 @@ fn the_same_value_again_is_no_new_version_and_its_newer_ciphertext_is_kept() {
     status.history.clone_from(&before.history);
     (status.recorded_stamp, status.observed_generation) = (None, None);
     status.conditions.clear();
+    status.warnings.clear();
     assert!(status == before, "all else stays");
 }
 

@@ -1,0 +1,149 @@
+#![expect(clippy::disallowed_types, reason = "asks the API server, as the caller")]
+//! Who asks, and where; and what he may look at.
+
+use futures::Stream;
+use kube::api::ListParams;
+use kube::runtime::watcher;
+use kube::{Api, Client};
+
+use super::{Error, Kind, Target};
+use crate::api::names::ACCOUNT_NAME;
+use crate::api::{KlivAccount, KlivSecret};
+
+/// Somebody who acts in an account with his own rights.
+#[derive(Clone)]
+pub struct Caller {
+    /// Speaks as him.
+    pub client: Client,
+    /// The account.
+    pub namespace: String,
+    /// The operator's namespace: the public key is there.
+    pub operator_namespace: String,
+    /// Who writes, in `managedFields`: from it the front door tells through what.
+    pub field_manager: &'static str,
+}
+
+/// Whether a write is only tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DryRun {
+    /// It is real.
+    #[default]
+    None,
+    /// Nothing is sent.
+    Client,
+    /// The API server decides and stores nothing.
+    Server,
+}
+
+impl Caller {
+    /// The account's secrets, or those of all accounts, sorted by namespace and name.
+    ///
+    /// # Errors
+    /// The caller may not list them, or the cluster does not answer.
+    pub async fn list(&self, all: bool) -> Result<Vec<KlivSecret>, Error> {
+        let secrets: Api<KlivSecret> = match all {
+            true => Api::all(self.client.clone()),
+            false => self.api(),
+        };
+        let listed = secrets.list(&ListParams::default()).await;
+        Ok(listed.map_err(|error| self.kind("secrets", "").failed(&error))?.items)
+    }
+
+    /// The same, each time one changes; it begins with all that are there.
+    pub fn changes(
+        &self,
+        all: bool,
+    ) -> impl Stream<Item = Result<watcher::Event<KlivSecret>, watcher::Error>> + use<> {
+        let secrets: Api<KlivSecret> = match all {
+            true => Api::all(self.client.clone()),
+            false => self.api(),
+        };
+        watcher(secrets, watcher::Config::default())
+    }
+
+    /// Why [`changes`](Self::changes) can't be seen.
+    #[must_use]
+    pub fn watch_failed(&self, error: &watcher::Error) -> Error {
+        let kind = self.kind("secrets", "");
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => kind.failed(error),
+            watcher::Error::WatchError(status) => kind.failed(&kube::Error::Api(status.clone())),
+            _ => Error::Unreachable("changes can't be seen any more".to_owned()),
+        }
+    }
+
+    /// One secret.
+    ///
+    /// # Errors
+    /// There is none of this name, or the caller may not read it.
+    pub async fn find(&self, target: &Target) -> Result<KlivSecret, Error> {
+        let name = target.object();
+        match self.find_object(&name).await? {
+            Some(secret) => Ok(secret),
+            None => Err(self.secret(&name).not_found(&self.nearby(target).await)),
+        }
+    }
+
+    /// A KlivSecret by its object's name, where it is there.
+    ///
+    /// # Errors
+    /// The caller may not read it, or the cluster does not answer.
+    pub async fn find_object(&self, name: &str) -> Result<Option<KlivSecret>, Error> {
+        let found = self.api::<KlivSecret>().get(name).await;
+        match found {
+            Ok(secret) => Ok(Some(secret)),
+            Err(error) => match self.secret(name).failed(&error) {
+                Error::NotFound { what, .. } if what.starts_with("secret ") => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// What the account has published; none where nothing ever was.
+    ///
+    /// # Errors
+    /// The caller may not read it, or the cluster does not answer.
+    pub async fn account(&self) -> Result<Option<KlivAccount>, Error> {
+        let kind = self.kind("account", ACCOUNT_NAME);
+        self.api::<KlivAccount>().get_opt(ACCOUNT_NAME).await.map_err(|error| kind.failed(&error))
+    }
+
+    /// Where the variable has a value for other environments, says for which.
+    async fn nearby(&self, target: &Target) -> String {
+        let list = || format!(": see kubectl kliv list -n {}", self.namespace);
+        let Ok(secrets) = self.list(false).await else { return list() };
+        let same = secrets.iter().filter(|s| s.spec.env_var.eq_ignore_ascii_case(&target.variable));
+        let others: Vec<&str> = same.map(|s| s.spec.environment.as_deref().unwrap_or("")).collect();
+        match others.as_slice() {
+            [] => list(),
+            [""] => ": there is one for every environment, without -e".to_owned(),
+            others => {
+                let named: Vec<&str> = others.iter().copied().filter(|e| !e.is_empty()).collect();
+                format!(": there is one for {}, see -e", named.join(", "))
+            }
+        }
+    }
+
+    /// A secret, for errors.
+    #[must_use]
+    pub fn secret<'a>(&'a self, name: &'a str) -> Kind<'a> {
+        self.kind("secret", name)
+    }
+
+    /// Something of the account, for errors.
+    #[must_use]
+    pub fn kind<'a>(&'a self, what: &'a str, name: &'a str) -> Kind<'a> {
+        Kind { what, name, namespace: &self.namespace }
+    }
+
+    /// The account's objects of a kind.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+}

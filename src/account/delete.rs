@@ -1,0 +1,35 @@
+//! Taking a secret away.
+
+use kube::api::{DeleteParams, Preconditions};
+
+use super::live::Waited;
+use super::{Caller, DryRun, Error};
+use crate::api::KlivSecret;
+
+impl Caller {
+    /// Deletes a secret, if it is still the one that was looked at. Says what is to be
+    /// waited for.
+    ///
+    /// # Errors
+    /// The caller may not, it is gone, or somebody changed it.
+    pub async fn delete(&self, secret: &KlivSecret, dry_run: DryRun) -> Result<Waited, Error> {
+        let name = secret.metadata.name.as_deref().unwrap_or_default();
+        let is_published = secret.status.as_ref().is_some_and(|status| status.version.is_some());
+        // Without the right to see it there is nothing to wait for.
+        let account = self.account().await.ok().flatten();
+        let revision = account.and_then(|account| account.status).map(|status| status.revision);
+        if dry_run != DryRun::Client {
+            let params = DeleteParams {
+                dry_run: dry_run == DryRun::Server,
+                preconditions: Some(Preconditions {
+                    uid: secret.metadata.uid.clone(),
+                    resource_version: None,
+                }),
+                ..DeleteParams::default()
+            };
+            let deleted = self.api::<KlivSecret>().delete(name, &params).await;
+            deleted.map_err(|error| self.secret(name).failed(&error))?;
+        }
+        Ok(Waited { written: Vec::new(), revision_before: revision.filter(|_| is_published) })
+    }
+}

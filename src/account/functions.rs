@@ -1,0 +1,143 @@
+#![expect(clippy::disallowed_types, reason = "looks at functions, as the caller")]
+//! Which functions have a secret, as far as the caller may look at Deployments.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::ListParams;
+
+use super::{Caller, Error};
+use crate::api::{KlivSecret, PublishedSet};
+use crate::inject::Function;
+
+/// A function that has a secret in its environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The Deployment.
+    pub function: String,
+    /// How far it is.
+    pub state: Using,
+}
+
+/// How far a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Using {
+    /// It runs with the current value.
+    Current,
+    /// Its rollout goes on.
+    RollingOut,
+    /// Its rollout has failed: old pods have the former value.
+    Failed,
+    /// It keeps a former value.
+    Former,
+}
+
+impl Using {
+    /// In plain words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Current => "runs with the current set",
+            Self::RollingOut => "rolling out",
+            Self::Failed => "rollout failed: its old pods keep the former set",
+            Self::Former => "keeps a former set",
+        }
+    }
+}
+
+impl Caller {
+    /// The functions that have this secret, sorted by name.
+    ///
+    /// # Errors
+    /// The caller may not list Deployments, secrets or the account.
+    pub async fn users(&self, secret: &KlivSecret) -> Result<Vec<User>, Error> {
+        let deployments: Api<Deployment> = self.api();
+        let listed = deployments.list(&ListParams::default()).await;
+        let listed = listed.map_err(|error| self.kind("functions", "").failed(&error))?;
+        let secrets = self.list(false).await?;
+        let status = self.account().await?.and_then(|account| account.status);
+        let sets = status.map(|status| status.sets).unwrap_or_default();
+        let functions = listed.items.iter().map(Function::of);
+        let users = functions.filter_map(|function| user(&function, secret, &secrets, &sets));
+        Ok(users.collect())
+    }
+}
+
+fn user(
+    function: &Function,
+    secret: &KlivSecret,
+    secrets: &[KlivSecret],
+    sets: &[PublishedSet],
+) -> Option<User> {
+    let variable = &secret.spec.env_var;
+    let set = function.set_of(variable)?;
+    // A value of the function's environment wins over one without.
+    let of_its_environment = |secret: &KlivSecret| {
+        let environment = secret.spec.environment.as_deref();
+        secret.spec.env_var == *variable && environment == Some(function.environment())
+    };
+    let has_own = secrets.iter().any(of_its_environment);
+    if has_own != secret.spec.environment.is_some() || (has_own && !of_its_environment(secret)) {
+        return None;
+    }
+    let is_current = sets.iter().any(|current| current.name == set);
+    let state = match function.rollout {
+        _ if !is_current => Using::Former,
+        rollout if rollout.failed => Using::Failed,
+        rollout if !rollout.complete => Using::RollingOut,
+        _ => Using::Current,
+    };
+    Some(User { function: function.name.clone(), state })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn secret(environment: Option<&str>) -> KlivSecret {
+        let spec = json!({ "envVar": "A", "environment": environment });
+        serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": spec })).unwrap()
+    }
+
+    fn function(environment: &str, set: &str) -> Function {
+        let from = json!({ "secretKeyRef": { "name": set, "key": "A" } });
+        let deployment = json!({
+            "metadata": {
+                "name": "f", "generation": 1,
+                "labels": { "secrets.kliv.dev/environment": environment },
+            },
+            "spec": {
+                "replicas": 0, "selector": {},
+                "template": { "spec": { "containers": [
+                    { "name": "c", "env": [{ "name": "A", "valueFrom": from }] },
+                ] } },
+            },
+            "status": { "observedGeneration": 1 },
+        });
+        Function::of(&serde_json::from_value(deployment).unwrap())
+    }
+
+    fn current() -> Vec<PublishedSet> {
+        vec![PublishedSet { name: "kliv-env-now".into(), ..PublishedSet::default() }]
+    }
+
+    #[test]
+    fn a_function_has_the_value_of_its_environment_where_there_is_one() {
+        let (all, live) = (secret(None), secret(Some("live")));
+        let both = [all.clone(), live.clone()];
+        let has = |environment: &str, of: &KlivSecret, among: &[KlivSecret]| {
+            user(&function(environment, "kliv-env-now"), of, among, &current()).is_some()
+        };
+        assert!(has("live", &live, &both) && !has("live", &all, &both));
+        assert!(has("test", &all, &both) && !has("test", &live, &both));
+        assert!(has("live", &all, &both[..1]), "it falls back");
+    }
+
+    #[test]
+    fn a_function_with_another_set_keeps_a_former_value() {
+        let state = |set| user(&function("", set), &secret(None), &[], &current()).unwrap().state;
+        assert_eq!(state("kliv-env-now"), Using::Current);
+        assert_eq!(state("kliv-env-then"), Using::Former);
+    }
+}

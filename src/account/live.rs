@@ -1,0 +1,272 @@
+//! Waits until the operator has taken changes, and the functions run with them.
+
+use std::time::Duration;
+
+use super::{Caller, Error};
+use crate::api::condition::{Behind, READY, Reason, STALLED};
+use crate::api::text::harmless;
+use crate::api::{FunctionReport, KlivAccount, KlivSecret, NotUpdated};
+
+/// How often the cluster is asked; the first times quicker.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(1);
+/// How many functions a KlivAccount names that are behind.
+const NAMED: usize = 20;
+
+/// What is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waited {
+    /// Secrets that were written: their object's name, and their generation then.
+    pub written: Vec<(String, i64)>,
+    /// Where one was deleted, the account's revision before.
+    pub revision_before: Option<i64>,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The operator has not taken so many of the changes yet.
+    Untaken(usize),
+    /// It can't take one, and only a person can change that: the secret, and why.
+    Stalled(String, String),
+    /// It tries again and again: the secret, and why.
+    Retried(String, String),
+    /// Rollouts go on.
+    RollingOut(Live),
+    /// As far as it goes.
+    Done(Live),
+}
+
+/// On how many functions it is live.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Functions that run with it.
+    pub updated: i32,
+    /// Functions that are to.
+    pub total: i32,
+    /// Those that do not, and why; at most 20.
+    pub behind: Vec<NotUpdated>,
+}
+
+impl Live {
+    /// As an account tells it.
+    #[must_use]
+    pub fn of(report: &FunctionReport) -> Self {
+        let FunctionReport { total, updated, not_updated } = report.clone();
+        Self { updated, total, behind: not_updated }
+    }
+
+    /// Whether every function runs with it.
+    #[must_use]
+    pub fn everywhere(&self) -> bool {
+        self.updated >= self.total
+    }
+
+    /// `live on k of n functions`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.total {
+            0 => "live; the account has no function that takes secrets".to_owned(),
+            1 => format!("live on {} of 1 function", self.updated),
+            total => format!("live on {} of {total} functions", self.updated),
+        }
+    }
+
+    /// Whether nothing more happens by itself.
+    fn is_settled(&self) -> bool {
+        let named = i32::try_from(self.behind.len()).unwrap_or(i32::MAX);
+        let all_named = self.updated.saturating_add(named) >= self.total;
+        // Those that roll out are named last.
+        let moving = self.behind.iter().any(|f| f.reason == Behind::RollingOut.as_str());
+        !moving && (all_named || self.behind.len() >= NAMED)
+    }
+}
+
+impl Caller {
+    /// Waits until functions run with what was written, for so long at most. Each new stage
+    /// is told.
+    ///
+    /// # Errors
+    /// It can't be taken, or the time is over; with the way out.
+    pub async fn live(
+        &self,
+        waited: &Waited,
+        timeout: Duration,
+        mut tell: impl FnMut(&Stage),
+    ) -> Result<Live, Error> {
+        let mut last = Stage::Untaken(waited.written.len());
+        let stages = async {
+            let mut pause = FIRST;
+            loop {
+                let stage = self.stage(waited).await?;
+                match stage {
+                    Stage::Done(live) => return Ok(live),
+                    Stage::Stalled(name, why) => {
+                        return Err(Error::NotLive(format!("{name} was stored, but {why}")));
+                    }
+                    stage if stage != last => {
+                        tell(&stage);
+                        last = stage;
+                    }
+                    _ => {}
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST);
+            }
+        };
+        match tokio::time::timeout(timeout, stages).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Error::NotLive(in_vain(&last, timeout))),
+        }
+    }
+
+    async fn stage(&self, waited: &Waited) -> Result<Stage, Error> {
+        let secrets = match waited.written.as_slice() {
+            [] => Vec::new(),
+            [(name, _)] => self.find_object(name).await?.into_iter().collect(),
+            _ => self.list(false).await?,
+        };
+        // After the secrets: a set is current before its secrets say so.
+        let account = self.account().await?;
+        Ok(stage(waited, &secrets, account.as_ref()))
+    }
+}
+
+fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>) -> Stage {
+    let mut untaken = 0;
+    let mut retried = None;
+    for (name, generation) in &waited.written {
+        let Some(secret) = secrets.iter().find(|s| s.metadata.name.as_ref() == Some(name)) else {
+            return Stage::Stalled(name.clone(), "somebody deleted it since".to_owned());
+        };
+        let status = secret.status.as_ref();
+        let observed = status.and_then(|status| status.observed_generation);
+        if observed.is_none_or(|observed| observed < *generation) {
+            untaken += 1;
+            continue;
+        }
+        let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let is = |kind: &str| conditions.iter().find(|c| c.type_ == kind && c.status == "True");
+        let ready = conditions.iter().find(|c| c.type_ == READY);
+        let why = || ready.map(|c| harmless(&c.message, 512).into_owned()).unwrap_or_default();
+        let reason = ready.map(|c| c.reason.as_str()).unwrap_or_default();
+        if is(STALLED).is_some() || reason == Reason::QuotaExceeded.as_str() {
+            return Stage::Stalled(name.clone(), why());
+        }
+        if is(READY).is_none() && reason != Reason::AwaitingValue.as_str() {
+            retried = Some(Stage::Retried(name.clone(), why()));
+        }
+    }
+    if untaken > 0 {
+        return Stage::Untaken(untaken);
+    }
+    if let Some(retried) = retried {
+        return retried;
+    }
+    let status = account.and_then(|account| account.status.as_ref());
+    let revision = status.map_or(0, |status| status.revision);
+    if waited.revision_before.is_some_and(|before| revision <= before) {
+        return Stage::Untaken(1);
+    }
+    let live = status.map(|status| Live::of(&status.functions)).unwrap_or_default();
+    if live.is_settled() { Stage::Done(live) } else { Stage::RollingOut(live) }
+}
+
+fn in_vain(last: &Stage, timeout: Duration) -> String {
+    let seconds = timeout.as_secs();
+    match last {
+        Stage::Retried(name, why) => format!(
+            "stored, but after {seconds}s {name} is still not published: {why}. It is tried again \
+             by itself"
+        ),
+        Stage::RollingOut(live) => format!(
+            "stored and published, but after {seconds}s it is {}. The rollouts go on by \
+             themselves: see kubectl kliv describe",
+            live.words()
+        ),
+        _ => format!(
+            "stored, but the operator has not taken it up after {seconds}s. It will when it runs \
+             again: see kubectl kliv doctor"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn secret(generation: i64, observed: i64, status: &str, reason: &str) -> KlivSecret {
+        let now = "2026-11-24T10:00:00Z";
+        let condition = |kind: &str, status: &str| {
+            json!({
+                "type": kind, "status": status, "reason": reason, "message": "because",
+                "lastTransitionTime": now,
+            })
+        };
+        let mut conditions = vec![condition("Ready", status)];
+        if reason == "DecryptionFailed" {
+            conditions.push(condition("Stalled", "True"));
+        }
+        serde_json::from_value(json!({
+            "metadata": { "name": "a", "generation": generation }, "spec": { "envVar": "A" },
+            "status": { "observedGeneration": observed, "conditions": conditions },
+        }))
+        .unwrap()
+    }
+
+    fn account(revision: i64, functions: serde_json::Value) -> KlivAccount {
+        serde_json::from_value(json!({
+            "metadata": { "name": "default" }, "spec": {},
+            "status": { "revision": revision, "functions": functions },
+        }))
+        .unwrap()
+    }
+
+    fn written() -> Waited {
+        Waited { written: vec![("a".into(), 2)], revision_before: None }
+    }
+
+    fn behind(reason: &str) -> serde_json::Value {
+        json!({ "total": 2, "updated": 1, "notUpdated": [{ "name": "f", "reason": reason }] })
+    }
+
+    #[test]
+    fn a_change_is_taken_when_the_status_speaks_of_its_generation() {
+        let done = account(1, json!({ "total": 1, "updated": 1 }));
+        let told = |secret| stage(&written(), &[secret], Some(&done));
+        assert_eq!(told(secret(2, 1, "True", "Published")), Stage::Untaken(1));
+        assert!(matches!(told(secret(2, 2, "True", "Published")), Stage::Done(_)));
+        assert!(matches!(told(secret(3, 3, "True", "Published")), Stage::Done(_)));
+        let failed = secret(2, 2, "False", "DecryptionFailed");
+        assert_eq!(told(failed), Stage::Stalled("a".into(), "because".into()));
+        let failed = secret(2, 2, "False", "PublishFailed");
+        assert_eq!(told(failed), Stage::Retried("a".into(), "because".into()));
+        assert!(matches!(told(secret(2, 2, "False", "AwaitingValue")), Stage::Done(_)));
+        assert!(matches!(stage(&written(), &[], Some(&done)), Stage::Stalled(..)));
+    }
+
+    #[test]
+    fn it_is_over_when_no_function_moves_any_more() {
+        let told = |functions| {
+            let secret = secret(2, 2, "True", "Published");
+            stage(&written(), &[secret], Some(&account(1, functions)))
+        };
+        assert!(matches!(told(json!({ "total": 2, "updated": 0 })), Stage::RollingOut(_)));
+        assert!(matches!(told(behind("RollingOut")), Stage::RollingOut(_)));
+        for reason in ["RolloutFailed", "Manual", "WriteRefused"] {
+            let Stage::Done(live) = told(behind(reason)) else { panic!("{reason}") };
+            assert_eq!(live.words(), "live on 1 of 2 functions");
+            assert!(!live.everywhere());
+        }
+    }
+
+    #[test]
+    fn a_delete_is_taken_when_the_account_has_a_new_revision() {
+        let waited = Waited { written: vec![], revision_before: Some(4) };
+        let told = |revision| stage(&waited, &[], Some(&account(revision, json!({}))));
+        assert_eq!(told(4), Stage::Untaken(1));
+        assert_eq!(told(5), Stage::Done(Live::default()));
+    }
+}

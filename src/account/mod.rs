@@ -1,0 +1,50 @@
+//! What people and agents do with an account's secrets, with the rights of whoever asks.
+//!
+//! ```text
+//!  cli, later web and mcp ──► Caller ──► put, list, find, delete … ──► API server
+//!                               │
+//!                               └─► live: waits until the operator has taken a change and
+//!                                   the functions run with it
+//! ```
+//!
+//! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
+//! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
+//! small enum whose words name what is missing and the way out.
+//!
+//! Files for import are read by [`bundle`]: entries with their lines, and what is invalid.
+//!
+//! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
+
+pub mod bundle;
+mod caller;
+mod delete;
+mod dotenv;
+mod error;
+mod functions;
+mod history;
+mod import;
+mod json;
+mod live;
+mod naming;
+mod put;
+mod question;
+mod rotate;
+mod standing;
+mod trail;
+pub mod unsealed;
+mod yaml;
+
+pub use caller::{Caller, DryRun};
+pub use error::{Error, Kind};
+pub use functions::{User, Using};
+pub use history::restorable;
+pub use import::{Change, Planned};
+pub use live::{Live, Stage, Waited};
+pub use naming::{Target, Unnamed};
+pub use question::{Asker, waiting};
+pub use rotate::{due, has_value, sealed_after};
+pub use standing::{
+    NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
+    standings,
+};
+pub use trail::{BadAnchor, Filter, Trail, anchor};

@@ -1,0 +1,127 @@
+#![expect(
+    clippy::disallowed_types,
+    reason = "reads the public key and writes secrets, as the caller"
+)]
+//! Handing a value in: sealed here, then created or changed.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use super::{Caller, DryRun, Error, Kind, Target};
+use crate::api::names::{SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY};
+use crate::api::text::harmless;
+use crate::api::{KlivSecret, KlivSecretSpec, object_name};
+use crate::seal::{Binding, CryptoRng, Plaintext, Sealed, SealingKey, seal};
+
+impl Caller {
+    /// The cluster's public key. Its id is computed from the key itself.
+    ///
+    /// # Errors
+    /// It isn't where it should be, or is none.
+    pub async fn sealing_key(&self) -> Result<SealingKey, Error> {
+        let namespace = self.operator_namespace.as_str();
+        let kind = Kind { what: "public key", name: SEALING_KEY_CONFIGMAP, namespace };
+        let way_out = ": if kliv-secrets runs in another namespace, name it with \
+                       --operator-namespace; if it was just installed, wait for its controller";
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let map = match maps.get(SEALING_KEY_CONFIGMAP).await {
+            Ok(map) => map,
+            Err(error) => {
+                return Err(match kind.failed(&error) {
+                    Error::NotFound { .. } => kind.not_found(way_out),
+                    // Elsewhere than in the operator's namespace nobody may look.
+                    Error::Forbidden(right) => Error::Forbidden(format!("{right}{way_out}")),
+                    other => other,
+                });
+            }
+        };
+        let entry = map.data.as_ref().and_then(|data| data.get(SEALING_KEY_ENTRY));
+        let key = entry.ok_or_else(|| kind.not_found(way_out))?;
+        SealingKey::parse(key).map_err(|error| {
+            Error::Invalid(format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}: {error}"))
+        })
+    }
+
+    /// Seals a value for a secret of this account.
+    ///
+    /// # Errors
+    /// The value is too large.
+    pub fn seal(
+        &self,
+        key: &SealingKey,
+        target: &Target,
+        value: &Plaintext,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Sealed, Error> {
+        let binding = Binding {
+            account: &self.namespace,
+            variable: &target.variable,
+            environment: target.environment.as_deref(),
+        };
+        seal(key, &binding, value, now, rng).map_err(|error| Error::Invalid(error.to_string()))
+    }
+
+    /// Creates a secret, or changes those fields of the one there is `before` that the spec
+    /// names; it must still be as it was then.
+    ///
+    /// # Errors
+    /// The caller may not, somebody else was quicker, or it is refused.
+    pub async fn put(
+        &self,
+        spec: &KlivSecretSpec,
+        before: Option<&KlivSecret>,
+        dry_run: DryRun,
+    ) -> Result<KlivSecret, Error> {
+        let name = object_name(&spec.env_var, spec.environment.as_deref());
+        let kind = self.secret(&name);
+        let secrets = self.api::<KlivSecret>();
+        let server = dry_run == DryRun::Server;
+        let Some(before) = before else {
+            let mut new = KlivSecret::new(&name, spec.clone());
+            new.metadata.namespace = Some(self.namespace.clone());
+            if dry_run == DryRun::Client {
+                return Ok(new);
+            }
+            let field_manager = Some(self.field_manager.to_owned());
+            let params = PostParams { dry_run: server, field_manager };
+            return secrets.create(&params, &new).await.map_err(|error| kind.failed(&error));
+        };
+        if before.spec.env_var != spec.env_var {
+            return Err(Error::Invalid(format!(
+                "the secret {name} is there for the variable {}: name it so, or delete it first",
+                harmless(&before.spec.env_var, 128)
+            )));
+        }
+        let patch = json!({
+            "metadata": { "resourceVersion": before.metadata.resource_version },
+            "spec": spec,
+        });
+        if dry_run == DryRun::Client {
+            let mut changed = serde_json::to_value(before).unwrap_or_default();
+            json_patch::merge(&mut changed, &patch);
+            return serde_json::from_value(changed)
+                .map_err(|_| Error::Invalid(format!("the secret {name} can't be read")));
+        }
+        let field_manager = Some(self.field_manager.to_owned());
+        let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
+        let changed = secrets.patch(&name, &params, &Patch::Merge(patch)).await;
+        changed.map_err(|error| kind.failed(&error))
+    }
+}
+
+impl Target {
+    /// The secret's own variable, where there is one: from an object's name it was a guess.
+    #[must_use]
+    pub fn resolved(self, found: Option<&KlivSecret>) -> Self {
+        match found {
+            Some(secret) if !self.is_variable => {
+                Self { variable: secret.spec.env_var.clone(), is_variable: true, ..self }
+            }
+            _ => self,
+        }
+    }
+}

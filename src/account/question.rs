@@ -1,0 +1,128 @@
+//! Questions: a secret that waits for its value, and its answer.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::rotate::place;
+use super::{Caller, DryRun, Error, Target};
+use crate::api::names::ANNOTATION_STAMPS;
+use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
+use crate::seal::Plaintext;
+
+/// Who asks, as far as that can be told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// The authenticated user, where the object still says it.
+    pub user: Option<String>,
+    /// What the question itself says: anybody may write anything there.
+    pub says: Option<String>,
+}
+
+/// The question that waits.
+///
+/// # Errors
+/// There is none, or it has been answered.
+pub fn waiting(secret: &KlivSecret) -> Result<(&Question, Asker), Error> {
+    let name = secret.metadata.name.as_deref().unwrap_or_default();
+    if super::has_value(secret) {
+        return Err(Error::Invalid(format!(
+            "{name} has its value already: to replace it, kubectl kliv rotate {name}"
+        )));
+    }
+    let Some(question) = &secret.spec.request else {
+        return Err(Error::Invalid(format!(
+            "nobody asks for {name}: to hand in its value, kubectl kliv set {name}"
+        )));
+    };
+    let annotations = secret.metadata.annotations.as_ref();
+    let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
+    let stamps = stamps.map(|text| Stamps::parse(text)).unwrap_or_default();
+    let user = stamps.0.first().map(|stamp| stamp.user.clone());
+    Ok((question, Asker { user, says: question.requested_by.clone() }))
+}
+
+impl Caller {
+    /// Asks for a value: a secret that waits for it.
+    ///
+    /// # Errors
+    /// There is such a secret; the caller may not.
+    pub async fn request(
+        &self,
+        target: &Target,
+        question: Question,
+        dry_run: DryRun,
+    ) -> Result<KlivSecret, Error> {
+        let name = target.object();
+        let spec = KlivSecretSpec {
+            env_var: target.variable.clone(),
+            environment: target.environment.clone(),
+            request: Some(question),
+            ..KlivSecretSpec::default()
+        };
+        match self.put(&spec, None, dry_run).await {
+            Err(Error::Changed(_)) => Err(Error::Invalid(format!(
+                "{name} is there already: see kubectl kliv describe {name}"
+            ))),
+            asked => asked,
+        }
+    }
+
+    /// Gives the value that a question waits for.
+    ///
+    /// # Errors
+    /// As [`waiting`]; there is no public key to seal with; somebody else was quicker; the
+    /// caller may not.
+    pub async fn answer(
+        &self,
+        secret: &KlivSecret,
+        value: &Plaintext,
+        now: Timestamp,
+        dry_run: DryRun,
+    ) -> Result<KlivSecret, Error> {
+        waiting(secret)?;
+        let sealed = self.seal_again(secret, value, now).await?;
+        let spec = KlivSecretSpec { sealed: Some(sealed), ..place(secret) };
+        self.put(&spec, Some(secret), dry_run).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> KlivSecret {
+        let request = Question {
+            purpose: "to send receipts".into(),
+            obtain_from: None,
+            requested_by: Some("the boss".into()),
+        };
+        let spec = KlivSecretSpec {
+            env_var: "A_KEY".into(),
+            request: Some(request),
+            ..KlivSecretSpec::default()
+        };
+        KlivSecret::new("a-key", spec)
+    }
+
+    #[test]
+    fn who_asks_is_the_authenticated_user_beside_what_the_question_says() {
+        let mut secret = asked();
+        secret.metadata.annotations = Some(
+            [(ANNOTATION_STAMPS.to_owned(), "1 2026-11-24T10:00:00Z spec agent bot".to_owned())]
+                .into(),
+        );
+        let (question, asker) = waiting(&secret).unwrap();
+        assert_eq!(question.purpose, "to send receipts");
+        let wanted = Asker { user: Some("bot".into()), says: Some("the boss".into()) };
+        assert_eq!(asker, wanted);
+    }
+
+    #[test]
+    fn only_what_waits_is_answered() {
+        let mut answered = asked();
+        answered.spec.sealed = Some("kliv1.x".into());
+        assert!(waiting(&answered).unwrap_err().to_string().contains("rotate a-key"));
+        let mut unasked = asked();
+        unasked.spec.request = None;
+        assert!(waiting(&unasked).unwrap_err().to_string().contains("nobody asks for a-key"));
+    }
+}

@@ -1,0 +1,140 @@
+//! A new value for a secret that has one, and which are due for it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
+
+use super::{Caller, DryRun, Error, Target};
+use crate::api::{KlivSecret, KlivSecretSpec, Warning};
+use crate::runtime::entropy;
+use crate::seal::Plaintext;
+
+/// The warnings that ask for a new value.
+const ASK_FOR_A_NEW_VALUE: [&str; 3] = ["RotationDue", "Expired", "ExpiresSoon"];
+
+/// Why a secret is due for a new value, in the operator's words; nothing where it is not.
+#[must_use]
+pub fn due(secret: &KlivSecret) -> Option<&Warning> {
+    let warnings = secret.status.iter().flat_map(|status| &status.warnings);
+    warnings.into_iter().find(|w| ASK_FOR_A_NEW_VALUE.contains(&w.reason.as_str()))
+}
+
+/// Whether it has or had a value: if not, it is to be answered or set.
+#[must_use]
+pub fn has_value(secret: &KlivSecret) -> bool {
+    secret.spec.sealed.is_some() || secret.status.as_ref().is_some_and(|s| !s.history.is_empty())
+}
+
+/// When a new value is to be sealed, so that it counts as newer than all before it, also
+/// where the caller's clock is behind. In whole seconds, as the API server keeps times.
+#[must_use]
+pub fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
+    let status = secret.status.as_ref();
+    let known = status.iter().flat_map(|status| {
+        let written = status.history.iter().map(|entry| entry.time.0);
+        written.chain(status.refuse_sealed_before.as_ref().map(|time| time.0))
+    });
+    let asked = secret.spec.refuse_sealed_before.iter().map(|time| time.0);
+    let newest = known.chain(asked).max().unwrap_or(Timestamp::UNIX_EPOCH);
+    let next = newest.checked_add(SignedDuration::from_secs(1)).unwrap_or(newest);
+    let whole = |time: Timestamp| time.round(Unit::Second).unwrap_or(time);
+    whole(now.max(next))
+}
+
+/// What of a secret's spec never changes: the rest is a change.
+pub(super) fn place(secret: &KlivSecret) -> KlivSecretSpec {
+    KlivSecretSpec {
+        env_var: secret.spec.env_var.clone(),
+        environment: secret.spec.environment.clone(),
+        ..KlivSecretSpec::default()
+    }
+}
+
+impl Caller {
+    /// Gives a secret a new value. If the ones before it are `compromised`, they are purged,
+    /// and refused from then on.
+    ///
+    /// # Errors
+    /// It has no value yet; there is no public key to seal with; somebody else has just
+    /// changed it; the caller may not.
+    pub async fn rotate(
+        &self,
+        secret: &KlivSecret,
+        value: &Plaintext,
+        compromised: bool,
+        now: Timestamp,
+        dry_run: DryRun,
+    ) -> Result<KlivSecret, Error> {
+        let name = secret.metadata.name.as_deref().unwrap_or_default();
+        if !has_value(secret) {
+            return Err(Error::Invalid(format!(
+                "{name} has no value yet, so there is none to replace: kubectl kliv answer {name}"
+            )));
+        }
+        let sealed_at = sealed_after(secret, now);
+        let spec = KlivSecretSpec {
+            sealed: Some(self.seal_again(secret, value, sealed_at).await?),
+            refuse_sealed_before: compromised.then_some(Time(sealed_at)),
+            ..place(secret)
+        };
+        self.put(&spec, Some(secret), dry_run).await
+    }
+
+    /// Seals a value for the place of a secret that is there.
+    pub(super) async fn seal_again(
+        &self,
+        secret: &KlivSecret,
+        value: &Plaintext,
+        sealed_at: Timestamp,
+    ) -> Result<String, Error> {
+        let key = self.sealing_key().await?;
+        let target = Target {
+            variable: secret.spec.env_var.clone(),
+            is_variable: true,
+            environment: secret.spec.environment.clone(),
+        };
+        let sealed = self.seal(&key, &target, value, sealed_at, &mut entropy::system())?;
+        Ok(sealed.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::KlivSecretStatus;
+
+    fn secret(status: KlivSecretStatus) -> KlivSecret {
+        let spec = KlivSecretSpec { env_var: "A_KEY".into(), ..Default::default() };
+        let mut secret = KlivSecret::new("a-key", spec);
+        secret.status = Some(status);
+        secret
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn what_the_operator_says_is_due_is_due() {
+        let warning = |reason: &str| Warning { reason: reason.into(), message: "m".into() };
+        let with = |reasons: &[&str]| {
+            let warnings = reasons.iter().copied().map(warning).collect();
+            secret(KlivSecretStatus { warnings, ..Default::default() })
+        };
+        assert!(due(&with(&["Unused", "NoDescription"])).is_none());
+        assert_eq!(due(&with(&["Unused", "Expired"])).unwrap().reason, "Expired");
+        assert!(due(&with(&["RotationDue"])).is_some());
+    }
+
+    #[test]
+    fn a_new_value_is_sealed_after_all_before_it_whatever_the_clock_says() {
+        let refuse_sealed_before = Some(Time(at(1000)));
+        let purged = secret(KlivSecretStatus { refuse_sealed_before, ..Default::default() });
+        assert_eq!(sealed_after(&purged, at(5)), at(1001));
+        assert_eq!(sealed_after(&purged, at(2000)), at(2000));
+        let mut asked = secret(KlivSecretStatus::default());
+        asked.spec.refuse_sealed_before = Some(Time(at(3000)));
+        assert_eq!(sealed_after(&asked, at(5)), at(3001));
+        let fraction = Timestamp::from_millisecond(5_900).unwrap();
+        assert_eq!(sealed_after(&secret(KlivSecretStatus::default()), fraction), at(6));
+    }
+}

@@ -1,0 +1,278 @@
+#![expect(clippy::disallowed_types, reason = "reads and annotates functions, as the caller")]
+//! The account's functions: which set each runs with, and telling one to take the new set.
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
+
+use super::{Caller, Error};
+use crate::api::condition::Behind;
+use crate::api::names::{ANNOTATION_REVISION, FUNCTION_LABEL};
+use crate::api::{KlivAccountStatus, PublishedSet};
+use crate::inject::{Function, inject};
+
+/// How far one function is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// The Deployment.
+    pub name: String,
+    /// Its environment; "" is none.
+    pub environment: String,
+    /// The sets that its entries are from; more than one only in between.
+    pub sets: Vec<String>,
+    /// The revision of its set, where that is a current one.
+    pub revision: Option<i64>,
+    /// How many variables it gets.
+    pub variables: usize,
+    /// Whether it takes a new set only when told.
+    pub manual: bool,
+    /// One word: `Updated`, `NoVariables`, or a reason of `status.functions.notUpdated`.
+    pub state: &'static str,
+    /// What that means and the way out, where something is to be done.
+    pub message: Option<String>,
+}
+
+/// Runs with the current set.
+pub const UPDATED: &str = "Updated";
+/// Gets nothing: no secrets for it, or it wants none.
+pub const NO_VARIABLES: &str = "NoVariables";
+
+/// Whether a Deployment is a function of the account: labelled so, or given a set.
+#[must_use]
+pub fn is_function(deployment: &Deployment) -> bool {
+    let labels = deployment.metadata.labels.as_ref();
+    let (key, value) = FUNCTION_LABEL;
+    labels.is_some_and(|labels| labels.get(key).is_some_and(|v| v == value))
+        || !Function::of(deployment).sets_given().is_empty()
+}
+
+/// How far each function is, by name. What the controller has noted counts before what the
+/// Deployment shows.
+#[must_use]
+pub fn standings(status: &KlivAccountStatus, deployments: &[Deployment]) -> Vec<Standing> {
+    let functions = deployments.iter().filter(|deployment| is_function(deployment));
+    let mut standings: Vec<Standing> =
+        functions.map(|deployment| standing(status, &Function::of(deployment))).collect();
+    standings.sort_by(|a, b| a.name.cmp(&b.name));
+    standings
+}
+
+fn standing(status: &KlivAccountStatus, function: &Function) -> Standing {
+    let injection = inject(function, &status.sets);
+    let sets: Vec<String> = function.sets_given().into_iter().map(str::to_owned).collect();
+    let revision = match sets.as_slice() {
+        [only] => status.sets.iter().find(|set| set.name == *only).map(|set| set.revision),
+        _ => None,
+    };
+    let noted = status.functions.not_updated.iter().find(|noted| noted.name == function.name);
+    let noted =
+        noted.and_then(|noted| Behind::ALL.into_iter().find(|b| b.as_str() == noted.reason));
+    let seen = if injection.manual_waits {
+        Some(Behind::Manual)
+    } else if function.rollout.failed {
+        Some(Behind::RolloutFailed)
+    } else if injection.patch.is_some() || !function.rollout.complete {
+        Some(Behind::RollingOut)
+    } else {
+        None
+    };
+    // A note may be a moment old: where all is well by now, it is.
+    let behind = seen.map(|seen| noted.unwrap_or(seen));
+    let state = match behind {
+        _ if injection.injected.is_empty() && sets.is_empty() => NO_VARIABLES,
+        Some(behind) => behind.as_str(),
+        None => UPDATED,
+    };
+    let message = match behind {
+        Some(Behind::Manual) => {
+            Some(format!("keeps its set until told: kubectl kliv rollout {}", function.name))
+        }
+        Some(behind) if state != NO_VARIABLES => behind.message().map(str::to_owned),
+        _ => None,
+    };
+    Standing {
+        name: function.name.clone(),
+        environment: function.environment().to_owned(),
+        sets,
+        revision,
+        variables: injection.injected.len(),
+        manual: function.is_manual(),
+        state,
+        message,
+    }
+}
+
+/// The functions that would get a variable, were it published, by name.
+#[must_use]
+pub fn receivers(
+    status: &KlivAccountStatus,
+    deployments: &[Deployment],
+    variable: &str,
+    environment: Option<&str>,
+) -> Vec<String> {
+    let sets = with(status, variable, environment);
+    let functions = deployments.iter().filter(|deployment| is_function(deployment));
+    let mut names: Vec<String> = functions
+        .map(Function::of)
+        .filter(|function| {
+            // `rollout: manual` only delays it.
+            let told = function.clone().told();
+            inject(&told, &sets).injected.iter().any(|name| name == variable)
+        })
+        .map(|function| function.name)
+        .collect();
+    names.sort();
+    names
+}
+
+/// The account's sets with one more variable in each that it reaches.
+fn with(
+    status: &KlivAccountStatus,
+    variable: &str,
+    environment: Option<&str>,
+) -> Vec<PublishedSet> {
+    let mut sets = status.sets.clone();
+    let base = sets.iter().find(|set| set.environment.is_empty()).cloned().unwrap_or_default();
+    let wanted = environment.unwrap_or_default();
+    if !sets.iter().any(|set| set.environment == wanted) {
+        sets.push(PublishedSet { environment: wanted.to_owned(), ..base });
+    }
+    for set in &mut sets {
+        if environment.is_none_or(|only| set.environment == only) {
+            set.keys.push(variable.to_owned());
+            set.keys.sort();
+            set.keys.dedup();
+        }
+    }
+    sets
+}
+
+/// What a rollout that was asked for does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rollout {
+    /// The function takes this set now.
+    Takes(PublishedSet),
+    /// It has it.
+    Has(PublishedSet),
+}
+
+/// Which set a function is to take now.
+///
+/// # Errors
+/// It is no function; it takes sets by itself; there is none for it.
+pub fn next_set(status: &KlivAccountStatus, deployment: &Deployment) -> Result<Rollout, Error> {
+    let function = Function::of(deployment);
+    let name = &function.name;
+    let refuse = |text: String| Err(Error::Invalid(text));
+    if !is_function(deployment) {
+        let (key, value) = FUNCTION_LABEL;
+        return refuse(format!(
+            "{name} is no function of the account: it lacks the label {key}={value}"
+        ));
+    }
+    if !function.is_manual() {
+        return refuse(format!(
+            "{name} takes new sets by itself: there is nothing to tell it. How far it is: kubectl \
+             kliv status"
+        ));
+    }
+    let told = function.clone().told();
+    let wanted = inject(&told, &status.sets).set;
+    let Some(set) = status.sets.iter().find(|set| Some(&set.name) == wanted.as_ref()) else {
+        return refuse(format!("nothing is published for {name} yet: see kubectl kliv list"));
+    };
+    let has = function.sets_given();
+    if has.iter().eq([set.name.as_str()].iter()) {
+        return Ok(Rollout::Has(set.clone()));
+    }
+    Ok(Rollout::Takes(set.clone()))
+}
+
+impl Caller {
+    /// The account's Deployments.
+    ///
+    /// # Errors
+    /// The caller may not list them, or the cluster does not answer.
+    pub async fn deployments(&self) -> Result<Vec<Deployment>, Error> {
+        let api: Api<Deployment> = self.api();
+        let listed = api.list(&ListParams::default()).await;
+        Ok(listed.map_err(|error| self.kind("functions", "").failed(&error))?.items)
+    }
+
+    /// One function's Deployment.
+    ///
+    /// # Errors
+    /// It is not there, or the caller may not read it.
+    pub async fn deployment(&self, name: &str) -> Result<Deployment, Error> {
+        let kind = self.kind("function", name);
+        let found = self.api::<Deployment>().get_opt(name).await;
+        found
+            .map_err(|error| kind.failed(&error))?
+            .ok_or_else(|| kind.not_found(": see kubectl kliv status"))
+    }
+
+    /// Tells a function with `rollout: manual` to take the current set.
+    ///
+    /// # Errors
+    /// As [`next_set`]; somebody else has just changed it; the caller may not.
+    pub async fn roll_out(&self, name: &str) -> Result<Rollout, Error> {
+        let deployment = self.deployment(name).await?;
+        let status = self.account().await?.and_then(|account| account.status).unwrap_or_default();
+        let rollout = next_set(&status, &deployment)?;
+        if let Rollout::Takes(set) = &rollout {
+            let annotations = json!({ (ANNOTATION_REVISION): set.revision.to_string() });
+            let metadata = json!({
+                "uid": deployment.metadata.uid,
+                "annotations": annotations,
+            });
+            let patch = Patch::Merge(json!({ "metadata": metadata }));
+            let params = PatchParams {
+                field_manager: Some(self.field_manager.to_owned()),
+                ..PatchParams::default()
+            };
+            let patched = self.api::<Deployment>().patch(name, &params, &patch).await;
+            patched.map_err(|error| self.kind("function", name).failed(&error))?;
+        }
+        Ok(rollout)
+    }
+}
+
+impl Caller {
+    /// Waits until a function's rollout with this set is through, for so long at most.
+    ///
+    /// # Errors
+    /// As [`is_through`]; the time is over; the caller may not look.
+    pub async fn through(&self, name: &str, set: &str, timeout: Duration) -> Result<(), Error> {
+        const AGAIN: Duration = Duration::from_millis(500);
+        let rolls = async {
+            while !is_through(&self.deployment(name).await?, set)? {
+                tokio::time::sleep(AGAIN).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(timeout, rolls).await.unwrap_or_else(|_| {
+            Err(Error::NotLive(format!(
+                "told, but after {}s its rollout is not through. It goes on by itself: see kubectl \
+                 kliv status",
+                timeout.as_secs()
+            )))
+        })
+    }
+}
+
+/// Whether a function's rollout with this set is through; an error where it has failed.
+///
+/// # Errors
+/// Its new pods do not become ready.
+pub fn is_through(deployment: &Deployment, set: &str) -> Result<bool, Error> {
+    let function = Function::of(deployment);
+    let has = function.sets_given().iter().eq([set].iter());
+    if has && function.rollout.failed {
+        let why = Behind::RolloutFailed.message().unwrap_or_default();
+        return Err(Error::NotLive(format!("{}: {why}", function.name)));
+    }
+    Ok(has && function.rollout.complete)
+}

@@ -1,0 +1,98 @@
+//! `kubectl kliv answer`.
+
+use super::args::Writing;
+use super::failure::Failure;
+use super::named::Named;
+use super::prompt::{self, From};
+use super::session::Session;
+use super::set::look_at;
+use super::writing::{dry_run_words, wait};
+use super::{changed, output};
+use crate::account::{Asker, Caller, receivers, waiting};
+use crate::api::text::harmless;
+use crate::api::{KlivSecret, Question};
+use crate::runtime::clock;
+
+/// Give the value that a secret waits for
+///
+/// Says first who asks, for what, and which functions will get it. The purpose is what the
+/// asker wrote: give a value only to whom you would give it in person.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    from: From,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// The longest piece of a question that is shown, characters.
+const LONGEST: usize = 1024;
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let target = args.named.target()?;
+    let caller = session.caller().await?;
+    let secret = caller.find(&target).await?;
+    let (question, asker) = waiting(&secret)?;
+    output::tell(&told(&caller, &secret, question, &asker));
+    output::tell(&who_gets_it(&caller, &secret).await);
+    let name = secret.metadata.name.as_deref().unwrap_or_default();
+    let value = prompt::value(
+        &args.from,
+        &format!("value of {name} in {} (hidden): ", caller.namespace),
+        session.terminal,
+    )?;
+    look_at(&args.writing, &changed::target(&secret), false, &value, session)?;
+    let dry_run = args.writing.dry_run;
+    let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?;
+    let words = dry_run_words(dry_run);
+    output::print(&format!("{} answered{words}\n", output::named(&answered)))?;
+    wait(&caller, &changed::waited(&answered), &args.writing, session).await
+}
+
+fn told(caller: &Caller, secret: &KlivSecret, question: &Question, asker: &Asker) -> String {
+    let user = asker.user.as_deref().map(|user| harmless(user, LONGEST));
+    let mut lines = vec![
+        format!("Account:      {}", caller.namespace),
+        format!("Variable:     {}", harmless(&secret.spec.env_var, LONGEST)),
+        format!(
+            "Environment:  {}",
+            harmless(secret.spec.environment.as_deref().unwrap_or("every"), LONGEST)
+        ),
+        format!("Asked by:     {}", user.as_deref().unwrap_or("not known any more")),
+        "The asker wrote (nobody has checked it):".to_owned(),
+        format!("  purpose:    \"{}\"", harmless(&question.purpose, LONGEST)),
+    ];
+    if let Some(from) = &question.obtain_from {
+        lines.push(format!("  obtain from: \"{}\"", harmless(from, LONGEST)));
+    }
+    if let Some(says) = &asker.says {
+        lines.push(format!("  asked by:   \"{}\"", harmless(says, LONGEST)));
+    }
+    lines.join("\n")
+}
+
+async fn who_gets_it(caller: &Caller, secret: &KlivSecret) -> String {
+    let looked = async {
+        let deployments = caller.deployments().await?;
+        let status = caller.account().await?.and_then(|account| account.status);
+        Ok((deployments, status.unwrap_or_default()))
+    };
+    let (deployments, status) = match looked.await {
+        Ok(looked) => looked,
+        Err(error @ crate::account::Error::Forbidden(_)) => {
+            return format!("Which functions will get it can't be seen: {error}");
+        }
+        Err(_) => return "Which functions will get it can't be seen.".to_owned(),
+    };
+    let spec = &secret.spec;
+    let names = receivers(&status, &deployments, &spec.env_var, spec.environment.as_deref());
+    match names.as_slice() {
+        [] => "No function will get it yet.".to_owned(),
+        names => {
+            let names: Vec<_> = names.iter().map(|name| harmless(name, 253)).collect();
+            format!("Functions that will get it: {}", names.join(", "))
+        }
+    }
+}

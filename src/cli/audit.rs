@@ -1,0 +1,275 @@
+//! `kubectl kliv audit`, `audit verify` and `audit export`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::pin::pin;
+
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+
+use super::args::{Format, Showing};
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use super::table::{Column, Table, cut, whole};
+use crate::account::{Caller, Filter, Target, anchor};
+use crate::api::text::harmless;
+use crate::api::{KlivAuditEvent, KlivAuditEventSpec};
+use crate::runtime::clock;
+
+/// Show who did what to which secret, and when; prove that nothing was removed or changed
+#[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Verb {
+    /// Look whether the record is whole and as it was written
+    ///
+    /// Every event carries the hash of the one before it, and the account the newest one's.
+    /// Who can rewrite all of that can rewrite the past, unless it is compared with what was
+    /// noted elsewhere: --anchor.
+    Verify(Verify),
+    /// Write the record as JSON, one event a line, the newest hash at the end
+    Export,
+}
+
+#[derive(clap::Args, Debug)]
+struct Verify {
+    /// Compare with what was noted earlier: a file that audit export wrote, or lines of the
+    /// controller's JSON log
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+struct List {
+    /// Only about this secret: its variable or its object's name
+    #[arg(long, value_name = "NAME")]
+    secret: Option<String>,
+
+    /// Only by this user, or on behalf of this one
+    #[arg(long, value_name = "USER")]
+    actor: Option<String>,
+
+    /// Only from then on: a time, e.g. 2026-11-24T10:00:00Z, or how long ago, e.g. 24h
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+
+    /// Of all accounts
+    #[arg(short = 'A', long, conflicts_with = "watch")]
+    all_namespaces: bool,
+
+    /// Go on with what happens from now on
+    #[arg(short, long)]
+    watch: bool,
+
+    #[command(flatten)]
+    showing: Showing,
+}
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    match &args.verb {
+        None => list(&args.list, session).await,
+        Some(Verb::Verify(args)) => verify(args, session).await,
+        Some(Verb::Export) => output::print(&session.caller().await?.trail().await?.export()),
+    }
+}
+
+async fn list(args: &List, session: &Session) -> Result<(), Failure> {
+    let filter = filter(args, clock::now())?;
+    let caller = session.caller().await?;
+    let mut events = caller.audit_events(args.all_namespaces).await?;
+    let newest = events.iter().filter_map(|event| event.spec.sequence).max();
+    events.retain(|event| filter.wants(&event.spec));
+    if args.showing.no_mask {
+        events.iter_mut().for_each(|event| event.spec.masked_value = None);
+    }
+    if args.watch {
+        return follow(args, &caller, &filter, &events, newest.unwrap_or_default(), session).await;
+    }
+    if events.is_empty() && args.showing.output.is_none() {
+        output::tell("No events found.");
+        return Ok(());
+    }
+    output::print(&shown(args, &events, !args.showing.no_headers, session, false))
+}
+
+async fn follow(
+    args: &List,
+    caller: &Caller,
+    filter: &Filter,
+    there: &[KlivAuditEvent],
+    newest: i64,
+    session: &Session,
+) -> Result<(), Failure> {
+    let headers = !args.showing.no_headers;
+    match args.showing.output {
+        None | Some(Format::Wide) => output::print(&shown(args, there, headers, session, false))?,
+        Some(_) => {
+            for event in there {
+                output::print(&shown(args, std::slice::from_ref(event), false, session, true))?;
+            }
+        }
+    }
+    let mut told = newest;
+    let mut events = pin!(caller.audit_watch());
+    while let Some(mut event) = events.next().await {
+        let sequence = event.spec.sequence.unwrap_or_default();
+        if sequence <= told {
+            continue;
+        }
+        told = sequence;
+        if filter.wants(&event.spec) {
+            if args.showing.no_mask {
+                event.spec.masked_value = None;
+            }
+            output::print(&shown(args, &[event], false, session, true))?;
+        }
+    }
+    Ok(())
+}
+
+fn filter(args: &List, now: Timestamp) -> Result<Filter, Failure> {
+    let secret = args.secret.as_deref().map(|name| Target::parse(name, None)).transpose()?;
+    let since = args.since.as_deref().map(|text| since(text, now)).transpose()?;
+    let actor = args.actor.clone();
+    Ok(Filter { secret: secret.map(|target| target.object()), actor, since })
+}
+
+fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+    let ago = || {
+        let ago = text.parse::<SignedDuration>().ok().filter(|ago| !ago.is_negative())?;
+        now.checked_sub(ago).ok()
+    };
+    text.parse().ok().or_else(ago).ok_or_else(|| {
+        Failure::plain("--since: give a time, e.g. 2026-11-24T10:00:00Z, or how long ago, e.g. 24h")
+    })
+}
+
+fn shown(
+    args: &List,
+    events: &[KlivAuditEvent],
+    headers: bool,
+    session: &Session,
+    alone: bool,
+) -> String {
+    let format = args.showing.output;
+    if let Some(text) = format.and_then(|format| output::objects(events, format, alone)) {
+        return text;
+    }
+    let wide = format == Some(Format::Wide);
+    let mut columns: Vec<Column> = Vec::new();
+    if args.all_namespaces {
+        columns.push(whole("NAMESPACE"));
+    }
+    columns.extend([
+        whole("TIME"),
+        whole("ACTION"),
+        whole("SECRET"),
+        whole("VERSION"),
+        cut("ACTOR"),
+        whole("VIA"),
+    ]);
+    if wide {
+        columns.extend([whole("SEQUENCE"), cut("FOR"), cut("DETAIL")]);
+        if !args.showing.no_mask {
+            columns.push(whole("VALUE"));
+        }
+    }
+    let mut table = Table::new(columns);
+    for event in events {
+        let mut row = Vec::new();
+        if args.all_namespaces {
+            row.push(event.metadata.namespace.clone().unwrap_or_default());
+        }
+        row.extend(cells(&event.spec));
+        if wide {
+            let spec = &event.spec;
+            row.extend([
+                number(spec.sequence),
+                spec.on_behalf_of.clone().unwrap_or_default(),
+                spec.detail.clone().unwrap_or_default(),
+            ]);
+            if !args.showing.no_mask {
+                row.push(spec.masked_value.clone().unwrap_or_default());
+            }
+        }
+        table.row(row);
+    }
+    table.render(session.terminal.width, headers)
+}
+
+fn cells(event: &KlivAuditEventSpec) -> [String; 6] {
+    [
+        format!("{:.0}", event.time.0),
+        event.action.to_string(),
+        event.secret.clone().unwrap_or_default(),
+        number(event.version),
+        event.actor.clone(),
+        event.via.clone(),
+    ]
+}
+
+fn number(number: Option<i64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+async fn verify(args: &Verify, session: &Session) -> Result<(), Failure> {
+    let text = args.anchor.as_deref().map(fs::read_to_string).transpose();
+    let text = text.map_err(|_| {
+        Failure::plain("the file of --anchor can't be read: is it there, and may you read it?")
+    })?;
+    let caller = session.caller().await?;
+    let anchor = text.map(|text| anchor(&caller.namespace, &text)).transpose();
+    let anchor = anchor.map_err(|error| Failure::plain(format!("--anchor: {error}")))?;
+    let trail = caller.trail().await?;
+    let findings = trail.verify(anchor.as_deref().unwrap_or_default());
+    let mut text = String::new();
+    for finding in &findings {
+        text.push_str(&format!("{finding}\n"));
+    }
+    let broken = findings.iter().filter(|finding| finding.what.is_broken()).count();
+    let head = trail.head();
+    text.push_str(&match (broken, head.sequence) {
+        (0, 0) => "there are no audit events yet\n".to_owned(),
+        (0, newest) => format!(
+            "whole: {} events, the newest {newest}, head {}\n",
+            trail.events.len(),
+            harmless(&head.hash, 64)
+        ),
+        (broken, _) => format!("broken: {broken} findings, see above\n"),
+    });
+    output::print(&text)?;
+    if anchor.is_none() && broken == 0 {
+        output::tell(
+            "Who can rewrite events and head alike would not be found so: keep an export elsewhere \
+             and compare with --anchor",
+        );
+    }
+    if broken > 0 { Err(Failure::Told) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_takes_a_time_or_how_long_ago() {
+        let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let table =
+            [("24h", "2026-11-23T10:00:00Z"), ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z")];
+        for (text, wanted) in table {
+            assert_eq!(since(text, now).unwrap().to_string(), wanted, "{text}");
+        }
+        for text in ["", "yesterday", "-1h", "s3cr3t"] {
+            let error = since(text, now).unwrap_err().to_string();
+            assert!(error.contains("--since") && !error.contains("s3cr3t"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `kubectl kliv describe`.
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt as _;
+
+use super::args::Format;
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use super::table::{Table, cut, whole};
+use super::words::{ready, state, when};
+use crate::account::{Error, Live, Target, User};
+use crate::api::text::harmless;
+use crate::api::{HistoryEntry, KlivSecret};
+use crate::runtime::clock;
+
+/// Flags of `describe`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The variable, e.g. STRIPE_API_KEY; or the object's name, e.g. stripe-api-key
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// The environment that the value is for
+    #[arg(short, long, value_name = "ENVIRONMENT")]
+    environment: Option<String>,
+
+    /// Leave masks out, e.g. while others look at your screen
+    #[arg(long)]
+    no_mask: bool,
+
+    /// Show the object instead
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+}
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let target = Target::parse(&args.name, args.environment.as_deref())?;
+    let caller = session.caller().await?;
+    let mut secret = caller.find(&target).await?;
+    if args.no_mask {
+        output::without_mask(&mut secret);
+    }
+    if let Some(format) = args.output {
+        let one = std::slice::from_ref(&secret);
+        if let Some(text) = output::objects(one, format, true) {
+            return output::print(&text);
+        }
+    }
+    let account = caller.account().await.ok().flatten();
+    let live = account.and_then(|account| account.status).map(|s| Live::of(&s.functions));
+    let users = caller.users(&secret).await;
+    let width = session.terminal.width;
+    output::print(&described(&secret, live.as_ref(), &users, width, clock::now()))
+}
+
+/// Everything that is known, a line a fact.
+fn described(
+    secret: &KlivSecret,
+    live: Option<&Live>,
+    users: &Result<Vec<User>, Error>,
+    width: Option<usize>,
+    now: Timestamp,
+) -> String {
+    let status = secret.status.clone().unwrap_or_default();
+    let spec = &secret.spec;
+    let mut out = String::new();
+    let mut fact = |head: &str, text: &str| {
+        if !text.is_empty() {
+            // Writing to a String can't fail.
+            let _ = writeln!(out, "{:<14} {}", format!("{head}:"), harmless(text, 1024));
+        }
+    };
+    fact("Name", &spec.env_var);
+    fact("Object", &output::named(secret));
+    fact("Namespace", &secret.namespace().unwrap_or_default());
+    fact("Environment", spec.environment.as_deref().unwrap_or("every one that has no own value"));
+    fact("Description", spec.description.as_deref().unwrap_or_default());
+    fact("Value", status.masked_value.as_deref().unwrap_or_default());
+    fact("Version", &status.version.map(|version| version.to_string()).unwrap_or_default());
+    let message = ready(secret).map(|ready| ready.message.as_str()).unwrap_or_default();
+    fact("State", &format!("{}: {message}", state(secret)));
+    let by = |by: Option<&str>, via: Option<&str>| {
+        let by = by.filter(|by| !by.is_empty()).map(|by| format!(" by {by}")).unwrap_or_default();
+        let via = via.filter(|via| !via.is_empty()).map(|via| format!(" via {via}"));
+        by + &via.unwrap_or_default()
+    };
+    if let Some(time) = &status.created_time {
+        fact("Created", &when(time.0, now));
+    }
+    if let Some(time) = &status.updated_time {
+        let by = by(status.updated_by.as_deref(), status.via.as_deref());
+        fact("Updated", &(when(time.0, now) + &by));
+    }
+    if let Some(days) = spec.rotate_after_days {
+        let due = status.updated_time.as_ref().and_then(|time| {
+            time.0.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
+        });
+        let due = due.map(|due| format!("; due {}", when(due, now))).unwrap_or_default();
+        fact("Rotate", &format!("every {days} days{due}"));
+    }
+    if let Some(time) = &spec.expiration_time {
+        fact("Expires", &when(time.0, now));
+    }
+    if let Some(time) = &status.refuse_sealed_before {
+        fact("Compromised", &format!("what was sealed before {}", when(time.0, now)));
+    }
+    if let Some(question) = spec.request.as_ref().filter(|_| status.version.is_none()) {
+        fact("Asked for", &question.purpose);
+        fact("Asked by", question.requested_by.as_deref().unwrap_or_default());
+        fact("Obtain from", question.obtain_from.as_deref().unwrap_or_default());
+    }
+    if let Some(live) = live {
+        fact("Account", &live.words());
+    }
+    functions(&mut out, users, width);
+    history(&mut out, &status.history, width, now);
+    if !status.warnings.is_empty() {
+        out.push_str("Warnings:\n");
+        for warning in &status.warnings {
+            let (reason, message) =
+                (harmless(&warning.reason, 64), harmless(&warning.message, 512));
+            let _ = writeln!(out, "  {reason}: {message}");
+        }
+    }
+    out
+}
+
+fn functions(out: &mut String, users: &Result<Vec<User>, Error>, width: Option<usize>) {
+    match users {
+        Ok(users) if users.is_empty() => out.push_str("Functions:     none has it\n"),
+        Ok(users) => {
+            let mut table = Table::new([whole("NAME"), cut("STATE")]);
+            for user in users {
+                table.row([user.function.as_str(), user.state.words()]);
+            }
+            out.push_str("Functions:\n");
+            indented(out, &table, width);
+        }
+        // Seen is what the caller may see; that he may not is worth one line.
+        Err(error) => {
+            let _ = writeln!(out, "Functions:     not known: {error}");
+        }
+    }
+}
+
+fn history(out: &mut String, history: &[HistoryEntry], width: Option<usize>, now: Timestamp) {
+    if history.is_empty() {
+        return;
+    }
+    let columns = [whole("VERSION"), whole("TIME"), whole("VALUE"), cut("BY"), cut("VIA")];
+    let mut table = Table::new([&columns[..], &[cut("RESTORES")]].concat());
+    for entry in history {
+        table.row([
+            entry.version.to_string(),
+            when(entry.time.0, now),
+            entry.masked_value.clone(),
+            entry.by.clone(),
+            entry.via.clone(),
+            entry.restores.map(|version| version.to_string()).unwrap_or_default(),
+        ]);
+    }
+    out.push_str("History:\n");
+    indented(out, &table, width);
+}
+
+fn indented(out: &mut String, table: &Table, width: Option<usize>) {
+    for line in table.render(width.map(|width| width.saturating_sub(2)), true).lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+}

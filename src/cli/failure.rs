@@ -1,0 +1,35 @@
+//! How a verb ends that did not do what was asked.
+
+use super::prompt::NotAsked;
+use crate::account::{Error, Unnamed};
+
+/// What is said, after `error: `.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The verb's own words.
+    #[error("{0}")]
+    Account(#[from] Error),
+    /// The name can't be one.
+    #[error("{0}")]
+    Unnamed(#[from] Unnamed),
+    /// A question, or the value, could not be asked for.
+    #[error("{0}")]
+    NotAsked(#[from] NotAsked),
+    /// Anything else; the text is ours.
+    #[error("{0}")]
+    Plain(String),
+    /// What was asked for was done, and it is bad news that was told already, e.g.
+    /// findings.
+    #[error("")]
+    Told,
+    /// Nobody reads standard output any more.
+    #[error("")]
+    Unread,
+}
+
+impl Failure {
+    /// A failure with a text of ours.
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
+        Self::Plain(text.into())
+    }
+}

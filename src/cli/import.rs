@@ -1,0 +1,263 @@
+//! `kubectl kliv import`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::args::{DryRun, Writing};
+use super::failure::Failure;
+use super::session::Session;
+use super::table::{Table, cut, whole};
+use super::writing::{dry_run_words, wait};
+use super::{output, prompt};
+use crate::account::bundle::{Bundle, Format};
+use crate::account::{Caller, Change, Planned, Waited};
+use crate::admission::warnings;
+use crate::api::text::harmless;
+use crate::api::{Intent, KlivSecretSpec, Source, check_environment, recognise};
+use crate::runtime::{clock, entropy};
+use crate::seal::{HIDDEN, mask};
+
+/// The longest file, bytes: 256 values of 64 KiB.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// Flags of `import`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A file of names and values, or - for standard input: .env, JSON or YAML
+    #[arg(value_name = "FILE", required_unless_present = "from_secret")]
+    file: Option<PathBuf>,
+
+    /// Take the keys of this native Secret of the account instead
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    from_secret: Option<String>,
+
+    /// The environment that the values are for; without it, they reach every function
+    #[arg(short, long, value_name = "ENVIRONMENT", value_parser = environment)]
+    environment: Option<String>,
+
+    /// How the file is written; without this, its name tells, or its first sign
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Written>,
+
+    /// Replace the values of secrets that are there
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Write the others though some lines can't be imported
+    #[arg(long)]
+    skip_invalid: bool,
+
+    /// Leave masks out of the preview
+    #[arg(long)]
+    no_mask: bool,
+
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// How a file is written.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Written {
+    Env,
+    Json,
+    Yaml,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kubectl kliv import .env                             shows what would change, then asks
+  kubectl kliv import production.env -e production --overwrite --yes
+  sops -d secrets.yaml | kubectl kliv import - --format yaml --yes
+  kubectl kliv import --from-secret old-credentials    adopts a native Secret's keys
+
+Nothing in the file is substituted. All values arrive together: one published set, one rollout a
+function.";
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    // A file that is wrong is told before the cluster is asked for anything.
+    let read = args.file.as_deref().map(|file| read(file, args.format)).transpose()?;
+    let place = place(args);
+    if let Some(bundle) = &read {
+        refuse_invalid(bundle, &place, args)?;
+    }
+    let caller = session.caller().await?;
+    let bundle = match (read, &args.from_secret) {
+        (None, Some(secret)) => {
+            let bundle = caller.keys_of(secret).await?;
+            refuse_invalid(&bundle, &place, args)?;
+            bundle
+        }
+        (read, _) => read.unwrap_or_default(),
+    };
+    if bundle.entries.is_empty() {
+        return Err(Failure::plain(format!("there is nothing to import in {place}")));
+    }
+    let planned =
+        caller.plan_import(bundle.entries, args.environment.as_deref(), args.overwrite).await?;
+    preview(args, &planned, session)?;
+    let clashes = planned.iter().filter(|planned| planned.change == Change::Clashes).count();
+    if clashes > 0 && !args.skip_invalid {
+        return Err(Failure::plain(format!(
+            "nothing was written: {clashes} of the names clash with variables that differ only in \
+             capitals; write them so, delete those secrets first, or give --skip-invalid"
+        )));
+    }
+    write(args, &caller, planned, session).await
+}
+
+/// Reads a file of names and values.
+pub(crate) fn read(file: &Path, format: Option<Written>) -> Result<Bundle, Failure> {
+    let is_stdin = file == Path::new("-");
+    let read = match is_stdin {
+        true => prompt::stdin_up_to(LONGEST),
+        false => File::open(file).ok().and_then(|file| prompt::read_up_to(file, LONGEST)),
+    };
+    let text = read.ok_or(prompt::NotAsked::File)?;
+    if text.len() > LONGEST {
+        return Err(Failure::plain("the file is larger than 16 MiB"));
+    }
+    #[expect(clippy::disallowed_methods, reason = "a file of values is taken apart")]
+    let text = text.expose();
+    let format = match format {
+        Some(Written::Env) => Format::Dotenv,
+        Some(Written::Json) => Format::Json,
+        Some(Written::Yaml) => Format::Yaml,
+        None => Format::of((!is_stdin).then_some(file), text),
+    };
+    Ok(Bundle::read(format, text))
+}
+
+fn place(args: &Args) -> String {
+    match (&args.file, &args.from_secret) {
+        (_, Some(secret)) => format!("Secret {}", harmless(secret, 253)),
+        (Some(file), None) => place_of(file),
+        (None, None) => String::new(),
+    }
+}
+
+/// A file's name, for messages.
+pub(crate) fn place_of(file: &Path) -> String {
+    match file == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => harmless(&file.to_string_lossy(), 1024).into_owned(),
+    }
+}
+
+fn refuse_invalid(bundle: &Bundle, place: &str, args: &Args) -> Result<(), Failure> {
+    tell_invalid(bundle, place);
+    if bundle.invalid.is_empty() || args.skip_invalid {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        "nothing was written: mend what is invalid, or leave it out with --skip-invalid",
+    ))
+}
+
+/// Says what can't be imported, a line each.
+pub(crate) fn tell_invalid(bundle: &Bundle, place: &str) {
+    for invalid in &bundle.invalid {
+        let line = if invalid.line == 0 { String::new() } else { format!(":{}", invalid.line) };
+        let name = invalid.name.as_deref().map(|name| format!(" {}:", harmless(name, 253)));
+        output::tell(&format!("{place}{line}:{} {}", name.unwrap_or_default(), invalid.fault));
+    }
+}
+
+fn preview(args: &Args, planned: &[Planned], session: &Session) -> Result<(), Failure> {
+    let mut table =
+        Table::new([whole("NAME"), whole("CHANGE"), whole("VALUE"), whole("NOW"), cut("NOTE")]);
+    let shown = |mask: String| if args.no_mask { HIDDEN.to_owned() } else { mask };
+    for Planned { entry, target, before, change } in planned {
+        let now = before.as_ref().and_then(|before| before.status.as_ref()?.masked_value.clone());
+        let note = match (change, entry.note) {
+            (Change::Stays, _) => "is there: --overwrite replaces it".to_owned(),
+            (Change::Clashes, _) => {
+                let variable = before.as_ref().map(|before| before.spec.env_var.as_str());
+                format!("is there as {}", variable.unwrap_or_default())
+            }
+            (_, Some(note)) => note.to_string(),
+            (_, None) => recognise(&entry.value).map(|what| what.to_string()).unwrap_or_default(),
+        };
+        let name = target.object();
+        let now = now.map(shown).unwrap_or_default();
+        table.row([name, change.word().to_owned(), shown(mask(&entry.value)), now, note]);
+    }
+    output::print(&table.render(session.terminal.width, true))?;
+    for Planned { entry, target, before, .. } in planned.iter().filter(|p| p.change.is_written()) {
+        let intent = Intent {
+            env_var: target.variable.clone(),
+            environment: target.environment.clone(),
+            source: Source::Nothing,
+        };
+        for warning in warnings(&intent, before.is_none(), Some(&entry.value)) {
+            let text = format!("{}: {}", entry.name, harmless(&warning, 512));
+            output::warn(&text, session.terminal.colour);
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    args: &Args,
+    caller: &Caller,
+    planned: Vec<Planned>,
+    session: &Session,
+) -> Result<(), Failure> {
+    let dry_run = args.writing.dry_run;
+    let key = caller.sealing_key().await?;
+    let mut specs = Vec::new();
+    let count = |change| planned.iter().filter(|planned| planned.change == change).count();
+    let (new, answered, replaced) =
+        (count(Change::New), count(Change::Answers), count(Change::Replaces));
+    for planned in planned.into_iter().filter(|planned| planned.change.is_written()) {
+        let Planned { entry, target, before, .. } = planned;
+        let rng = &mut entropy::system();
+        let sealed = caller.seal(&key, &target, &entry.value, clock::now(), rng)?;
+        let spec = KlivSecretSpec {
+            env_var: target.variable,
+            environment: target.environment,
+            sealed: Some(sealed.to_string()),
+            ..KlivSecretSpec::default()
+        };
+        specs.push((spec, before));
+    }
+    let summary = format!("{new} new, {answered} answered, {replaced} replaced");
+    if specs.is_empty() {
+        return output::print("nothing to write\n");
+    }
+    if dry_run == DryRun::None {
+        let asks = format!("Write them to {} ({summary})?", harmless(&caller.namespace, 63));
+        prompt::confirm(&asks, args.writing.yes, session.terminal)?;
+    }
+    let mut waited = Waited::default();
+    let mut failed = 0;
+    for written in caller.put_all(specs, dry_run.into()).await? {
+        match written {
+            Ok(secret) => {
+                let generation = secret.metadata.generation.unwrap_or_default();
+                waited.written.push((secret.metadata.name.unwrap_or_default(), generation));
+            }
+            Err(error) => {
+                failed += 1;
+                output::tell(&format!("error: {error}"));
+            }
+        }
+    }
+    let done = waited.written.len();
+    let words = if failed == 0 { summary } else { format!("{done} written, {failed} failed") };
+    output::print(&format!("imported{}: {words}\n", dry_run_words(dry_run)))?;
+    if let (Some(secret), DryRun::None) = (&args.from_secret, dry_run) {
+        output::tell(&format!(
+            "the Secret {} is still there: take its entries from the functions' own env, which \
+             win over these, then delete it",
+            harmless(secret, 253)
+        ));
+    }
+    wait(caller, &waited, &args.writing, session).await?;
+    if failed > 0 { Err(Failure::Told) } else { Ok(()) }
+}
+
+/// An environment's name.
+pub(crate) fn environment(text: &str) -> Result<String, &'static str> {
+    check_environment(text).map(|()| text.to_owned()).map_err(|refusal| refusal.message)
+}

@@ -1,0 +1,58 @@
+//! `kubectl kliv request`.
+
+use super::args::DryRun;
+use super::failure::Failure;
+use super::named::Named;
+use super::output;
+use super::session::Session;
+use super::writing::dry_run_words;
+use crate::api::Question;
+
+/// Ask for a value that somebody else has: a secret that waits for it
+///
+/// Whoever has the value gives it with kubectl kliv answer.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    named: Named,
+
+    /// What the value is needed for
+    #[arg(long, value_name = "TEXT")]
+    purpose: String,
+
+    /// Where to obtain it, e.g. a page of the provider
+    #[arg(long, value_name = "TEXT")]
+    obtain_from: Option<String>,
+
+    /// Only try it: `client` sends nothing, `server` lets the API server decide and store
+    /// nothing
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value = "none",
+        default_missing_value = "client",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    dry_run: DryRun,
+}
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let target = args.named.target()?;
+    let caller = session.caller().await?;
+    let question = Question {
+        purpose: args.purpose.clone(),
+        obtain_from: args.obtain_from.clone(),
+        requested_by: None,
+    };
+    let asked = caller.request(&target, question, args.dry_run.into()).await?;
+    let name = target.object();
+    let words = dry_run_words(args.dry_run);
+    output::print(&format!("{} requested{words}\n", output::named(&asked)))?;
+    if args.dry_run == DryRun::None {
+        let namespace = &caller.namespace;
+        output::tell(&format!("It waits for: kubectl kliv answer {name} -n {namespace}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! `kubectl kliv rotate`.
+
+use std::path::PathBuf;
+
+use super::args::{DryRun, Writing};
+use super::failure::Failure;
+use super::prompt::{self, From};
+use super::session::Session;
+use super::set::look_at;
+use super::table::{Table, cut, whole};
+use super::writing::{dry_run_words, wait};
+use super::{changed, output};
+use crate::account::{Caller, Target, Waited, due, has_value};
+use crate::api::KlivSecret;
+use crate::runtime::clock;
+
+/// Give a secret a new value
+///
+/// The old value stays in the history, unless it is called --compromised. With --due: all
+/// that are due by --rotate-after or their end, one by one.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The variable, e.g. STRIPE_API_KEY, or the object's name, e.g. stripe-api-key.production
+    #[arg(value_name = "NAME", required_unless_present = "due")]
+    name: Option<String>,
+
+    /// Of this environment
+    #[arg(short, long, value_name = "ENV", requires = "name")]
+    environment: Option<String>,
+
+    /// List those that are due; on a terminal, ask for the new value of each
+    #[arg(long, conflicts_with_all = ["name", "from_stdin", "from_file", "compromised"])]
+    due: bool,
+
+    /// The old values have leaked: purge them from the history, and refuse whatever was sealed
+    /// before, for good
+    #[arg(long)]
+    compromised: bool,
+
+    #[command(flatten)]
+    from: From,
+
+    #[command(flatten)]
+    writing: Writing,
+}
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    // Before the network: a wrong name is told at once.
+    let environment = args.environment.as_deref();
+    let target = args.name.as_deref().map(|name| Target::parse(name, environment)).transpose()?;
+    let caller = session.caller().await?;
+    let Some(target) = target else { return all_due(args, &caller, session).await };
+    let secret = caller.find(&target).await?;
+    if !has_value(&secret) {
+        // In the account's words, before anybody types a value.
+        return Err(Failure::plain(format!(
+            "{} has no value yet, so there is none to replace: kubectl kliv answer gives it one",
+            target.object()
+        )));
+    }
+    if args.compromised && args.writing.dry_run == DryRun::None {
+        let question = format!(
+            "{}: its old values will be gone for good, and refused from then on. Go on?",
+            target.object()
+        );
+        prompt::confirm(&question, args.writing.yes, session.terminal)?;
+    }
+    let changed = one(args, &caller, &secret, &args.from, session).await?;
+    wait(&caller, &changed::waited(&changed), &args.writing, session).await
+}
+
+/// Asks for the new value of one secret and writes it.
+async fn one(
+    args: &Args,
+    caller: &Caller,
+    secret: &KlivSecret,
+    from: &From,
+    session: &Session,
+) -> Result<KlivSecret, Failure> {
+    let name = secret.metadata.name.as_deref().unwrap_or_default();
+    let value = prompt::value(
+        from,
+        &format!("new value of {name} in {} (hidden): ", caller.namespace),
+        session.terminal,
+    )?;
+    look_at(&args.writing, &changed::target(secret), false, &value, session)?;
+    let dry_run = args.writing.dry_run;
+    let (compromised, now) = (args.compromised, clock::now());
+    let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?;
+    let what = output::named(&rotated);
+    let purged = if compromised { ", old values purged" } else { "" };
+    output::print(&format!("{what} rotated{purged}{}\n", dry_run_words(dry_run)))?;
+    Ok(rotated)
+}
+
+async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), Failure> {
+    let secrets = caller.list(false).await?;
+    let due: Vec<_> = secrets.iter().filter_map(|s| Some((s, due(s)?))).collect();
+    if due.is_empty() {
+        output::tell("Nothing is due.");
+        return Ok(());
+    }
+    let mut table = Table::new([whole("NAME"), whole("REASON"), cut("WHAT")]);
+    for (secret, why) in &due {
+        let name = secret.metadata.name.as_deref().unwrap_or_default();
+        table.row([name, &why.reason, &why.message]);
+    }
+    output::print(&table.render(session.terminal.width, true))?;
+    if !session.terminal.input {
+        return Ok(());
+    }
+    let mut waited = Waited::default();
+    for (secret, _) in due {
+        let name = secret.metadata.name.as_deref().unwrap_or_default();
+        let question = format!("A new value for {name} now?");
+        if prompt::confirm(&question, args.writing.yes, session.terminal).is_err() {
+            continue;
+        }
+        let from = From { from_stdin: false, from_file: None::<PathBuf> };
+        let rotated = one(args, caller, secret, &from, session).await?;
+        waited.written.extend(changed::waited(&rotated).written);
+    }
+    wait(caller, &waited, &args.writing, session).await
+}

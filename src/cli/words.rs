@@ -1,0 +1,87 @@
+//! A secret's state and times in plain words.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::output::age;
+use crate::api::KlivSecret;
+use crate::api::condition::{READY, Reason};
+
+/// What is said of whether functions get it.
+pub(crate) fn ready(secret: &KlivSecret) -> Option<&Condition> {
+    secret.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == READY)
+}
+
+/// In a word or two. A value that is not taken, while a former one is in use, is both.
+pub(crate) fn state(secret: &KlivSecret) -> &'static str {
+    let status = secret.status.as_ref();
+    let observed = status.and_then(|status| status.observed_generation);
+    let reason = ready(secret).map(|ready| ready.reason.as_str()).unwrap_or_default();
+    let generation = secret.metadata.generation;
+    if observed.is_none() || (generation.is_some() && observed < generation) {
+        return "not taken yet";
+    }
+    let has_former = status.is_some_and(|status| status.version.is_some());
+    match Reason::ALL.into_iter().find(|known| known.as_str() == reason) {
+        Some(Reason::Published) => "live",
+        Some(Reason::AwaitingValue) => "waits for its value",
+        _ if has_former => "former value live",
+        Some(Reason::DecryptionFailed) => "does not open",
+        Some(Reason::LimitExceeded) => "over a limit",
+        Some(Reason::QuotaExceeded) => "over a quota",
+        _ => "not live",
+    }
+}
+
+/// How long ago, e.g. `3d`.
+pub(crate) fn since(time: Timestamp, now: Timestamp) -> String {
+    age(now.duration_since(time).as_secs())
+}
+
+/// A time with how long ago that is, e.g. `2026-11-24 10:00:00 UTC (3d ago)`.
+pub(crate) fn when(time: Timestamp, now: Timestamp) -> String {
+    let shown = time.strftime("%Y-%m-%d %H:%M:%S UTC");
+    match time > now {
+        true => format!("{shown} (in {})", age(time.duration_since(now).as_secs())),
+        false => format!("{shown} ({} ago)", since(time, now)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_says_what_functions_have() {
+        let table = [
+            (2, 2, "Published", Some(1), "live"),
+            (2, 1, "Published", Some(1), "not taken yet"),
+            (2, 2, "AwaitingValue", None, "waits for its value"),
+            (2, 2, "DecryptionFailed", None, "does not open"),
+            (2, 2, "DecryptionFailed", Some(1), "former value live"),
+            (2, 2, "LimitExceeded", None, "over a limit"),
+            (2, 2, "SomethingNew", None, "not live"),
+        ];
+        for (generation, observed, reason, version, wanted) in table {
+            let secret: KlivSecret = serde_json::from_value(json!({
+                "metadata": { "generation": generation }, "spec": { "envVar": "A" },
+                "status": { "observedGeneration": observed, "version": version, "conditions": [{
+                    "type": "Ready", "status": "True", "reason": reason, "message": "",
+                    "lastTransitionTime": "2026-11-24T10:00:00Z",
+                }] },
+            }))
+            .unwrap();
+            assert_eq!(state(&secret), wanted, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_with_its_distance() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (then, now) = (time("2026-11-24T10:00:00Z"), time("2026-11-27T10:00:00Z"));
+        assert_eq!(when(then, now), "2026-11-24 10:00:00 UTC (3d ago)");
+        assert_eq!(when(now, then), "2026-11-27 10:00:00 UTC (in 3d)");
+    }
+}

@@ -1,0 +1,179 @@
+//! What there is to say about values themselves, learned while they were open: no more than
+//! the words is kept.
+//!
+//! The values of one variable are looked at together, once for each ciphertext: whether two
+//! environments have the same one shows only where both are open.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use super::inspect::{Candidate, open};
+use super::observed::{Account, SecretObject};
+use crate::api::recognise;
+use crate::api::warning::{Oddity, white_space, wrong_side};
+use crate::seal::{Keyring, Plaintext};
+
+/// What is odd about the values that were opened, by the secret's uid.
+#[derive(Clone, Default)]
+pub struct Learned(BTreeMap<String, About>);
+
+#[derive(Clone)]
+struct About {
+    /// Of which ciphertext of this secret.
+    sealed: u64,
+    /// Beside which others.
+    group: u64,
+    /// None: it does not open.
+    odd: Option<Vec<Oddity>>,
+}
+
+impl Learned {
+    /// What is odd about this ciphertext of a secret; none where it was not opened.
+    pub(super) fn of(&self, uid: &str, sealed: &str) -> Option<&[Oddity]> {
+        let about = self.0.get(uid).filter(|about| about.sealed == mark(sealed))?;
+        about.odd.as_deref()
+    }
+
+    pub(super) fn retain(&mut self, mut is_there: impl FnMut(&str) -> bool) {
+        self.0.retain(|uid, _| is_there(uid));
+    }
+}
+
+/// Opens what was not looked at yet, and learns what is odd about it.
+pub fn learn(account: &Account, learned: &mut Learned, keyring: Option<&Keyring>) {
+    let mut groups: BTreeMap<&str, Vec<(&SecretObject, &str)>> = BTreeMap::new();
+    for secret in account.secrets.values() {
+        if let (Some((variable, _)), Some(sealed)) = (&secret.place, subject(secret)) {
+            groups.entry(variable).or_default().push((secret, sealed));
+        }
+    }
+    for members in groups.values() {
+        let marks: Vec<(&str, u64)> =
+            members.iter().map(|(secret, sealed)| (secret.uid.as_str(), mark(sealed))).collect();
+        let group = mark(&marks);
+        let is_known = |uid: &str| learned.0.get(uid).is_some_and(|about| about.group == group);
+        if marks.iter().all(|(uid, _)| is_known(uid)) {
+            continue;
+        }
+        let odd = odd(&account.namespace, members, keyring);
+        for ((uid, sealed), odd) in marks.into_iter().zip(odd) {
+            learned.0.insert(uid.to_owned(), About { sealed, group, odd });
+        }
+    }
+}
+
+/// The ciphertext that a secret's warnings speak of.
+fn subject(secret: &SecretObject) -> Option<&str> {
+    match secret.candidate {
+        Candidate::TooMany => None,
+        Candidate::Current | Candidate::SameValue | Candidate::New { .. } => secret.sealed(),
+        Candidate::Nothing | Candidate::Unreadable(_) | Candidate::TooOld => {
+            secret.status.history.first().map(|entry| entry.sealed.as_str())
+        }
+    }
+}
+
+/// Of each what is odd, the values side by side.
+fn odd(
+    namespace: &str,
+    members: &[(&SecretObject, &str)],
+    keyring: Option<&Keyring>,
+) -> Vec<Option<Vec<Oddity>>> {
+    let opened: Vec<Option<Plaintext>> = members
+        .iter()
+        .map(|(secret, sealed)| {
+            let intent = secret.intent.as_ref().ok()?;
+            Some(open(namespace, intent, sealed, keyring).ok()?.value)
+        })
+        .collect();
+    let random: Vec<bool> = opened.iter().map(|v| v.as_ref().is_some_and(is_random)).collect();
+    let place = |at: usize| members[at].0.place.as_ref().and_then(|place| place.1.as_deref());
+    let same_as = |at: usize, value: &Plaintext| -> Vec<String> {
+        let others = opened.iter().enumerate().filter(|(other, _)| *other != at && random[*other]);
+        let same = others.filter(|(_, other)| other.as_ref().is_some_and(|o| o.same_as(value)));
+        same.map(|(other, _)| place(other).unwrap_or_default().to_owned()).collect()
+    };
+    let about = |(at, value): (usize, &Option<Plaintext>)| {
+        let value = value.as_ref()?;
+        let same = if random[at] { same_as(at, value) } else { Vec::new() };
+        let wrong = place(at).zip(recognise(value));
+        let wrong = wrong.and_then(|(environment, what)| wrong_side(environment, what));
+        let same = (!same.is_empty()).then_some(Oddity::SameValueInEnvironments(same));
+        let space = white_space(value).map(Oddity::WhiteSpace);
+        Some([wrong, same, space].into_iter().flatten().collect())
+    };
+    opened.iter().enumerate().map(about).collect()
+}
+
+/// The shortest value that is compared with others, characters …
+const SHORTEST: usize = 16;
+/// … and the longest.
+const LONGEST: usize = 512;
+/// It must hold so many different characters.
+const DIFFERENT: usize = 8;
+
+/// Whether a value looks as if a machine had drawn it: nobody can try out such values by
+/// writing them under another environment, to see whether they are said to be the same. So:
+/// no words, numbers or dates, but small letters, capitals and digits in constant change.
+#[expect(clippy::disallowed_methods, reason = "whether it could be guessed shows in its shape")]
+fn is_random(value: &Plaintext) -> bool {
+    let value = value.expose();
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_+/=.~".contains(b);
+    if !(SHORTEST..=LONGEST).contains(&value.len()) || !value.iter().all(is_plain) {
+        return false;
+    }
+    // What is the same in every key of a provider does not count.
+    let drawn = value.rsplit(|b| matches!(b, b'_' | b'-' | b'.')).max_by_key(|part| part.len());
+    let drawn = drawn.unwrap_or_default();
+    let kind = |b: u8| (b.is_ascii_lowercase(), b.is_ascii_uppercase(), b.is_ascii_digit());
+    let changes = drawn.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
+    let mut different = [false; 256];
+    drawn.iter().for_each(|b| different[usize::from(*b)] = true);
+    let different = different.into_iter().filter(|is_there| *is_there).count();
+    drawn.len() >= SHORTEST && changes * 3 >= drawn.len() && different >= DIFFERENT
+}
+
+/// Tells ciphertexts apart within this process.
+fn mark(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_machine_has_drawn_is_compared() {
+        for value in [
+            "4eC39HqLyjWDarjtT1zdp7dc",
+            "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+            "9f86d081884c7d659a2feaa0c55ad015",
+            "SG.ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf",
+            "bm90IGEgc2VjcmV0IQ==",
+        ] {
+            assert!(is_random(&Plaintext::new(value.into())), "{value}");
+        }
+        for value in [
+            "",
+            "1234",
+            "4711",
+            "hunter2",
+            "4eC39HqLyjWDarj",
+            "4929123456789012",
+            "0000000000000000",
+            "correct-horse-battery-staple",
+            "Summer2026Password",
+            "production_password_1234",
+            "sk_live_0000000000000042",
+            "sk_live_a1B2",
+            "a1a1a1a1a1a1a1a1a1a1",
+            "postgres://app:4eC39HqLyjWDarjtT1zdp7dc@db/app",
+            "4eC39HqLyjWDarjtT1zdp7dc\n",
+            "2026-11-24T10:00:00Z",
+        ] {
+            assert!(!is_random(&Plaintext::new(value.into())), "{value}");
+        }
+    }
+}

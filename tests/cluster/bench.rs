@@ -1,0 +1,130 @@
+//! `make bench`: ratios, taken in one run, so that the machine counts for little. Built in
+//! release, and run by nothing else.
+#![expect(clippy::disallowed_methods, reason = "times are what is asked for")]
+#![expect(clippy::print_stdout, reason = "the ratios are the answer")]
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _};
+use k8s_openapi::api::core::v1::Secret;
+use kliv_secrets::api::KlivSecret;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
+
+use crate::account::{Account, secret};
+use crate::harness::{eventually, run};
+use crate::operator::Operator;
+
+const TIMES: usize = 5;
+const KEYS: usize = 200;
+const IN_FLIGHT: usize = 32;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "make bench"]
+async fn ratios() {
+    let operator = Operator::shared().await;
+    import(operator).await;
+    list(operator).await;
+}
+
+/// Import of 200 keys, until the last status says so, against as many raw writes.
+async fn import(operator: &Operator) {
+    let (mut ours, mut raw) = (Vec::new(), Vec::new());
+    for round in 0..TIMES {
+        let account = Account::new(operator, "bench-raw").await;
+        let begun = Instant::now();
+        stream::iter(0..KEYS)
+            .map(async |i| {
+                let name = format!("raw-{i}");
+                let value = format!("value-{i}-0123456789abcdef");
+                let object = json!({
+                    "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name },
+                    "stringData": { "KEY": value },
+                });
+                let params = PatchParams::apply("bench");
+                let secrets = account.api::<Secret>();
+                secrets.patch(&name, &params, &Patch::Apply(&object)).await.expect("is written");
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .for_each(async |()| ())
+            .await;
+        raw.push(begun.elapsed());
+
+        let account = Account::new(operator, "bench-import").await;
+        let mut text = String::new();
+        for i in 0..KEYS {
+            writeln!(text, "KEY_{i}=value-{i}-0123456789abcdef").expect("text");
+        }
+        let begun = Instant::now();
+        let namespace = ["-n", &account.namespace];
+        let said =
+            run(kliv(&account, &[&["import", "-", "--yes"], &namespace[..]].concat()), &text);
+        ours.push(begun.elapsed());
+        assert!(said.success().contains(&format!("imported: {KEYS} new")), "round {round}");
+    }
+    say("import of 200 keys to the last status", ours, "200 raw writes, 32 in flight", raw);
+}
+
+/// `list` of 1,000 secrets, the process's start included, against the raw LIST.
+async fn list(operator: &Operator) {
+    let accounts = [(); 4].map(async |()| Account::new(operator, "bench-list").await);
+    let accounts = futures::future::join_all(accounts).await;
+    stream::iter((0..1000).map(|i| (&accounts[i % 4], i)))
+        .map(async |(account, i)| {
+            let object = secret(&format!("LISTED_{i}"), &format!("value-{i}-0123456789abcdef"));
+            write(account, &object, i).await;
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .for_each(async |()| ())
+        .await;
+    for account in &accounts {
+        eventually("all are published", async || {
+            let listed = account.api::<KlivSecret>().list(&ListParams::default()).await;
+            let all = listed.expect("a list").items;
+            let masked = |s: &KlivSecret| {
+                s.status.as_ref().is_some_and(|status| status.masked_value.is_some())
+            };
+            all.iter().all(masked).then_some(())
+        })
+        .await;
+    }
+    let (mut ours, mut raw) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        let request = http::Request::get("/apis/secrets.kliv.dev/v1alpha1/klivsecrets");
+        let begun = Instant::now();
+        let text = accounts[0].client.request_text(request.body(Vec::new()).expect("a request"));
+        assert!(text.await.expect("a list").len() > 100_000);
+        raw.push(begun.elapsed());
+
+        let begun = Instant::now();
+        let said = run(kliv(&accounts[0], &["list", "-A"]), "").success();
+        ours.push(begun.elapsed());
+        assert!(said.lines().count() > 1000, "{said}");
+    }
+    say("list of 1,000 secrets and more", ours, "the raw LIST", raw);
+}
+
+async fn write(account: &Account<'_>, object: &serde_json::Value, i: usize) {
+    let name = object["metadata"]["name"].as_str().expect("a name");
+    let params = PatchParams::apply("bench");
+    let written = account.api::<KlivSecret>().patch(name, &params, &Patch::Apply(object)).await;
+    assert!(written.is_ok(), "secret {i} is written");
+}
+
+fn kliv(account: &Account<'_>, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
+    command.env("KUBECONFIG", account.cluster.kubeconfig()).args(args);
+    command
+}
+
+fn say(what: &str, ours: Vec<Duration>, against: &str, raw: Vec<Duration>) {
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    let (ours, raw) = (median(ours), median(raw));
+    let ratio = ours.as_secs_f64() / raw.as_secs_f64();
+    println!("{what}: {ours:.0?}; {against}: {raw:.0?}; ratio {ratio:.1} (medians of {TIMES})");
+}

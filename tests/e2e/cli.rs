@@ -1,0 +1,39 @@
+//! From `kubectl kliv` to the running function.
+
+use crate::account::Account;
+use crate::harness::{Outcome, run};
+use crate::operator::Operator;
+
+impl Account<'_> {
+    /// `kubectl kliv` as people call it: by kubectl, which finds it on the PATH.
+    fn kliv(&self, args: &[&str], stdin: &str) -> Outcome {
+        let cluster = &self.operator.cluster;
+        let mut command = cluster.command("kubectl");
+        let path = std::env::var("PATH").expect("a PATH");
+        command.env("PATH", format!("{}:{path}", cluster.bin().display()));
+        command.arg("kliv").args(args).args(["-n", &self.namespace]);
+        run(command, stdin)
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_set_is_served_when_the_verb_ends_and_is_gone_when_it_is_deleted() {
+    let Some(operator) = Operator::shared().await else { return };
+    let account = Account::new(&operator, "cli").await;
+    account.apply(&account.function("shop"));
+    account.runs_with("shop", &[]).await;
+
+    let said =
+        account.kliv(&["set", "STRIPE_API_KEY", "--from-stdin"], "sk_live_0123456789abcdef\n");
+
+    assert!(said.success().ends_with("live on 1 of 1 function\n"));
+    account.runs_with("shop", &[("STRIPE_API_KEY", "sk_live_0123456789abcdef")]).await;
+    let told = account.kliv(&["describe", "STRIPE_API_KEY"], "").success();
+    assert!(told.contains("sk_l****cdef") && told.contains("runs with the current set"), "{told}");
+
+    let deleted = account.kliv(&["delete", "stripe-api-key", "--yes"], "");
+    assert!(deleted.stderr.contains("rolled out without it: shop"), "{}", deleted.stderr);
+    deleted.success();
+    let environment = account.runs_with("shop", &[]).await;
+    assert!(!environment.contains_key("STRIPE_API_KEY"));
+}
