@@ -173,6 +173,8 @@ async fn leader(
         longest: args.max_wait,
         keep_superseded: args.keep_superseded,
         republish_interval: args.republish_interval,
+        audit_keep: args.audit_keep,
+        audit_keep_events: args.audit_keep_events,
         concurrency: ACCOUNTS_AT_ONCE,
         instance: identity,
     };

@@ -9,6 +9,9 @@ pub const READY: &str = "Ready";
 /// the kstatus convention) then stop at once.
 pub const STALLED: &str = "Stalled";
 
+/// On a KlivAccount, there, and `False`, only while audit events can't be made.
+pub const AUDITED: &str = "Audited";
+
 /// The reason of `Ready` before any controller has looked: the CRD's default.
 pub const PENDING: &str = "Pending";
 

@@ -12,5 +12,7 @@
 //! events and the record can [`verify`] them, without any key.
 
 mod chain;
+mod facts;
 
 pub use chain::{Finding, Wrong, append, hash, name, verify};
+pub use facts::{Facts, MAX_PENDING, Seen, covers, known, resume, start, tell};

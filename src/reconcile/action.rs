@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::decide::Member;
 use super::events::Note;
-use crate::api::{KlivAccountStatus, KlivSecretStatus};
+use crate::api::{KlivAccountStatus, KlivAuditEventSpec, KlivSecretStatus};
 use crate::inject::Function;
 
 /// One write, with its precondition.
@@ -58,6 +60,19 @@ pub enum Action {
     Retire(Vec<(String, Option<String>)>),
     /// Ask, without reading them, whether sets are there.
     Probe(Vec<String>),
+    /// Look where the account's audit trail ends.
+    FindTrail,
+    /// Make an audit event; one of this number that exists already is this one.
+    Tell(Box<KlivAuditEventSpec>),
+    /// Make sure that secrets are gone, and look who deleted them.
+    FindDeletions,
+    /// Delete notices of deletes, by name: what they say is recorded, or never came true.
+    DropNotices(Vec<String>),
+    /// Look which audit events are not kept any more: those of before this time, and more
+    /// than so many.
+    FindOld(Timestamp, usize),
+    /// Delete audit events by number: the checkpoint has passed them.
+    Prune(Vec<i64>),
 }
 
 /// Why the KlivAccount's status is written.
@@ -116,6 +131,14 @@ impl fmt::Display for Action {
             Self::WriteSecret { name, .. } => write!(f, "write the status of {name}"),
             Self::Retire(sets) => write!(f, "retire {} superseded sets", sets.len()),
             Self::Probe(sets) => write!(f, "probe {} sets", sets.len()),
+            Self::FindTrail => write!(f, "look for the end of the audit trail"),
+            Self::Tell(event) => {
+                write!(f, "tell {} as event {}", event.action, event.sequence.unwrap_or_default())
+            }
+            Self::FindDeletions => write!(f, "look who deleted secrets"),
+            Self::DropNotices(names) => write!(f, "drop {} notices of deletes", names.len()),
+            Self::FindOld(..) => write!(f, "look for old audit events"),
+            Self::Prune(numbers) => write!(f, "delete {} old audit events", numbers.len()),
         }
     }
 }

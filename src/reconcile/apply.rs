@@ -78,6 +78,12 @@ impl Applier {
             Action::FindStrays => self.find_strays(account).await,
             Action::Retire(sets) => self.retire(account, sets).await,
             Action::Probe(sets) => self.probe(account, sets).await,
+            Action::FindTrail => self.find_trail(account).await,
+            Action::Tell(event) => self.tell(namespace, event).await,
+            Action::FindDeletions => self.find_deletions(account).await,
+            Action::DropNotices(names) => self.drop_notices(namespace, names).await,
+            Action::FindOld(before, keep) => self.find_old(account, *before, *keep).await,
+            Action::Prune(numbers) => self.prune(namespace, numbers).await,
         }
     }
 
@@ -371,7 +377,7 @@ fn quota_text(message: &str) -> String {
     )
 }
 
-fn namespace_is_going(status: &Status) -> bool {
+pub(super) fn namespace_is_going(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }

@@ -39,6 +39,10 @@ pub struct Settings {
     pub keep_superseded: Duration,
     /// A published set deleted by hand is back within this time.
     pub republish_interval: Duration,
+    /// How long audit events are kept at most.
+    pub audit_keep: Duration,
+    /// How many of an account are kept at most.
+    pub audit_keep_events: usize,
     /// Accounts at once.
     pub concurrency: usize,
     /// This process, in Events.
@@ -152,6 +156,8 @@ impl Engine {
             // A rollout is mostly over before: then it is told in one write.
             report_every: Duration::from_secs(150),
             republish_interval: settings.republish_interval,
+            audit_keep: settings.audit_keep,
+            audit_keep_events: settings.audit_keep_events,
             // Objects tell their creation in whole seconds.
             started: Timestamp::from_second(clock::now().as_second()).unwrap_or_default(),
         };
@@ -270,6 +276,7 @@ impl Engine {
             let account = self.world.account(&namespace);
             let mut memory = self.memories.remove(&namespace).unwrap_or_default();
             memory.next_probe.get_or_insert_with(|| self.context.next_probe());
+            memory.trail.next_retention.get_or_insert_with(|| self.context.next_retention());
             if self.fewer_functions.remove(&namespace) {
                 memory.strays = None;
             }

@@ -133,7 +133,7 @@ impl Applier {
     ) -> Result<(BTreeSet<String>, Vec<Function>), Error> {
         let (mut used, strays) = self.survey(account).await?;
         let replica_sets = Api::<ReplicaSet>::namespaced(self.client.clone(), &account.namespace);
-        in_pages(&replica_sets, |replica_set| {
+        in_pages(&replica_sets, ListParams::default(), |replica_set| {
             let pods = replica_set.status.as_ref().map_or(0, |status| status.replicas);
             if pods > 0 || replica_set.spec.replicas != Some(0) {
                 let template = replica_set.spec.template.and_then(|template| template.spec);
@@ -148,7 +148,7 @@ impl Applier {
     async fn survey(&self, account: &Account) -> Result<(BTreeSet<String>, Vec<Function>), Error> {
         let deployments = Api::<Deployment>::namespaced(self.client.clone(), &account.namespace);
         let (mut used, mut strays) = (BTreeSet::new(), Vec::new());
-        in_pages(&deployments, |deployment| {
+        in_pages(&deployments, ListParams::default(), |deployment| {
             used.extend(deployment.spec.template.spec.iter().flat_map(sets_mentioned));
             let function = Function::of(&deployment);
             let known = account.functions.get(&function.name);
@@ -171,11 +171,15 @@ impl Applier {
 }
 
 /// Lists all objects, a page at a time.
-async fn in_pages<K>(api: &Api<K>, mut each: impl FnMut(K)) -> Result<(), Error>
+pub(super) async fn in_pages<K>(
+    api: &Api<K>,
+    list: ListParams,
+    mut each: impl FnMut(K),
+) -> Result<(), Error>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let mut page = ListParams::default().limit(PAGE);
+    let mut page = list.limit(PAGE);
     loop {
         let list = api.list(&page).await?;
         list.items.into_iter().for_each(&mut each);

@@ -6,6 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::observed::Memory;
 use super::refused::{Refusal, Refused};
+use super::trail::Trailed;
 use super::world::Change;
 use crate::api::condition::Reason;
 use crate::inject::Function;
@@ -49,6 +50,8 @@ pub enum Effect {
     Forged(String, i64),
     /// A write was refused: the object's uid, which write it was, and by what.
     Refused(String, u64, Refusal),
+    /// Something about the audit trail.
+    Trail(Trailed),
     /// What the plan was made for is not so any more; the watch will tell.
     Stale,
     /// The API server could not do it; tried again. Says what, in a fixed text.
@@ -126,6 +129,7 @@ impl Memory {
                     self.refused.remove(uid);
                 }
             }
+            Effect::Trail(trailed) => self.trail.fold(trailed, now),
             Effect::Stale | Effect::Failed(..) => {}
         }
     }

@@ -3,11 +3,11 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
-use super::observed::SecretObject;
+use super::observed::{AccountObject, SecretObject};
 use crate::api::condition::{Behind, READY, Reason};
-use crate::api::names::{GROUP, VERSION};
+use crate::api::names::{ACCOUNT_NAME, GROUP, VERSION};
 use crate::api::text::as_note;
-use crate::api::{KlivSecretStatus, PublishedSet};
+use crate::api::{AuditAction, KlivAuditEventSpec, KlivSecretStatus, PublishedSet};
 use crate::inject::{Function, Injection};
 
 /// One Event, and about what.
@@ -61,6 +61,34 @@ impl Note {
             text,
             news: true,
         })
+    }
+
+    /// What the audit trail tells, where nothing else says it already.
+    pub(super) fn audit(
+        event: &KlivAuditEventSpec,
+        account: Option<&AccountObject>,
+    ) -> Option<Self> {
+        let reason = match event.action {
+            AuditAction::Updated | AuditAction::Answered if event.version.is_none() => "Updated",
+            AuditAction::RolledBack => "RolledBack",
+            AuditAction::Compromised => "Compromised",
+            AuditAction::Deleted => "Deleted",
+            AuditAction::Published => "RevisionLive",
+            AuditAction::KeyRotated => "KeyRotated",
+            AuditAction::Resumed => "AuditResumed",
+            _ => return None,
+        };
+        let (kind, name, uid) = match (&event.secret, &event.secret_uid) {
+            (Some(secret), Some(uid)) => ("KlivSecret", secret.clone(), uid.clone()),
+            _ => ("KlivAccount", ACCOUNT_NAME.to_owned(), account?.uid.clone()),
+        };
+        let version = event.version.map(|version| format!("version {version}"));
+        let who =
+            (!event.actor.is_empty()).then(|| format!("by {} via {}", event.actor, event.via));
+        let parts: Vec<String> =
+            [version, who, event.detail.clone()].into_iter().flatten().collect();
+        let warning = event.action == AuditAction::Resumed;
+        Some(Self { kind, name, uid, warning, reason, text: parts.join(": "), news: true })
     }
 
     pub(super) fn function(

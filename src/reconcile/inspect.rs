@@ -60,6 +60,7 @@ pub(super) fn disown(account: &mut Account, memory: &Memory) {
 /// Fills in the [`Candidate`] of every secret that the account may have; opening more would
 /// let one account keep the engine busy. Without a keyring nothing opens.
 pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp) {
+    account.sealing_key = keyring.map(|keyring| keyring.active().id.to_string());
     let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
     secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for (i, secret) in secrets.into_iter().enumerate() {
@@ -142,7 +143,7 @@ mod tests {
 
     use super::super::{Account, Action, Change, Effect, Member, Timings, content_id, plan};
     use super::*;
-    use crate::reconcile::AccountObject;
+    use crate::reconcile::{AccountObject, TrailEnd, Trailed};
     use crate::runtime::entropy;
     use crate::seal::{Plaintext, seal};
 
@@ -192,6 +193,8 @@ mod tests {
             report_every: minute,
             republish_interval: minute,
             started: now,
+            audit_keep: minute,
+            audit_keep_events: 100,
         };
         let mut memory = Memory { strays: Some(Vec::new()), ..Memory::default() };
         memory.fold(&Effect::Forged("u".into(), 3), now);
@@ -203,6 +206,15 @@ mod tests {
             for action in plan(&account, &memory, &timings, now).actions {
                 let version = round.to_string();
                 let change = match action {
+                    Action::FindTrail => {
+                        let end = Trailed::End("a".into(), TrailEnd::default());
+                        memory.fold(&Effect::Trail(end), now);
+                        continue;
+                    }
+                    Action::Tell(event) => {
+                        memory.fold(&Effect::Trail(Trailed::Told(event, true)), now);
+                        continue;
+                    }
                     Action::WriteSecret { name, status, .. } => {
                         writes += 1;
                         let mut secret = account.secrets[&name].clone();

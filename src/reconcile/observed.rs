@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::inspect::{Candidate, Why};
 use super::learned::Learned;
 use super::refused::Refused;
+use super::trail::TrailMemory;
 use super::undone::Given;
 use super::warnings::Reminders;
 use crate::api::condition::Reason;
@@ -35,6 +36,9 @@ pub struct Account {
     pub functions: BTreeMap<String, Function>,
     /// Its KlivAccount.
     pub object: Option<AccountObject>,
+    /// The id of the key that values are sealed with now; filled by
+    /// [`inspect`](super::inspect()).
+    pub sealing_key: Option<String>,
 }
 
 /// A KlivSecret.
@@ -126,6 +130,8 @@ pub struct Memory {
     pub next_probe: Option<Timestamp>,
     /// What was last said in an Event about a function, by its uid.
     pub said: BTreeMap<String, String>,
+    /// What is known of the audit trail.
+    pub trail: TrailMemory,
     /// When the newest KlivSecret was created that was ever seen here.
     pub newest_secret: Option<Timestamp>,
 }
@@ -168,6 +174,7 @@ impl Memory {
         self.blocked = None;
         self.unopenable.clear();
         self.unsure.clear();
+        self.trail.look_anew();
     }
 
     /// The same, where the record takes no further set for now.
@@ -201,6 +208,7 @@ impl Memory {
         self.found.retain(|name| given.contains(name.as_str()));
         self.missing.retain(|name| given.contains(name.as_str()) || account.is_current(name));
         let Some(AccountObject { status, .. }) = &account.object else { return };
+        self.trail.forget_what_is_over(status.audit.as_ref());
         let superseded = |name: &String| status.superseded.iter().any(|set| set.name == *name);
         self.deleted.retain(|name, _| superseded(name));
         self.gone.retain(superseded);

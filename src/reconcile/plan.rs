@@ -18,11 +18,12 @@ use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
 use super::refused::{Refusal, write_of_function, write_of_status};
 use super::report::{self, Progress};
-use super::retire::{retire, retire_by_record};
+use super::retire::{held, retire, retire_by_record};
 use super::status;
+use super::trail::Trail;
 use super::warnings::{Use, is_over, warnings};
 use crate::api::condition::{self, Behind, Reason};
-use crate::api::{KlivAccountStatus, PublishedSet};
+use crate::api::{AuditRecord, KlivAccountStatus, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, Known, inject, withdraw};
 
 /// Why publishing waits.
@@ -47,6 +48,10 @@ pub struct Timings {
     pub republish_interval: Duration,
     /// When the engine started: older functions are no news.
     pub started: Timestamp,
+    /// How long audit events are kept at most.
+    pub audit_keep: Duration,
+    /// How many of an account are kept at most.
+    pub audit_keep_events: usize,
 }
 
 /// Plans the next writes for an account whose candidates are
@@ -84,6 +89,13 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     };
     let is_free = memory.blocked.is_none() && waits.is_none();
     if is_free && publish(account, object, &sets, memory, now, &mut plan) {
+        let trail = Trail { account, object, memory, now };
+        for action in &mut plan.actions {
+            if let Action::WriteAccount(Record::Switch, next) = action {
+                trail.advance(next, &decisions, None, None);
+            }
+        }
+        trail.look(timings, &mut plan);
         return plan;
     }
     let waits = waits.filter(|_| memory.blocked.is_none() && differs(&object.status, &sets));
@@ -100,12 +112,16 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         functions(&injections, object, memory, timings, now, &mut plan);
         strays(memory, now, &mut plan);
     }
-    let uses = (!differs(&object.status, &sets)).then(|| Use::of(&sets, &injections));
-    secrets(account, &decisions, uses.as_ref(), memory, now, &mut plan);
     retire(account, object, memory, timings, now, &mut plan);
     probe(&injections, object, memory, now, &mut plan);
-    if !is_held {
-        progress(account, object, &injections, memory, timings, now, &mut plan);
+    let trail = Trail { account, object, memory, now };
+    trail.look(timings, &mut plan);
+    let next = (!is_held).then(|| progress(&trail, &decisions, &injections, timings, &mut plan));
+    let coming = next.as_ref().and_then(|next| next.audit.as_ref());
+    let uses = (!differs(&object.status, &sets)).then(|| Use::of(&sets, &injections));
+    secrets(&trail, &decisions, uses.as_ref(), (coming, is_held), &mut plan);
+    if let Some(next) = next.filter(|next| *next != object.status) {
+        plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }
     plan
 }
@@ -253,29 +269,34 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
     }
 }
 
-/// Every KlivSecret says what became of it.
+/// Every KlivSecret says what became of it, once the audit trail has told it; `coming` is
+/// what it will have told with this plan.
 fn secrets(
-    account: &Account,
+    trail: &Trail<'_>,
     decisions: &BTreeMap<String, Decision>,
     uses: Option<&Use<'_>>,
-    memory: &Memory,
-    now: Timestamp,
+    (coming, is_held): (Option<&AuditRecord>, bool),
     plan: &mut Plan,
 ) {
+    let Trail { account, memory, now, .. } = *trail;
     for (name, secret) in &account.secrets {
         let Some(decision) = decisions.get(name) else { continue };
         let dead = decision
             .member
             .as_ref()
             .filter(|member| memory.unopenable.contains(&(member.uid.clone(), member.generation)));
+        let known = trail.known(secret);
         let mut next = match dead {
-            Some(_) => status::secret(secret, &unopenable(), None, now),
-            None => status::secret(secret, decision, memory.blocked.as_ref(), now),
+            Some(_) => status::secret(secret, &unopenable(), None, known, now),
+            None => status::secret(secret, decision, memory.blocked.as_ref(), known, now),
         };
         next.warnings = warnings(secret, decision, &next, &memory.learned, uses, now, plan);
         if let Some(time) = secret.refuse_sealed_before {
             // One that is still to come counts from then on.
             is_over(time, now, plan);
+        }
+        if !trail.lets(secret, &mut next, coming, is_held) {
+            continue;
         }
         let write = || write_of_status(&secret.resource_version);
         if next == secret.status || is_held_back(&secret.uid, write, memory, now, plan) {
@@ -331,16 +352,16 @@ fn probe(
     }
 }
 
-/// The KlivAccount tells how far its functions are, and forgets what is gone.
+/// The KlivAccount tells how far its functions are, and what happened, and forgets what is
+/// gone.
 fn progress(
-    account: &Account,
-    object: &AccountObject,
+    trail: &Trail<'_>,
+    decisions: &BTreeMap<String, Decision>,
     injections: &[(&Function, Injection)],
-    memory: &Memory,
     timings: &Timings,
-    now: Timestamp,
     plan: &mut Plan,
-) {
+) -> KlivAccountStatus {
+    let Trail { account, object, memory, now } = *trail;
     let mut next = object.status.clone();
     next.superseded.retain(|set| !memory.gone.contains(&set.name));
     for set in &mut next.sets {
@@ -350,6 +371,16 @@ fn progress(
     }
     describe(account, &mut next, memory.blocked.as_ref(), now);
     let Progress { report, moving } = report::of(injections, memory, now);
+    let has_arrived = !moving && next.revision > 0;
+    let arrived = has_arrived.then_some((next.revision, report.updated, report.total));
+    trail.advance(&mut next, decisions, memory.blocked.as_ref(), arrived);
+    // A rollout that goes on, and a set that is about to be deleted, end with a write.
+    let held = held(account);
+    let goes = |set: &SupersededSet| set.retired && !held.contains(set.name.as_str());
+    let goes_on = moving || object.status.superseded.iter().any(goes);
+    if goes_on && trail.only_drops(&next) {
+        next.audit.clone_from(&object.status.audit);
+    }
     // While functions move, each step is not worth a write.
     let due = memory.reported.map(|last| after(last, timings.report_every));
     match due.and_then(|due| wait(now, due)) {
@@ -367,9 +398,7 @@ fn progress(
     if retire_by_record(account, &mut next, written_anyway, patience, now, plan) {
         next.functions = report;
     }
-    if next != object.status {
-        plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
-    }
+    next
 }
 
 pub(super) fn targets(account: &Account, sets: &[PublishedSet]) -> usize {

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::apply::Applier;
 use super::effect::Effect;
+use super::events::Note;
 use super::former::Former;
 use super::inspect::{disown, inspect};
 use super::learned::learn;
 use super::observed::{Account, Memory};
 use super::plan::{Timings, plan};
+use super::trail::Trailed;
 use super::world::Change;
 use crate::runtime::{Metrics, clock, entropy};
 
@@ -125,6 +127,7 @@ impl Context {
             futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).concat().await;
         let mut overtaken = false;
         let mut written = BTreeSet::new();
+        let mut news = Vec::new();
         for effect in effects {
             memory.fold(&effect, clock::now());
             match effect {
@@ -138,6 +141,9 @@ impl Context {
                 }
                 Effect::Probed(_) if memory.next_probe.is_none_or(|due| due <= clock::now()) => {
                     memory.next_probe = Some(self.next_probe());
+                }
+                Effect::Trail(Trailed::Told(event, true)) => {
+                    news.extend(Note::audit(&event, account.object.as_ref()));
                 }
                 Effect::Stale | Effect::LostSight => overtaken = true,
                 Effect::Failed(what, code) => {
@@ -156,15 +162,11 @@ impl Context {
                 memory.said.insert(note.uid.clone(), note.text.clone());
             }
             if note.news && !note.text.is_empty() {
-                let reference = note.reference(&account.namespace);
-                // A recorder that remembers takes a new text for the old Event once more, and
-                // keeps its old text.
-                let recorder = Recorder::new(self.applier.client.clone(), self.reporter.clone());
-                // An Event that can't be written is not worth a retry.
-                if recorder.publish(&note.event(), &reference).await.is_err() {
-                    tracing::debug!(account = account.namespace, "an Event could not be written");
-                }
+                self.say(account, note).await;
             }
+        }
+        for note in &news {
+            self.say(account, note).await;
         }
         let end = if overtaken {
             Some(End::TryAgain)
@@ -177,10 +179,27 @@ impl Context {
         Round { look_again: plan.look_again, end }
     }
 
+    async fn say(&self, account: &Account, note: &Note) {
+        let reference = note.reference(&account.namespace);
+        // A recorder that remembers takes a new text for the old Event once more, and
+        // keeps its old text.
+        let recorder = Recorder::new(self.applier.client.clone(), self.reporter.clone());
+        // An Event that can't be written is not worth a retry.
+        if recorder.publish(&note.event(), &reference).await.is_err() {
+            tracing::debug!(account = account.namespace, "an Event could not be written");
+        }
+    }
+
     /// Within the interval, and not all accounts at once.
     pub(super) fn next_probe(&self) -> Timestamp {
         let wait = entropy::jittered(self.timings.republish_interval.mul_f64(0.8));
         clock::now().checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Soon after the start, and not all accounts at once.
+    pub(super) fn next_retention(&self) -> Timestamp {
+        let wait = Duration::from_secs(3600);
+        clock::now().checked_add(entropy::jittered(wait)).unwrap_or(Timestamp::MAX)
     }
 
     /// Whether the KlivSecret CRD is gone, being deleted, or back without what it held. Where

@@ -9,7 +9,7 @@ use super::inspect::Candidate;
 use super::observed::SecretObject;
 use crate::api::condition::{self, Reason};
 use crate::api::text::harmless;
-use crate::api::{HistoryEntry, KlivSecretStatus, Stamp, Stamps};
+use crate::api::{HistoryEntry, KlivSecretStatus, KnownSecret, Stamp, Stamps};
 
 /// Entries of the history, with the one in use.
 const HISTORY_ENTRIES: usize = 5;
@@ -21,11 +21,12 @@ const LONGEST_NAME: usize = 1024;
 const BEFORE_CREATION: SignedDuration = SignedDuration::from_mins(1);
 
 /// The status that belongs to a decision, once the sets are published, or with
-/// `blocked`, the reason why they could not be.
+/// `blocked`, the reason why they could not be. `known` is what the audit trail has told.
 pub(super) fn secret(
     secret: &SecretObject,
     decision: &Decision,
     blocked: Option<&(Reason, String)>,
+    known: Option<&KnownSecret>,
     now: Timestamp,
 ) -> KlivSecretStatus {
     let before = &secret.status;
@@ -41,7 +42,7 @@ pub(super) fn secret(
     former::refuse(secret, &mut next, now);
     if reason == Reason::Published {
         match &secret.candidate {
-            Candidate::New { mask, .. } => accept(secret, &mut next, decision, mask, now),
+            Candidate::New { mask, .. } => accept(secret, &mut next, decision, mask, known, now),
             Candidate::SameValue => {
                 // The newer ciphertext is kept, so that old sealing keys fall out of use.
                 if let (Some(entry), Some(sealed)) = (next.history.first_mut(), secret.sealed()) {
@@ -98,18 +99,32 @@ fn changed_at(secret: &SecretObject, stamp: Option<&Stamp>, now: Timestamp) -> T
     stamp.and_then(Stamp::time).map_or(now, |time| time.max(earliest).min(now))
 }
 
+/// The version of a new value. One that the audit trail has told already has the number that
+/// was told, also where the status could not be written before.
+fn version(secret: &SecretObject, known: Option<&KnownSecret>) -> i64 {
+    let before = secret.status.version.unwrap_or(0);
+    match known {
+        Some(known) if known.version > before => {
+            let is_told = secret.stamps.last_value_change(known.stamp).is_none();
+            known.version.saturating_add(i64::from(!is_told))
+        }
+        _ => before.saturating_add(1),
+    }
+}
+
 /// A new value becomes the one in use.
 fn accept(
     secret: &SecretObject,
     next: &mut KlivSecretStatus,
     decision: &Decision,
     mask: &str,
+    known: Option<&KnownSecret>,
     now: Timestamp,
 ) {
     let Some(member) = &decision.member else { return };
     let stamp = secret.stamps.last_value_change(recorded_before(secret).unwrap_or(0));
     let time = Time(changed_at(secret, stamp, now));
-    let version = next.version.unwrap_or(0).saturating_add(1);
+    let version = version(secret, known);
     next.version = Some(version);
     next.created_time.get_or_insert_with(|| time.clone());
     next.updated_time = Some(time.clone());

@@ -105,6 +105,15 @@ pub struct ControllerArgs {
     #[arg(long, default_value = "5m", env = "KLIV_REPUBLISH_INTERVAL", value_parser = interval)]
     pub republish_interval: Duration,
 
+    /// How long audit events are kept; older ones are deleted, and the chain goes on from
+    /// the last of them
+    #[arg(long, default_value = "8760h", env = "KLIV_AUDIT_KEEP", value_parser = interval)]
+    pub audit_keep: Duration,
+
+    /// How many audit events of an account are kept
+    #[arg(long, default_value_t = 1000, env = "KLIV_AUDIT_KEEP_EVENTS", value_name = "COUNT")]
+    pub audit_keep_events: usize,
+
     /// The webhook's Service, in the operator's namespace: its certificate is made out to it
     #[arg(
         long,

@@ -67,6 +67,7 @@ fn cap() -> Targets {
     Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("kliv_secrets", LevelFilter::TRACE)
+        .with_target("audit", LevelFilter::INFO)
         .with_target("kube_client", LevelFilter::ERROR)
         .with_target("kube_runtime", LevelFilter::ERROR)
 }

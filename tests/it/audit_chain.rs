@@ -133,7 +133,7 @@ fn who_rewrites_the_head_as_well_is_found_by_an_anchor_alone() {
     assert_eq!(verify(ACCOUNT, &forged, Some(&record), &[]), []);
     let noted = &links(&events)[4..5];
     let wrong = Finding { sequence: 5, what: Wrong::Anchor };
-    assert_eq!(verify(ACCOUNT, &forged, Some(&record), noted), [wrong.clone()]);
+    assert_eq!(verify(ACCOUNT, &forged, Some(&record), noted), std::slice::from_ref(&wrong));
     // Or takes back all that came after.
     record.head = links(&forged)[3].clone();
     assert_eq!(verify(ACCOUNT, &forged[..4], Some(&record), noted), [wrong]);

@@ -17,12 +17,12 @@ use std::time::Duration;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
-use kliv_secrets::api::{KlivSecretStatus, object_name};
+use kliv_secrets::api::{AuditRecord, KlivSecretStatus, KnownSecret, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
     Account, AccountObject, Action, Candidate, Change, Effect, Given, Kind, Member, Memory, Plan,
-    Record, Refusal, SecretObject, Timings, Why, World, content_id, decide, plan,
-    write_of_function, write_of_status,
+    Record, Refusal, SecretObject, Timings, Why, World, content_id, decide, write_of_function,
+    write_of_status,
 };
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -140,7 +140,34 @@ fn timings() -> Timings {
         report_every: Duration::from_secs(150),
         republish_interval: Duration::from_secs(300),
         started: now(),
+        audit_keep: Duration::from_secs(365 * 24 * 3600),
+        audit_keep_events: 1000,
     }
+}
+
+/// The plan of an account of which the audit trail has told everything: what that does is
+/// `reconcile_model.rs`'s to say, and `reconcile/trail.rs`'s.
+fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestamp) -> Plan {
+    let mut account = account.clone();
+    let known = |secret: &SecretObject| KnownSecret {
+        name: secret.name.clone(),
+        uid: secret.uid.clone(),
+        stamp: 99_999_999_999_999,
+        version: secret.status.version.unwrap_or(0) + 1,
+        refused: Some(secret.generation),
+    };
+    let secrets = account.secrets.values().map(known).collect();
+    if let Some(object) = &mut account.object {
+        let record = AuditRecord { secrets, revision: i64::MAX, ..AuditRecord::default() };
+        object.status.audit = Some(record);
+    }
+    let mut plan = kliv_secrets::reconcile::plan(&account, memory, timings, now);
+    for action in &mut plan.actions {
+        if let Action::WriteAccount(_, status) = action {
+            status.audit = None;
+        }
+    }
+    plan
 }
 
 fn plan_of(account: &Account, memory: &Memory) -> Plan {

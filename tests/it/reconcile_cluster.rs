@@ -9,10 +9,12 @@ use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::{
     ANNOTATION_STAMPS, FUNCTION_LABEL, LABEL_ENVIRONMENT, SECRET_TYPE, SET_PREFIX,
 };
-use kliv_secrets::api::{PublishedSet, Stamp, Stamps, What};
+use kliv_secrets::api::{ChainLink, KlivAuditEventSpec, PublishedSet, Stamp, Stamps, What};
+use kliv_secrets::audit;
 use kliv_secrets::inject::{Function, admit, withdraw};
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Change, Effect, Refusal, SecretObject, write_of_function,
+    Account, AccountObject, Action, Change, Effect, Refusal, SecretObject, TrailEnd, Trailed,
+    write_of_function,
 };
 use kliv_secrets::seal::{Binding, Keyring, Plaintext, Sealed, seal};
 use kube::api::DynamicObject;
@@ -34,6 +36,14 @@ pub(crate) struct Cluster {
     pub(crate) altered: bool,
     /// What the injection policy's parameter says; none: no policy.
     pub(crate) policy: Option<Vec<PublishedSet>>,
+    /// Audit events by name.
+    pub(crate) events: BTreeMap<String, KlivAuditEventSpec>,
+    /// Audit events can't be made.
+    pub(crate) no_events: bool,
+    /// Who deleted secrets, by uid, as the webhook noted it.
+    pub(crate) notices: BTreeMap<String, KlivAuditEventSpec>,
+    /// Stamps of each secret, by uid.
+    pub(crate) stamped: BTreeMap<String, usize>,
     /// Successful writes of the engine.
     pub(crate) writes: Vec<String>,
     /// Sets that somebody took away: functions may wait for them.
@@ -66,6 +76,10 @@ impl Cluster {
             quota_is_full: false,
             altered: false,
             policy: None,
+            events: BTreeMap::new(),
+            no_events: false,
+            notices: BTreeMap::new(),
+            stamped: BTreeMap::new(),
             writes: Vec::new(),
             excused: BTreeSet::new(),
             counter: 0,
@@ -124,6 +138,8 @@ impl Cluster {
             let what = if value { What::Value } else { What::Spec };
             let via = "kubectl".to_owned();
             stamps.0.push(Stamp::new(seq, self.now, what, &via, user));
+            let uid = object["metadata"]["uid"].as_str().expect("text").to_owned();
+            *self.stamped.entry(uid).or_default() += 1;
             let generation = object["metadata"]["generation"].as_i64().expect("a number");
             object["metadata"]["generation"] = (generation + i64::from(!is_new)).into();
             object["metadata"]["annotations"] = json!({ ANNOTATION_STAMPS: stamps.to_string() });
@@ -131,6 +147,17 @@ impl Cluster {
             object = self.touched(object);
         }
         self.secrets.insert(name.to_owned(), object);
+    }
+
+    /// Deletes a KlivSecret; the webhook may note who did it.
+    pub(crate) fn delete_secret(&mut self, name: &str, seen: bool) {
+        let Some(object) = self.secrets.remove(name) else { return };
+        let uid = object["metadata"]["uid"].as_str().expect("text").to_owned();
+        let notice = json!({ "action": "Deleted", "time": self.now, "secret": name,
+            "secretUid": uid, "actor": "anna", "via": "kubectl" });
+        if seen {
+            self.notices.insert(uid, serde_json::from_value(notice).expect("a notice"));
+        }
     }
 
     /// Writes a Deployment; the injection policy may have its say.
@@ -364,6 +391,64 @@ impl Cluster {
                 effects.push(Effect::Probed(missing));
                 effects
             }
+            Action::FindTrail
+            | Action::Tell(_)
+            | Action::FindDeletions
+            | Action::DropNotices(_)
+            | Action::FindOld(..)
+            | Action::Prune(_) => vec![Effect::Trail(self.act_on_trail(account, action))],
+        }
+    }
+
+    fn act_on_trail(&mut self, account: &Account, action: &Action) -> Trailed {
+        if self.no_events {
+            return Trailed::Untold("refused".into());
+        }
+        match action {
+            Action::FindTrail => {
+                let uid = account.object.as_ref().map(|object| object.uid.clone());
+                let link = |event: &KlivAuditEventSpec| ChainLink {
+                    sequence: event.sequence.expect("a number"),
+                    hash: event.hash.clone().expect("a hash"),
+                };
+                let head = self.events.values().last().map(link).unwrap_or_default();
+                let end = TrailEnd { head, checkpoint: None };
+                Trailed::End(uid.expect("a KlivAccount"), end)
+            }
+            Action::Tell(event) => {
+                let name = audit::name(event.sequence.expect("a number"));
+                let is_new = match self.events.get(&name) {
+                    Some(there) => {
+                        assert_eq!(there, &**event, "one number, two events");
+                        false
+                    }
+                    None => {
+                        self.wrote(&format!("tell {}", event.action));
+                        self.events.insert(name, (**event).clone());
+                        true
+                    }
+                };
+                Trailed::Told(event.clone(), is_new)
+            }
+            Action::FindDeletions => {
+                let there: BTreeSet<String> =
+                    self.read_secrets().into_values().map(|secret| secret.uid).collect();
+                let record = account.object.as_ref().and_then(|object| object.status.audit.clone());
+                let known = record.expect("a record").secrets.into_iter().map(|known| known.uid);
+                let gone = known.filter(|uid| !there.contains(uid));
+                let gone = gone.map(|uid| (uid.clone(), self.notices.get(&uid).cloned())).collect();
+                let notices = self.notices.keys().map(|uid| (uid.clone(), uid.clone())).collect();
+                Trailed::Gone(gone, notices)
+            }
+            Action::DropNotices(names) => {
+                for name in names {
+                    if self.notices.remove(name).is_some() {
+                        self.wrote("drop a notice");
+                    }
+                }
+                Trailed::Dropped(names.clone())
+            }
+            other => panic!("{other}: the model keeps all"),
         }
     }
 

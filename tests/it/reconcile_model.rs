@@ -74,6 +74,8 @@ enum Step {
     },
     DeleteSecret {
         place: usize,
+        /// The webhook sees it.
+        seen: bool,
     },
     StatusLost {
         place: usize,
@@ -114,6 +116,10 @@ enum Step {
         which: usize,
     },
     DeleteAccount,
+    /// Audit events can't be made, or can again.
+    NoEvents {
+        on: bool,
+    },
     Quota {
         full: bool,
     },
@@ -161,7 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => place().prop_map(|place| Step::Garbage { place }),
         1 => place().prop_map(|place| Step::Ask { place }),
         1 => place().prop_map(|place| Step::Empty { place }),
-        4 => place().prop_map(|place| Step::DeleteSecret { place }),
+        4 => (place(), on()).prop_map(|(place, seen)| Step::DeleteSecret { place, seen }),
         1 => place().prop_map(|place| Step::StatusLost { place }),
         4 => (function(), 0..ENVIRONMENTS.len(), on(), prop::bool::weighted(0.1))
             .prop_map(|(function, environment, own, foreign)| Step::Deploy {
@@ -177,6 +183,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => on().prop_map(|on| Step::Policy { on }),
         1 => (0..4_usize).prop_map(|which| Step::DeletePublished { which }),
         1 => Just(Step::DeleteAccount),
+        2 => on().prop_map(|on| Step::NoEvents { on }),
         2 => on().prop_map(|full| Step::Quota { full }),
         1 => on().prop_map(|is| Step::Altered { is }),
         2 => on().prop_map(|lost| Step::KeyLost { lost }),
@@ -218,6 +225,8 @@ struct Model {
     authors: BTreeSet<(usize, usize, String)>,
     /// Where the record of who did it was lost.
     authors_lost: BTreeSet<usize>,
+    /// Secrets, by uid, of which the record of what was told, or their own, was lost.
+    records_lost: BTreeSet<String>,
     /// Sets that nobody knows any more since the KlivAccount was deleted by hand.
     orphans: BTreeSet<String>,
     said: Vec<String>,
@@ -251,6 +260,7 @@ impl Model {
             specs_before: BTreeMap::new(),
             authors: BTreeSet::new(),
             authors_lost: BTreeSet::new(),
+            records_lost: BTreeSet::new(),
             orphans: BTreeSet::new(),
             said: Vec::new(),
             order,
@@ -291,12 +301,13 @@ impl Model {
                 self.write(place, &json!({ "request": { "purpose": "mail" } }), 0);
             }
             Step::Empty { place } => self.write(place, &json!({}), 0),
-            Step::DeleteSecret { place } => {
-                self.cluster.secrets.remove(&name(place));
-            }
+            Step::DeleteSecret { place, seen } => self.cluster.delete_secret(&name(place), seen),
+            Step::NoEvents { on } => self.cluster.no_events = on,
             Step::StatusLost { place } => {
                 if let Some(mut object) = self.cluster.secrets.remove(&name(place)) {
                     self.authors_lost.insert(place);
+                    let uid = object["metadata"]["uid"].as_str().expect("text");
+                    self.records_lost.insert(uid.to_owned());
                     object["status"] = json!({});
                     // Any write gives a new resourceVersion.
                     let spec = std::mem::take(&mut object["spec"]);
@@ -344,6 +355,7 @@ impl Model {
             Step::DeleteAccount => {
                 if let Some(object) = self.cluster.read_account() {
                     self.cluster.account = None;
+                    self.records_lost.extend(self.cluster.stamped.keys().cloned());
                     let status = object.status;
                     self.orphans.extend(status.superseded.into_iter().map(|set| set.name));
                     self.orphans.extend(status.pending);
@@ -534,6 +546,8 @@ impl Leader {
             report_every: Duration::from_secs(150),
             republish_interval: Duration::from_secs(300),
             started: self.started,
+            audit_keep: Duration::from_secs(365 * 24 * 3600),
+            audit_keep_events: 1000,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! How an account comes to rest, and what must hold then.
 
+use kliv_secrets::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
+use kliv_secrets::audit::{Wrong, verify};
+
 use super::*;
 
 impl Model {
@@ -7,6 +10,7 @@ impl Model {
     pub(super) fn come_to_rest(&mut self) {
         self.cluster.quota_is_full = false;
         self.cluster.altered = false;
+        self.cluster.no_events = false;
         self.key_is_lost = false;
         self.leader.behind = [false; 3];
         self.paused.clear();
@@ -30,7 +34,9 @@ impl Model {
     /// What the specs ask for is there.
     pub(super) fn check_rest(&self) {
         let secrets = self.cluster.read_secrets();
-        let Some(object) = self.cluster.read_account() else {
+        let account = self.cluster.read_account();
+        self.check_trail(account.as_ref().and_then(|object| object.status.audit.as_ref()));
+        let Some(object) = account else {
             assert!(secrets.is_empty(), "no KlivAccount");
             return;
         };
@@ -67,6 +73,7 @@ impl Model {
         }
         self.check_functions(&status.sets, &values);
         self.check_secrets(&values);
+        assert_eq!(status.conditions.len(), 1, "nothing is in the way");
         let ready = &status.conditions[0];
         assert_eq!((ready.type_.as_str(), ready.status.as_str()), ("Ready", "True"));
         assert_eq!(status.secrets, i32::try_from(secrets.len()).expect("few"));
@@ -74,6 +81,47 @@ impl Model {
         assert!(status.functions.not_updated.iter().all(|f| f.reason == "Manual"));
         let waiting = i32::try_from(waiting).expect("few");
         assert_eq!(status.functions.total, status.functions.updated + waiting);
+    }
+
+    /// Every accepted change is in the trail, once, and the chain is whole.
+    fn check_trail(&self, record: Option<&AuditRecord>) {
+        let events: Vec<KlivAuditEventSpec> = self.cluster.events.values().cloned().collect();
+        let Some(record) = record else {
+            assert!(events.is_empty() || !self.records_lost.is_empty(), "no record");
+            return;
+        };
+        let found = verify(ACCOUNT, &events, Some(record), &[]);
+        assert!(found.iter().all(|finding| finding.what == Wrong::Restarted), "{found:?}");
+        assert!(record.pending.is_empty(), "what waits was made");
+        let secrets = self.cluster.read_secrets();
+        for (uid, stamps) in &self.cluster.stamped {
+            let of_it = || events.iter().filter(|event| event.secret_uid.as_ref() == Some(uid));
+            let deletes = of_it().filter(|e| e.action == AuditAction::Deleted).count();
+            assert!(deletes <= 1, "deleted twice");
+            if self.records_lost.contains(uid) {
+                continue;
+            }
+            let mut versions: Vec<i64> = of_it()
+                .filter(|event| event.action != AuditAction::Deleted)
+                .filter_map(|event| event.version)
+                .collect();
+            let told = versions.len();
+            versions.dedup();
+            assert_eq!(versions.len(), told, "a version is told once: {versions:?}");
+            match secrets.values().find(|secret| secret.uid == *uid) {
+                None => assert!(deletes == usize::from(of_it().next().is_some()), "a gap"),
+                Some(secret) => {
+                    assert_eq!(deletes, 0);
+                    // One that was published for a moment may never have got into a status.
+                    assert!(versions.last().copied() >= secret.status.version, "{versions:?}");
+                    let failures = [AuditAction::OpeningFailed, AuditAction::Refused];
+                    let changes = of_it().filter(|event| !failures.contains(&event.action));
+                    let covered = secret.status.recorded_stamp.unwrap_or(0);
+                    let waiting = secret.stamps.0.iter().filter(|s| s.seq > covered).count();
+                    assert_eq!(changes.count(), stamps - waiting, "{uid}");
+                }
+            }
+        }
     }
 
     fn check_functions(&self, sets: &[PublishedSet], values: &BTreeMap<usize, usize>) {
