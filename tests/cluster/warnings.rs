@@ -191,7 +191,8 @@ async fn everything(account: &Account<'_>, who: &str) -> String {
     let about = |event: &Value| {
         let object = &event["involvedObject"];
         let words = event["message"].as_str().unwrap_or_default().split(' ');
-        let words = words.filter(|word| !word.contains("kliv-env-"));
+        let is_count = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+        let words = words.filter(|word| !word.contains("kliv-env-") && !is_count(word));
         let words: String = words.collect::<Vec<_>>().join(" ");
         (object["kind"] != "ReplicaSet" && object["name"] != "barrier")
             .then(|| format!("{} {} {}: {words}", object["kind"], object["name"], event["reason"]))
@@ -234,6 +235,8 @@ fn blank(value: &mut Value) {
             let is_time = text.len() >= 20 && text.starts_with("20") && text.ends_with('Z');
             if is_time || text.starts_with("kliv-env-") || text.contains(" value ") {
                 "…".clone_into(text);
+            } else if text.starts_with("revision ") {
+                text.retain(|c| !c.is_ascii_digit());
             }
         }
         _ => {}
