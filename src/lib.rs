@@ -11,7 +11,8 @@
 //!          reconcile: observe ──► plan (pure) ──► apply
 //!              │ opens at the last moment
 //!              ├─► immutable Secret `kliv-env-…`      ├─► KlivSecret status: mask, version, times
-//!              └─► KlivAccount status (contract) ──► inject: env[].valueFrom.secretKeyRef ──► rollout
+//!              ├─► KlivAccount status (contract) ──► inject: env[].valueFrom.secretKeyRef ──► rollout
+//!              └─► KlivAuditEvent: who did what, chained
 //! ```
 //!
 //! ## The rooms
@@ -28,8 +29,8 @@
 //! | [`admission`] | the front door: seals what is written, stamps who and when, sees who deletes | `server`, `files`, `record` |
 //! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
-//! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `run`, `controller` |
-//! | [`doctor`] | does the install work: what is wrong, and the way out | `look` |
+//! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `trail_io`, `run`, `controller` |
+//! | [`doctor`] | does the install work: what is wrong, and the way out | `look`, `look_around` |
 //! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `naming`, `bundle` and its formats, `unsealed` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //!
