@@ -4,18 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::answer::{Answer, Verdict};
 use super::decide::is_dns_name;
 use super::review::{Object, Review};
-use crate::api::names::{EXTRA_ON_BEHALF_OF, LABEL_PENDING, PENDING_PREFIX};
+use crate::api::names::{EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDING_PREFIX};
 use crate::api::text::harmless;
 use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
-
-/// The longest name of somebody, characters; as in the CRD.
-const MAX_NAME: usize = 1024;
 
 /// A delete is always allowed; whether one is to be recorded, and as what.
 ///
@@ -54,24 +50,16 @@ fn event(
     if request.is_empty() || request.ends_with('-') {
         return None;
     }
-    let person = |text: &str| harmless(text, MAX_NAME).into_owned();
+    let person = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
     let mut event = KlivAuditEvent::new(
         &format!("{PENDING_PREFIX}{request}"),
         KlivAuditEventSpec {
-            sequence: None,
-            time: Time(now),
-            action: AuditAction::Deleted,
             secret: Some(answer.name.clone()?),
             secret_uid: Some(stored.uid()?.to_owned()),
-            version: None,
-            masked_value: None,
+            // A delete names no field manager, so it can't be told through what it came.
             actor: person(review.user().filter(|user| !user.is_empty())?),
-            // A delete names no field manager.
-            via: String::new(),
             on_behalf_of: review.extra(EXTRA_ON_BEHALF_OF).map(person),
-            detail: None,
-            previous: None,
-            hash: None,
+            ..KlivAuditEventSpec::new(AuditAction::Deleted, now)
         },
     );
     event.metadata.namespace = Some(answer.namespace.clone()?);
@@ -177,6 +165,6 @@ mod tests {
         let event = ask(&review).1.unwrap();
         let actor = event["spec"]["actor"].as_str().unwrap();
         assert!(actor.starts_with("a\\u{a}bb") && actor.ends_with('…'), "{actor}");
-        assert_eq!(actor.chars().count(), MAX_NAME);
+        assert_eq!(actor.chars().count(), MAX_USER_CHARS);
     }
 }

@@ -157,6 +157,12 @@ impl Behind {
     }
 }
 
+/// The condition `Ready`, where there is one.
+#[must_use]
+pub fn ready(conditions: &[Condition]) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.type_ == READY)
+}
+
 /// The conditions for a reason, `Ready` first; `lastTransitionTime` moves only when a
 /// status does.
 #[must_use]

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,28 @@ pub struct KlivAuditEventSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub hash: Option<String>,
+}
+
+impl KlivAuditEventSpec {
+    /// One of which no more is said yet, and which has no place in a chain.
+    #[must_use]
+    pub fn new(action: AuditAction, time: Timestamp) -> Self {
+        Self {
+            sequence: None,
+            time: Time(time),
+            action,
+            secret: None,
+            secret_uid: None,
+            version: None,
+            masked_value: None,
+            actor: String::new(),
+            via: String::new(),
+            on_behalf_of: None,
+            detail: None,
+            previous: None,
+            hash: None,
+        }
+    }
 }
 
 /// What happened.

@@ -101,6 +101,8 @@ pub const MAX_SECRETS: usize = 256;
 pub const MAX_ENVIRONMENTS: usize = 32;
 /// The greatest size of a published set, bytes; the API server takes 1 MiB.
 pub const MAX_SET_BYTES: usize = 900 * 1024;
+/// The longest name of somebody that is kept, characters.
+pub const MAX_USER_CHARS: usize = 1024;
 /// The longest name of a variable.
 pub const MAX_ENV_VAR: usize = 128;
 /// The longest `spec.sealed`, characters: 64 KiB padded, sealed, base64url.

@@ -8,7 +8,9 @@
 
 use std::fmt;
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+const BEFORE_CREATION: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a write changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +50,20 @@ impl Stamp {
     #[must_use]
     pub fn new(seq: i64, now: Timestamp, what: What, via: &str, user: &str) -> Self {
         Self { seq, written: format!("{now:.0}"), what, via: via.to_owned(), user: user.to_owned() }
+    }
+
+    /// When a change was made, by its stamp. Where the webhook is away a stamp can be written by
+    /// hand, with any time: it is never still to come, nor before `earliest`.
+    #[must_use]
+    pub fn time_of(stamp: Option<&Self>, earliest: Timestamp, now: Timestamp) -> Timestamp {
+        stamp.and_then(Self::time).map_or(now, |time| time.max(earliest).min(now))
+    }
+
+    /// The earliest time that a stamp of an object can have: it is made a moment before its
+    /// object is, by another clock.
+    #[must_use]
+    pub fn earliest(created: Timestamp) -> Timestamp {
+        created.saturating_sub(BEFORE_CREATION).unwrap_or(Timestamp::MIN)
     }
 
     /// When the change was made; none where what is written is no time, e.g. the 30th of

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 
 use super::chain::append;
-use crate::api::condition::{READY, Reason};
+use crate::api::condition::{self, Reason};
+use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{
     AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, KnownSecret, Stamp, Stamps,
@@ -16,10 +16,6 @@ use crate::api::{
 
 /// How many events may wait to be made; as many as the CRD takes.
 pub const MAX_PENDING: usize = 50;
-/// The longest name of a user that the CRD takes, characters.
-const LONGEST_NAME: usize = 1024;
-/// A stamp is made a moment before its object is, by another clock.
-const BEFORE_CREATION: SignedDuration = SignedDuration::from_mins(1);
 
 const OPERATOR: &str = "operator";
 const UNSEEN_CHANGE: &str = "observed: nobody could see who changed it";
@@ -201,7 +197,7 @@ fn of_secret(
         // The first value of a secret that asked for it answers.
         asked: awaited(seen.before) || had == 0 && told > 0 && refused.is_none(),
         had_value: had > 0,
-        earliest: seen.created.saturating_sub(BEFORE_CREATION).unwrap_or(Timestamp::MIN),
+        earliest: Stamp::earliest(seen.created),
         now,
     };
 
@@ -308,14 +304,13 @@ impl Teller<'_> {
     }
 
     fn tell(&mut self, action: AuditAction, stamp: Option<&Stamp>, detail: Option<String>) {
-        // Where the webhook is away a stamp can be written by hand, with any time.
-        let time = stamp.and_then(Stamp::time).unwrap_or(self.now).max(self.earliest).min(self.now);
+        let time = Stamp::time_of(stamp, self.earliest, self.now);
         self.earliest = time;
-        let mut event = event(action, time);
+        let mut event = KlivAuditEventSpec::new(action, time);
         event.secret = Some(self.seen.name.to_owned());
         event.secret_uid = Some(self.seen.uid.to_owned());
         event.actor =
-            stamp.map(|s| harmless(&s.user, LONGEST_NAME).into_owned()).unwrap_or_default();
+            stamp.map(|s| harmless(&s.user, MAX_USER_CHARS).into_owned()).unwrap_or_default();
         event.via = stamp.map(|stamp| stamp.via.clone()).unwrap_or_default();
         event.detail = detail;
         self.events.push(event);
@@ -327,13 +322,16 @@ fn deleted(
     seen: Option<&KlivAuditEventSpec>,
     now: Timestamp,
 ) -> KlivAuditEventSpec {
-    let mut event = event(AuditAction::Deleted, seen.map_or(now, |seen| seen.time.0.min(now)));
+    let mut event = KlivAuditEventSpec::new(
+        AuditAction::Deleted,
+        seen.map_or(now, |seen| seen.time.0.min(now)),
+    );
     event.secret = Some(known.name.clone());
     event.secret_uid = Some(known.uid.clone());
     event.version = Some(known.version).filter(|version| *version > 0);
     match seen {
         Some(seen) => {
-            event.actor = harmless(&seen.actor, LONGEST_NAME).into_owned();
+            event.actor = harmless(&seen.actor, MAX_USER_CHARS).into_owned();
             event.via.clone_from(&seen.via);
             event.on_behalf_of.clone_from(&seen.on_behalf_of);
         }
@@ -343,24 +341,10 @@ fn deleted(
 }
 
 fn of_operator(action: AuditAction, detail: String, now: Timestamp) -> KlivAuditEventSpec {
-    KlivAuditEventSpec { via: OPERATOR.to_owned(), detail: Some(detail), ..event(action, now) }
-}
-
-fn event(action: AuditAction, time: Timestamp) -> KlivAuditEventSpec {
     KlivAuditEventSpec {
-        sequence: None,
-        time: Time(time),
-        action,
-        secret: None,
-        secret_uid: None,
-        version: None,
-        masked_value: None,
-        actor: String::new(),
-        via: String::new(),
-        on_behalf_of: None,
-        detail: None,
-        previous: None,
-        hash: None,
+        via: OPERATOR.to_owned(),
+        detail: Some(detail),
+        ..KlivAuditEventSpec::new(action, now)
     }
 }
 
@@ -382,6 +366,6 @@ fn refusal(status: &KlivSecretStatus) -> Option<(AuditAction, String)> {
 }
 
 fn ready(status: &KlivSecretStatus) -> Option<(&str, &str)> {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == READY)?;
+    let ready = condition::ready(&status.conditions)?;
     Some((&ready.reason, &ready.message))
 }

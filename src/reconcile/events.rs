@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
 use super::observed::{AccountObject, SecretObject};
-use crate::api::condition::{Behind, READY, Reason};
+use crate::api::condition::{self, Behind, Reason};
 use crate::api::names::{ACCOUNT_NAME, GROUP, VERSION};
 use crate::api::text::as_note;
 use crate::api::{AuditAction, KlivAuditEventSpec, KlivSecretStatus, PublishedSet};
@@ -33,7 +33,7 @@ impl Note {
     /// What became of a KlivSecret, where its `Ready` reason or version changed.
     pub(super) fn secret(secret: &SecretObject, next: &KlivSecretStatus) -> Option<Self> {
         let ready = |status: &KlivSecretStatus| {
-            let condition = status.conditions.iter().find(|c| c.type_ == READY)?;
+            let condition = condition::ready(&status.conditions)?;
             Some((condition.reason.clone(), condition.message.clone(), status.version))
         };
         let (reason, message, version) = ready(next)?;

@@ -33,6 +33,14 @@ pub enum Candidate {
     TooMany,
 }
 
+impl Candidate {
+    /// Whether it is a value that waits, or that is refused, unless it is published now.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::New { .. } | Self::Unreadable(_) | Self::TooOld | Self::TooMany)
+    }
+}
+
 /// Why a ciphertext does not open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
@@ -70,20 +78,33 @@ pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp)
         }
         secret.candidate = candidate(&account.namespace, secret, keyring);
         if let Some(before) = former::refused_before(secret, now) {
-            let is_too_old = |sealed: &str| {
-                let intent = secret.intent.as_ref().ok()?;
-                let opened = open(&account.namespace, intent, sealed, keyring).ok()?;
-                Some(opened.sealed_at < before)
-            };
-            let in_use = secret.status.history.first();
-            let in_use_refused =
-                in_use.is_some_and(|entry| is_too_old(&entry.sealed) != Some(false));
-            let too_old = secret.sealed().and_then(is_too_old) == Some(true);
-            secret.in_use_refused = in_use_refused;
-            if too_old {
-                secret.candidate = Candidate::TooOld;
-            }
+            refuse_too_old(&account.namespace, secret, before, keyring);
         }
+    }
+}
+
+/// Tells of the value in use, and of the one that is to come, whether they are older than
+/// what is refused.
+fn refuse_too_old(
+    namespace: &str,
+    secret: &mut SecretObject,
+    before: Timestamp,
+    keyring: Option<&Keyring>,
+) {
+    let is_too_old = |sealed: &str| {
+        let intent = secret.intent.as_ref().ok()?;
+        Some(open(namespace, intent, sealed, keyring).ok()?.sealed_at < before)
+    };
+    let in_use = secret.status.history.first().map(|entry| entry.sealed.as_str());
+    let in_use_is = in_use.map(is_too_old);
+    // Mostly they are one, which is opened once.
+    let is = match secret.sealed() {
+        sealed if sealed == in_use => in_use_is.flatten(),
+        sealed => sealed.and_then(is_too_old),
+    };
+    secret.in_use_refused = in_use_is.is_some_and(|is| is != Some(false));
+    if is == Some(true) {
+        secret.candidate = Candidate::TooOld;
     }
 }
 

@@ -23,7 +23,7 @@ use super::status;
 use super::trail::Trail;
 use super::warnings::{Use, is_over, warnings};
 use crate::api::condition::{self, Behind, Reason};
-use crate::api::{AuditRecord, KlivAccountStatus, PublishedSet, SupersededSet};
+use crate::api::{AuditRecord, KlivAccountStatus, KlivSecretStatus, PublishedSet, SupersededSet};
 use crate::inject::{Function, Injection, Known, inject, withdraw};
 
 /// Why publishing waits.
@@ -92,7 +92,7 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         let trail = Trail { account, object, memory, now };
         for action in &mut plan.actions {
             if let Action::WriteAccount(Record::Switch, next) = action {
-                trail.advance(next, &decisions, None, None);
+                trail.advance(next, &trail.nexts(&decisions, None), None);
             }
         }
         trail.look(timings, &mut plan);
@@ -116,10 +116,11 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     probe(&injections, object, memory, now, &mut plan);
     let trail = Trail { account, object, memory, now };
     trail.look(timings, &mut plan);
-    let next = (!is_held).then(|| progress(&trail, &decisions, &injections, timings, &mut plan));
+    let nexts = trail.nexts(&decisions, memory.blocked.as_ref());
+    let next = (!is_held).then(|| progress(&trail, &nexts, &injections, timings, &mut plan));
     let coming = next.as_ref().and_then(|next| next.audit.as_ref());
     let uses = (!differs(&object.status, &sets)).then(|| Use::of(&sets, &injections));
-    secrets(&trail, &decisions, uses.as_ref(), (coming, is_held), &mut plan);
+    secrets(&trail, &decisions, nexts, uses.as_ref(), (coming, is_held), &mut plan);
     if let Some(next) = next.filter(|next| *next != object.status) {
         plan.actions.push(Action::WriteAccount(Record::Progress, Box::new(next)));
     }
@@ -270,25 +271,27 @@ fn strays(memory: &Memory, now: Timestamp, plan: &mut Plan) {
 }
 
 /// Every KlivSecret says what became of it, once the audit trail has told it; `coming` is
-/// what it will have told with this plan.
+/// what it will have told with this plan, `nexts` what each is about to say.
 fn secrets(
     trail: &Trail<'_>,
     decisions: &BTreeMap<String, Decision>,
+    mut nexts: BTreeMap<&str, KlivSecretStatus>,
     uses: Option<&Use<'_>>,
     (coming, is_held): (Option<&AuditRecord>, bool),
     plan: &mut Plan,
 ) {
     let Trail { account, memory, now, .. } = *trail;
     for (name, secret) in &account.secrets {
-        let Some(decision) = decisions.get(name) else { continue };
+        let Some((decision, next)) = decisions.get(name).zip(nexts.remove(name.as_str())) else {
+            continue;
+        };
         let dead = decision
             .member
             .as_ref()
             .filter(|member| memory.unopenable.contains(&(member.uid.clone(), member.generation)));
-        let known = trail.known(secret);
         let mut next = match dead {
-            Some(_) => status::secret(secret, &unopenable(), None, known, now),
-            None => status::secret(secret, decision, memory.blocked.as_ref(), known, now),
+            Some(_) => status::secret(secret, &unopenable(), None, trail.known(secret), now),
+            None => next,
         };
         next.warnings = warnings(secret, decision, &next, &memory.learned, uses, now, plan);
         if let Some(time) = secret.refuse_sealed_before {
@@ -356,7 +359,7 @@ fn probe(
 /// gone.
 fn progress(
     trail: &Trail<'_>,
-    decisions: &BTreeMap<String, Decision>,
+    nexts: &BTreeMap<&str, KlivSecretStatus>,
     injections: &[(&Function, Injection)],
     timings: &Timings,
     plan: &mut Plan,
@@ -373,7 +376,7 @@ fn progress(
     let Progress { report, moving } = report::of(injections, memory, now);
     let has_arrived = !moving && next.revision > 0;
     let arrived = has_arrived.then_some((next.revision, report.updated, report.total));
-    trail.advance(&mut next, decisions, memory.blocked.as_ref(), arrived);
+    trail.advance(&mut next, nexts, arrived);
     // A rollout that goes on, and a set that is about to be deleted, end with a write.
     let held = held(account);
     let goes = |set: &SupersededSet| set.retired && !held.contains(set.name.as_str());

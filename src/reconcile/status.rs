@@ -1,13 +1,14 @@
 //! What a KlivSecret says of itself, as a pure function of what was decided.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 
 use super::decide::Decision;
 use super::former;
 use super::inspect::Candidate;
 use super::observed::SecretObject;
 use crate::api::condition::{self, Reason};
+use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{HistoryEntry, KlivSecretStatus, KnownSecret, Stamp, Stamps};
 
@@ -15,10 +16,6 @@ use crate::api::{HistoryEntry, KlivSecretStatus, KnownSecret, Stamp, Stamps};
 const HISTORY_ENTRIES: usize = 5;
 /// Ciphertext in the history; the one in use always stays.
 const HISTORY_BYTES: usize = 128 * 1024;
-/// The longest name of a user that the CRD takes, characters.
-const LONGEST_NAME: usize = 1024;
-/// A stamp is made a moment before its object is, by another clock.
-const BEFORE_CREATION: SignedDuration = SignedDuration::from_mins(1);
 
 /// The status that belongs to a decision, once the sets are published, or with
 /// `blocked`, the reason why they could not be. `known` is what the audit trail has told.
@@ -68,14 +65,7 @@ fn who_gets_it(decision: &Decision) -> String {
 /// it in is recorded together with it.
 fn recorded_stamp(secret: &SecretObject, published: bool) -> Option<i64> {
     let before = recorded_before(secret);
-    let waits = !published
-        && matches!(
-            secret.candidate,
-            Candidate::New { .. }
-                | Candidate::Unreadable(_)
-                | Candidate::TooOld
-                | Candidate::TooMany
-        );
+    let waits = !published && secret.candidate.waits();
     let covered = match secret.stamps.last_value_change(before.unwrap_or(0)) {
         Some(stamp) if waits => Some(stamp.seq.saturating_sub(1)),
         _ => secret.stamps.newest(),
@@ -89,14 +79,11 @@ fn recorded_before(secret: &SecretObject) -> Option<i64> {
     recorded.filter(|_| Stamps::recorded(recorded) == recorded.unwrap_or(0))
 }
 
-/// When a value changed, by its stamp. Where the webhook is away a stamp can be written by
-/// hand, with any time: it is never still to come, nor before the last change.
+/// When a value changed: never before the last change.
 fn changed_at(secret: &SecretObject, stamp: Option<&Stamp>, now: Timestamp) -> Timestamp {
-    let earliest = match &secret.status.updated_time {
-        Some(last) => last.0,
-        None => secret.created.saturating_sub(BEFORE_CREATION).unwrap_or(Timestamp::MIN),
-    };
-    stamp.and_then(Stamp::time).map_or(now, |time| time.max(earliest).min(now))
+    let last = secret.status.updated_time.as_ref();
+    let earliest = last.map_or_else(|| Stamp::earliest(secret.created), |last| last.0);
+    Stamp::time_of(stamp, earliest, now)
 }
 
 /// The version of a new value. One that the audit trail has told already has the number that
@@ -128,7 +115,7 @@ fn accept(
     next.version = Some(version);
     next.created_time.get_or_insert_with(|| time.clone());
     next.updated_time = Some(time.clone());
-    next.updated_by = stamp.map(|stamp| harmless(&stamp.user, LONGEST_NAME).into_owned());
+    next.updated_by = stamp.map(|stamp| harmless(&stamp.user, MAX_USER_CHARS).into_owned());
     next.via = stamp.map(|stamp| stamp.via.clone());
     next.masked_value = Some(mask.to_owned());
     let restores = former::restored(&next.history, &member.sealed);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::world::World;
-use crate::api::condition::{Behind, PENDING, READY, Reason};
+use crate::api::condition::{self, Behind, PENDING, Reason};
 use crate::api::warning::Oddity;
 use crate::runtime::Tally;
 
@@ -26,7 +26,7 @@ impl World {
         let mut warnings: BTreeMap<_, _> = zero(&Oddity::REASONS);
         for account in self.accounts() {
             for secret in account.secrets.values() {
-                let ready = secret.status.conditions.iter().find(|c| c.type_ == READY);
+                let ready = condition::ready(&secret.status.conditions);
                 let word = ready.map_or(PENDING, |ready| known(&words, &ready.reason));
                 *secrets.entry(word).or_default() += 1;
                 for warning in &secret.status.warnings {

@@ -19,7 +19,6 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan};
 use super::decide::Decision;
-use super::inspect::Candidate;
 use super::observed::{Account, AccountObject, Memory, SecretObject};
 use super::plan::{Timings, after, doubled, wait};
 use super::status;
@@ -148,7 +147,7 @@ impl<'a> Trail<'a> {
     }
 
     /// What every secret is about to say of itself.
-    fn nexts(
+    pub(super) fn nexts(
         &self,
         decisions: &BTreeMap<String, Decision>,
         blocked: Option<&(Reason, String)>,
@@ -176,16 +175,9 @@ impl<'a> Trail<'a> {
         }
         let secrets = self.account.secrets.values();
         let secrets = secrets.map(|s| {
-            let waits = matches!(
-                s.candidate,
-                Candidate::New { .. }
-                    | Candidate::Unreadable(_)
-                    | Candidate::TooOld
-                    | Candidate::TooMany
-            );
             let recorded = Stamps::recorded(s.status.recorded_stamp);
-            let is_untold =
-                (!waits || recorded == 0) && s.stamps.last_value_change(recorded).is_some();
+            let is_untold = (!s.candidate.waits() || recorded == 0)
+                && s.stamps.last_value_change(recorded).is_some();
             (s.name.as_str(), s.uid.as_str(), &s.status, is_untold)
         });
         let mut record = audit::start(secrets, status.revision);
@@ -202,15 +194,13 @@ impl<'a> Trail<'a> {
     pub(super) fn advance(
         &self,
         next: &mut KlivAccountStatus,
-        decisions: &BTreeMap<String, Decision>,
-        blocked: Option<&(Reason, String)>,
+        nexts: &BTreeMap<&str, KlivSecretStatus>,
         arrived: Option<(i64, i32, i32)>,
     ) {
         let trail = &self.memory.trail;
         if let Some(mut record) = self.record() {
             record.pending.retain(|event| !event.sequence.is_some_and(|n| trail.told.contains(&n)));
             let is_blind = self.account.is_blind();
-            let nexts = self.nexts(decisions, blocked);
             let secrets = self.account.secrets.values().filter_map(|secret| {
                 Some(Seen {
                     name: &secret.name,
