@@ -41,11 +41,7 @@ impl Caller {
     /// # Errors
     /// The caller may not list them, or the cluster does not answer.
     pub async fn list(&self, all: bool) -> Result<Vec<KlivSecret>, Error> {
-        let secrets: Api<KlivSecret> = match all {
-            true => Api::all(self.client.clone()),
-            false => self.api(),
-        };
-        let listed = secrets.list(&ListParams::default()).await;
+        let listed = self.apis::<KlivSecret>(all).list(&ListParams::default()).await;
         Ok(listed.map_err(|error| self.kind("secrets", "").failed(&error))?.items)
     }
 
@@ -54,11 +50,7 @@ impl Caller {
         &self,
         all: bool,
     ) -> impl Stream<Item = Result<watcher::Event<KlivSecret>, watcher::Error>> + use<> {
-        let secrets: Api<KlivSecret> = match all {
-            true => Api::all(self.client.clone()),
-            false => self.api(),
-        };
-        watcher(secrets, watcher::Config::default())
+        watcher(self.apis::<KlivSecret>(all), watcher::Config::default())
     }
 
     /// Why [`changes`](Self::changes) can't be seen.
@@ -145,5 +137,14 @@ impl Caller {
         K::DynamicType: Default,
     {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The same, or those of all accounts.
+    pub(super) fn apis<K>(&self, all: bool) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        if all { Api::all(self.client.clone()) } else { self.api() }
     }
 }

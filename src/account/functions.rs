@@ -1,9 +1,4 @@
-#![expect(clippy::disallowed_types, reason = "looks at functions, as the caller")]
 //! Which functions have a secret, as far as the caller may look at Deployments.
-
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
-use kube::api::ListParams;
 
 use super::{Caller, Error};
 use crate::api::{KlivSecret, PublishedSet};
@@ -50,13 +45,11 @@ impl Caller {
     /// # Errors
     /// The caller may not list Deployments, secrets or the account.
     pub async fn users(&self, secret: &KlivSecret) -> Result<Vec<User>, Error> {
-        let deployments: Api<Deployment> = self.api();
-        let listed = deployments.list(&ListParams::default()).await;
-        let listed = listed.map_err(|error| self.kind("functions", "").failed(&error))?;
+        let deployments = self.deployments().await?;
         let secrets = self.list(false).await?;
         let status = self.account().await?.and_then(|account| account.status);
         let sets = status.map(|status| status.sets).unwrap_or_default();
-        let functions = listed.items.iter().map(Function::of);
+        let functions = deployments.iter().map(Function::of);
         let users = functions.filter_map(|function| user(&function, secret, &secrets, &sets));
         Ok(users.collect())
     }

@@ -133,11 +133,7 @@ fn plan(
     mut there: Vec<KlivSecret>,
 ) -> Vec<Planned> {
     let planned = entries.into_iter().map(|entry| {
-        let target = Target {
-            variable: entry.name.clone(),
-            is_variable: true,
-            environment: environment.map(str::to_owned),
-        };
+        let target = Target::new(entry.name.clone(), environment.map(str::to_owned));
         let name = target.object();
         let at = there.iter().position(|secret| secret.metadata.name.as_deref() == Some(&name));
         let before = at.map(|at| there.swap_remove(at));

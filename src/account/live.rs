@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Caller, Error};
-use crate::api::condition::{Behind, READY, Reason, STALLED};
+use crate::api::condition::{self, Behind, Reason, STALLED};
 use crate::api::text::harmless;
 use crate::api::{FunctionReport, KlivAccount, KlivSecret, NotUpdated};
 
@@ -146,14 +146,14 @@ fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>)
             continue;
         }
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let is = |kind: &str| conditions.iter().find(|c| c.type_ == kind && c.status == "True");
-        let ready = conditions.iter().find(|c| c.type_ == READY);
+        let is_stalled = conditions.iter().any(|c| c.type_ == STALLED && c.status == "True");
+        let ready = condition::ready(conditions);
         let why = || ready.map(|c| harmless(&c.message, 512).into_owned()).unwrap_or_default();
         let reason = ready.map(|c| c.reason.as_str()).unwrap_or_default();
-        if is(STALLED).is_some() || reason == Reason::QuotaExceeded.as_str() {
+        if is_stalled || reason == Reason::QuotaExceeded.as_str() {
             return Stage::Stalled(name.clone(), why());
         }
-        if is(READY).is_none() && reason != Reason::AwaitingValue.as_str() {
+        if ready.is_none_or(|c| c.status != "True") && reason != Reason::AwaitingValue.as_str() {
             retried = Some(Stage::Retried(name.clone(), why()));
         }
     }

@@ -42,7 +42,7 @@ pub use import::{Change, Planned};
 pub use live::{Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
-pub use rotate::{due, has_value, sealed_after};
+pub use rotate::{due, replaceable, sealed_after};
 pub use standing::{
     NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
     standings,

@@ -1,7 +1,10 @@
 //! How people name a secret: by its variable (`STRIPE_API_KEY`) or its object
 //! (`stripe-api-key.production`). Pure.
 
-use crate::api::{check_env_var, check_environment, is_well_formed, object_name, recognise};
+use crate::api::{
+    Intent, KlivSecret, Source, check_env_var, check_environment, is_well_formed, object_name,
+    recognise,
+};
 use crate::seal::Plaintext;
 
 /// A secret as somebody named it.
@@ -41,6 +44,25 @@ pub enum Unnamed {
 }
 
 impl Target {
+    /// The place of a variable.
+    #[must_use]
+    pub fn new(variable: String, environment: Option<String>) -> Self {
+        Self { variable, is_variable: true, environment }
+    }
+
+    /// The place of a secret that is there.
+    #[must_use]
+    pub fn of(secret: &KlivSecret) -> Self {
+        Self::new(secret.spec.env_var.clone(), secret.spec.environment.clone())
+    }
+
+    /// The same for the one gate; where its value comes from, it does not say.
+    #[must_use]
+    pub fn intent(&self) -> Intent {
+        let (env_var, environment) = (self.variable.clone(), self.environment.clone());
+        Intent { env_var, environment, source: Source::Nothing }
+    }
+
     /// Understands a name, and the environment given beside it.
     ///
     /// # Errors

@@ -45,26 +45,6 @@ impl Caller {
         })
     }
 
-    /// Seals a value for a secret of this account.
-    ///
-    /// # Errors
-    /// The value is too large.
-    pub fn seal(
-        &self,
-        key: &SealingKey,
-        target: &Target,
-        value: &Plaintext,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Sealed, Error> {
-        let binding = Binding {
-            account: &self.namespace,
-            variable: &target.variable,
-            environment: target.environment.as_deref(),
-        };
-        seal(key, &binding, value, now, rng).map_err(|error| Error::Invalid(error.to_string()))
-    }
-
     /// Creates a secret, or changes those fields of the one there is `before` that the spec
     /// names; it must still be as it was then.
     ///
@@ -114,6 +94,23 @@ impl Caller {
 }
 
 impl Target {
+    /// Seals a value for this secret of an account.
+    ///
+    /// # Errors
+    /// The value is too large.
+    pub fn seal(
+        &self,
+        account: &str,
+        key: &SealingKey,
+        value: &Plaintext,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Sealed, Error> {
+        let (variable, environment) = (self.variable.as_str(), self.environment.as_deref());
+        let binding = Binding { account, variable, environment };
+        seal(key, &binding, value, now, rng).map_err(|error| Error::Invalid(error.to_string()))
+    }
+
     /// The secret's own variable, where there is one: from an object's name it was a guess.
     #[must_use]
     pub fn resolved(self, found: Option<&KlivSecret>) -> Self {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::rotate::place;
+use super::rotate::{has_value, place};
 use super::{Caller, DryRun, Error, Target};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
@@ -23,7 +23,7 @@ pub struct Asker {
 /// There is none, or it has been answered.
 pub fn waiting(secret: &KlivSecret) -> Result<(&Question, Asker), Error> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    if super::has_value(secret) {
+    if has_value(secret) {
         return Err(Error::Invalid(format!(
             "{name} has its value already: to replace it, kubectl kliv rotate {name}"
         )));

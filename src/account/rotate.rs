@@ -20,8 +20,22 @@ pub fn due(secret: &KlivSecret) -> Option<&Warning> {
 
 /// Whether it has or had a value: if not, it is to be answered or set.
 #[must_use]
-pub fn has_value(secret: &KlivSecret) -> bool {
+pub(super) fn has_value(secret: &KlivSecret) -> bool {
     secret.spec.sealed.is_some() || secret.status.as_ref().is_some_and(|s| !s.history.is_empty())
+}
+
+/// That there is a value to replace.
+///
+/// # Errors
+/// It has none yet.
+pub fn replaceable(secret: &KlivSecret) -> Result<(), Error> {
+    if has_value(secret) {
+        return Ok(());
+    }
+    let name = secret.metadata.name.as_deref().unwrap_or_default();
+    Err(Error::Invalid(format!(
+        "{name} has no value yet, so there is none to replace: kubectl kliv answer gives it one"
+    )))
 }
 
 /// When a new value is to be sealed, so that it counts as newer than all before it, also
@@ -64,12 +78,7 @@ impl Caller {
         now: Timestamp,
         dry_run: DryRun,
     ) -> Result<KlivSecret, Error> {
-        let name = secret.metadata.name.as_deref().unwrap_or_default();
-        if !has_value(secret) {
-            return Err(Error::Invalid(format!(
-                "{name} has no value yet, so there is none to replace: kubectl kliv answer {name}"
-            )));
-        }
+        replaceable(secret)?;
         let sealed_at = sealed_after(secret, now);
         let spec = KlivSecretSpec {
             sealed: Some(self.seal_again(secret, value, sealed_at).await?),
@@ -87,13 +96,8 @@ impl Caller {
         sealed_at: Timestamp,
     ) -> Result<String, Error> {
         let key = self.sealing_key().await?;
-        let target = Target {
-            variable: secret.spec.env_var.clone(),
-            is_variable: true,
-            environment: secret.spec.environment.clone(),
-        };
-        let sealed = self.seal(&key, &target, value, sealed_at, &mut entropy::system())?;
-        Ok(sealed.to_string())
+        let (target, rng) = (Target::of(secret), &mut entropy::system());
+        Ok(target.seal(&self.namespace, &key, value, sealed_at, rng)?.to_string())
     }
 }
 

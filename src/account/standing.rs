@@ -238,9 +238,7 @@ impl Caller {
         }
         Ok(rollout)
     }
-}
 
-impl Caller {
     /// Waits until a function's rollout with this set is through, for so long at most.
     ///
     /// # Errors

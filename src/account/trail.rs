@@ -145,11 +145,7 @@ impl Caller {
     /// # Errors
     /// The caller may not list them, or the cluster does not answer.
     pub async fn audit_events(&self, all: bool) -> Result<Vec<KlivAuditEvent>, Error> {
-        let api: Api<KlivAuditEvent> = match all {
-            true => Api::all(self.client.clone()),
-            false => self.api(),
-        };
-        let listed = api.list(&ListParams::default()).await;
+        let listed = self.apis::<KlivAuditEvent>(all).list(&ListParams::default()).await;
         let listed = listed.map_err(|error| self.kind("audit events", "").failed(&error))?;
         let mut events = listed.items;
         events.retain(|event| event.spec.sequence.is_some());
@@ -205,26 +201,18 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
     use super::*;
     use crate::api::AuditAction;
 
     fn event(secret: &str, actor: &str, seconds: i64) -> KlivAuditEventSpec {
         KlivAuditEventSpec {
-            sequence: None,
-            time: Time(Timestamp::from_second(seconds).unwrap()),
-            action: AuditAction::Updated,
             secret: Some(secret.into()),
-            secret_uid: None,
-            version: None,
-            masked_value: None,
             actor: actor.into(),
             via: "cli".into(),
-            on_behalf_of: None,
-            detail: None,
-            previous: None,
-            hash: None,
+            ..KlivAuditEventSpec::new(
+                AuditAction::Updated,
+                Timestamp::from_second(seconds).unwrap(),
+            )
         }
     }
 

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::set::look_at;
 use super::writing::{dry_run_words, wait};
 use super::{changed, output};
-use crate::account::{Asker, Caller, receivers, waiting};
+use crate::account::{Asker, Caller, Target, receivers, waiting};
 use crate::api::text::harmless;
 use crate::api::{KlivSecret, Question};
 use crate::runtime::clock;
@@ -43,8 +43,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         &format!("value of {name} in {} (hidden): ", caller.namespace),
         session.terminal,
     )?;
-    look_at(&args.writing, &changed::target(&secret), false, &value, session)?;
-    let dry_run = args.writing.dry_run;
+    look_at(&args.writing, &Target::of(&secret), false, &value, session)?;
+    let dry_run = args.writing.trying.dry_run;
     let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?;
     let words = dry_run_words(dry_run);
     output::print(&format!("{} answered{words}\n", output::named(&answered)))?;

@@ -119,10 +119,9 @@ pub(crate) struct Showing {
     pub(crate) no_mask: bool,
 }
 
-/// What a verb that writes may be told.
+/// Whether a write is only tried.
 #[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Writing")]
-pub(crate) struct Writing {
+pub(crate) struct Trying {
     /// Only try it: `client` sends nothing, `server` lets the API server decide and store
     /// nothing
     #[arg(
@@ -135,6 +134,14 @@ pub(crate) struct Writing {
         require_equals = true
     )]
     pub(crate) dry_run: DryRun,
+}
+
+/// What a verb that writes may be told.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Writing")]
+pub(crate) struct Writing {
+    #[command(flatten)]
+    pub(crate) trying: Trying,
 
     /// Don't wait until functions run with it
     #[arg(long)]

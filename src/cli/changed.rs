@@ -1,6 +1,6 @@
-//! One secret was changed, or is about to be.
+//! One secret was changed.
 
-use crate::account::{Target, Waited};
+use crate::account::Waited;
 use crate::api::KlivSecret;
 
 /// What is waited for.
@@ -8,13 +8,4 @@ pub(crate) fn waited(secret: &KlivSecret) -> Waited {
     let name = secret.metadata.name.clone().unwrap_or_default();
     let generation = secret.metadata.generation.unwrap_or_default();
     Waited { written: vec![(name, generation)], revision_before: None }
-}
-
-/// Its name, as people would give it.
-pub(crate) fn target(secret: &KlivSecret) -> Target {
-    Target {
-        variable: secret.spec.env_var.clone(),
-        is_variable: true,
-        environment: secret.spec.environment.clone(),
-    }
 }

@@ -28,12 +28,12 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let secret = caller.find(&target).await?;
     output::tell(&who_has_it(&caller.users(&secret).await));
-    if args.writing.dry_run == super::args::DryRun::None {
+    if args.writing.trying.dry_run == super::args::DryRun::None {
         let question = format!("Delete {} in {}?", output::named(&secret), caller.namespace);
         prompt::confirm(&harmless(&question, 512), args.writing.yes, session.terminal)?;
     }
-    let waited = caller.delete(&secret, args.writing.dry_run.into()).await?;
-    let dry_run = dry_run_words(args.writing.dry_run);
+    let waited = caller.delete(&secret, args.writing.trying.dry_run.into()).await?;
+    let dry_run = dry_run_words(args.writing.trying.dry_run);
     output::print(&format!("{} deleted{dry_run}\n", output::named(&secret)))?;
     wait(&caller, &waited, &args.writing, session).await
 }

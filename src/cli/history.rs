@@ -6,7 +6,7 @@ use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use crate::api::{HistoryEntry, KlivSecret};
+use crate::api::HistoryEntry;
 
 /// Show the values that a secret has had: when, by whom, masked
 ///
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let mut secret = caller.find(&target).await?;
     let showing = &args.showing;
     if showing.no_mask {
-        without_masks(&mut secret);
+        output::without_mask(&mut secret);
     }
     if let Some(format) = showing.output
         && let Some(text) = output::objects(std::slice::from_ref(&secret), format, true)
@@ -39,12 +39,6 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let table = table(history, showing);
     output::print(&table.render(session.terminal.width, !showing.no_headers))
-}
-
-fn without_masks(secret: &mut KlivSecret) {
-    let Some(status) = &mut secret.status else { return };
-    status.masked_value = None;
-    status.history.iter_mut().for_each(|entry| entry.masked_value.clear());
 }
 
 fn table(history: &[HistoryEntry], showing: &Showing) -> Table {

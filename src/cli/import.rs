@@ -8,12 +8,12 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
-use super::{output, prompt};
+use super::{changed, output, prompt};
 use crate::account::bundle::{Bundle, Format};
 use crate::account::{Caller, Change, Planned, Waited};
 use crate::admission::warnings;
 use crate::api::text::harmless;
-use crate::api::{Intent, KlivSecretSpec, Source, check_environment, recognise};
+use crate::api::{KlivSecretSpec, check_environment, recognise};
 use crate::runtime::{clock, entropy};
 use crate::seal::{HIDDEN, mask};
 
@@ -184,12 +184,7 @@ fn preview(args: &Args, planned: &[Planned], session: &Session) -> Result<(), Fa
     }
     output::print(&table.render(session.terminal.width, true))?;
     for Planned { entry, target, before, .. } in planned.iter().filter(|p| p.change.is_written()) {
-        let intent = Intent {
-            env_var: target.variable.clone(),
-            environment: target.environment.clone(),
-            source: Source::Nothing,
-        };
-        for warning in warnings(&intent, before.is_none(), Some(&entry.value)) {
+        for warning in warnings(&target.intent(), before.is_none(), Some(&entry.value)) {
             let text = format!("{}: {}", entry.name, harmless(&warning, 512));
             output::warn(&text, session.terminal.colour);
         }
@@ -203,7 +198,7 @@ async fn write(
     planned: Vec<Planned>,
     session: &Session,
 ) -> Result<(), Failure> {
-    let dry_run = args.writing.dry_run;
+    let dry_run = args.writing.trying.dry_run;
     let key = caller.sealing_key().await?;
     let mut specs = Vec::new();
     let count = |change| planned.iter().filter(|planned| planned.change == change).count();
@@ -212,7 +207,7 @@ async fn write(
     for planned in planned.into_iter().filter(|planned| planned.change.is_written()) {
         let Planned { entry, target, before, .. } = planned;
         let rng = &mut entropy::system();
-        let sealed = caller.seal(&key, &target, &entry.value, clock::now(), rng)?;
+        let sealed = target.seal(&caller.namespace, &key, &entry.value, clock::now(), rng)?;
         let spec = KlivSecretSpec {
             env_var: target.variable,
             environment: target.environment,
@@ -234,8 +229,7 @@ async fn write(
     for written in caller.put_all(specs, dry_run.into()).await? {
         match written {
             Ok(secret) => {
-                let generation = secret.metadata.generation.unwrap_or_default();
-                waited.written.push((secret.metadata.name.unwrap_or_default(), generation));
+                waited.written.extend(changed::waited(&secret).written);
             }
             Err(error) => {
                 failed += 1;

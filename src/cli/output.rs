@@ -47,11 +47,21 @@ where
         }),
     };
     match format {
-        Format::Json => serde_json::to_string_pretty(&value()).ok().map(|text| text + "\n"),
-        Format::Yaml => serde_saphyr::to_string(&value()).ok(),
+        Format::Json => json(&value()),
+        Format::Yaml => yaml(&value()),
         Format::Name => Some(objects.iter().map(|object| named(object) + "\n").collect()),
         Format::Wide => None,
     }
+}
+
+/// As `-o json` shows it.
+pub(crate) fn json(value: &Value) -> Option<String> {
+    serde_json::to_string_pretty(value).ok().map(|text| text + "\n")
+}
+
+/// As `-o yaml` shows it.
+pub(crate) fn yaml(value: &Value) -> Option<String> {
+    serde_saphyr::to_string(value).ok()
 }
 
 /// `klivsecret.secrets.kliv.dev/NAME`, as kubectl names objects.

@@ -1,6 +1,6 @@
 //! `kubectl kliv request`.
 
-use super::args::DryRun;
+use super::args::{DryRun, Trying};
 use super::failure::Failure;
 use super::named::Named;
 use super::output;
@@ -24,18 +24,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     obtain_from: Option<String>,
 
-    /// Only try it: `client` sends nothing, `server` lets the API server decide and store
-    /// nothing
-    #[arg(
-        long,
-        value_enum,
-        value_name = "HOW",
-        default_value = "none",
-        default_missing_value = "client",
-        num_args = 0..=1,
-        require_equals = true
-    )]
-    dry_run: DryRun,
+    #[command(flatten)]
+    trying: Trying,
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
@@ -46,11 +36,11 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         obtain_from: args.obtain_from.clone(),
         requested_by: None,
     };
-    let asked = caller.request(&target, question, args.dry_run.into()).await?;
+    let asked = caller.request(&target, question, args.trying.dry_run.into()).await?;
     let name = target.object();
-    let words = dry_run_words(args.dry_run);
+    let words = dry_run_words(args.trying.dry_run);
     output::print(&format!("{} requested{words}\n", output::named(&asked)))?;
-    if args.dry_run == DryRun::None {
+    if args.trying.dry_run == DryRun::None {
         let namespace = &caller.namespace;
         output::tell(&format!("It waits for: kubectl kliv answer {name} -n {namespace}"));
     }

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let target = args.named.target()?;
     let caller = session.caller().await?;
     let secret = caller.find(&target).await?;
-    let dry_run = args.writing.dry_run;
+    let dry_run = args.writing.trying.dry_run;
     let restored = caller.roll_back(&secret, args.to, dry_run.into()).await?;
     let (what, words) = (output::named(&restored), dry_run_words(dry_run));
     output::print(&format!("{what} rolled back to version {}{words}\n", args.to))?;

@@ -10,7 +10,7 @@ use super::set::look_at;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
 use super::{changed, output};
-use crate::account::{Caller, Target, Waited, due, has_value};
+use crate::account::{Caller, Target, Waited, due, replaceable};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
 
@@ -51,14 +51,9 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let Some(target) = target else { return all_due(args, &caller, session).await };
     let secret = caller.find(&target).await?;
-    if !has_value(&secret) {
-        // In the account's words, before anybody types a value.
-        return Err(Failure::plain(format!(
-            "{} has no value yet, so there is none to replace: kubectl kliv answer gives it one",
-            target.object()
-        )));
-    }
-    if args.compromised && args.writing.dry_run == DryRun::None {
+    // Before anybody types a value.
+    replaceable(&secret)?;
+    if args.compromised && args.writing.trying.dry_run == DryRun::None {
         let question = format!(
             "{}: its old values will be gone for good, and refused from then on. Go on?",
             target.object()
@@ -83,8 +78,8 @@ async fn one(
         &format!("new value of {name} in {} (hidden): ", caller.namespace),
         session.terminal,
     )?;
-    look_at(&args.writing, &changed::target(secret), false, &value, session)?;
-    let dry_run = args.writing.dry_run;
+    look_at(&args.writing, &Target::of(secret), false, &value, session)?;
+    let dry_run = args.writing.trying.dry_run;
     let (compromised, now) = (args.compromised, clock::now());
     let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?;
     let what = output::named(&rotated);

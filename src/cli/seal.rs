@@ -14,9 +14,8 @@ use crate::account::unsealed::{Looked, look};
 use crate::admission::warnings;
 use crate::api::names::{GROUP, VERSION};
 use crate::api::text::harmless;
-use crate::api::{Intent, Source};
 use crate::runtime::{clock, entropy};
-use crate::seal::{Binding, Plaintext, SealingKey, seal};
+use crate::seal::{Plaintext, SealingKey};
 
 /// The longest manifest that is looked at, bytes.
 const LONGEST: usize = 64 * 1024 * 1024;
@@ -94,8 +93,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
                 return Err(Failure::plain(format!("there is nothing in {}", place_of(file))));
             }
             let environment = &args.environment;
-            let target =
-                |variable| Target { variable, is_variable: true, environment: environment.clone() };
+            let target = |variable| Target::new(variable, environment.clone());
             bundle.entries.into_iter().map(|e| (target(e.name), Some(e.value))).collect()
         }
         None => {
@@ -143,19 +141,11 @@ fn manifest(
     value: &Plaintext,
     session: &Session,
 ) -> Result<String, Failure> {
-    let intent = Intent {
-        env_var: target.variable.clone(),
-        environment: target.environment.clone(),
-        source: Source::Nothing,
-    };
-    for warning in warnings(&intent, true, Some(value)) {
+    for warning in warnings(&target.intent(), true, Some(value)) {
         let text = format!("{}: {}", target.variable, harmless(&warning, 512));
         output::warn(&text, session.terminal.colour);
     }
-    let binding =
-        Binding { account, variable: &target.variable, environment: target.environment.as_deref() };
-    let sealed = seal(key, &binding, value, clock::now(), &mut entropy::system())
-        .map_err(|error| Failure::plain(error.to_string()))?;
+    let sealed = target.seal(account, key, value, clock::now(), &mut entropy::system())?;
     let mut spec = json!({ "envVar": target.variable, "sealed": sealed.to_string() });
     if let Some(environment) = &target.environment {
         spec["environment"] = json!(environment);

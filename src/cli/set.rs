@@ -6,11 +6,11 @@ use super::args::{DryRun, Format, Writing};
 use super::failure::Failure;
 use super::session::Session;
 use super::writing::{dry_run_words, wait};
-use super::{output, prompt};
-use crate::account::{Target, Waited};
+use super::{changed, output, prompt};
+use crate::account::Target;
 use crate::admission::warnings;
 use crate::api::text::harmless;
-use crate::api::{Intent, KlivSecret, KlivSecretSpec, Source, recognise};
+use crate::api::{KlivSecret, KlivSecretSpec, recognise};
 use crate::runtime::{clock, entropy};
 use crate::seal::Plaintext;
 
@@ -80,7 +80,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let asks = format!("{what} of {} in {} (hidden): ", target.variable, caller.namespace);
     let value = prompt::value(&args.from, &asks, session.terminal)?;
     look_at(&args.writing, &target, before.is_none(), &value, session)?;
-    let sealed = caller.seal(&key, &target, &value, clock::now(), &mut entropy::system())?;
+    let rng = &mut entropy::system();
+    let sealed = target.seal(&caller.namespace, &key, &value, clock::now(), rng)?;
     drop(value);
     let spec = KlivSecretSpec {
         env_var: target.variable,
@@ -91,12 +92,9 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         expiration_time: args.expires.clone(),
         ..KlivSecretSpec::default()
     };
-    let written = caller.put(&spec, before.as_ref(), args.writing.dry_run.into()).await?;
+    let written = caller.put(&spec, before.as_ref(), args.writing.trying.dry_run.into()).await?;
     say(args, &written, before.is_none())?;
-    let name = written.metadata.name.clone().unwrap_or_default();
-    let generation = written.metadata.generation.unwrap_or_default();
-    let waited = Waited { written: vec![(name, generation)], revision_before: None };
-    wait(&caller, &waited, &args.writing, session).await
+    wait(&caller, &changed::waited(&written), &args.writing, session).await
 }
 
 /// Says what the value plainly is and what is odd about it, before anything is written.
@@ -108,19 +106,14 @@ pub(crate) fn look_at(
     value: &Plaintext,
     session: &Session,
 ) -> Result<(), Failure> {
-    let intent = Intent {
-        env_var: target.variable.clone(),
-        environment: target.environment.clone(),
-        source: Source::Nothing,
-    };
     if let Some(what) = recognise(value) {
         output::tell(&format!("this is a {what}"));
     }
-    let warnings = warnings(&intent, is_new, Some(value));
+    let warnings = warnings(&target.intent(), is_new, Some(value));
     for warning in &warnings {
         output::warn(&harmless(warning, 512), session.terminal.colour);
     }
-    if warnings.is_empty() || !session.terminal.input || writing.dry_run != DryRun::None {
+    if warnings.is_empty() || !session.terminal.input || writing.trying.dry_run != DryRun::None {
         return Ok(());
     }
     Ok(prompt::confirm("Write it all the same?", writing.yes, session.terminal)?)
@@ -137,7 +130,7 @@ fn say(args: &Args, written: &KlivSecret, is_new: bool) -> Result<(), Failure> {
         return output::print(&text.unwrap_or_default());
     }
     let done = if is_new { "created" } else { "configured" };
-    let dry_run: DryRun = args.writing.dry_run;
+    let dry_run: DryRun = args.writing.trying.dry_run;
     output::print(&format!("{} {done}{}\n", output::named(written), dry_run_words(dry_run)))
 }
 

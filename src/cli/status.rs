@@ -95,8 +95,8 @@ fn objects(standings: &[Standing], format: Format) -> Option<String> {
         })
     };
     match format {
-        Format::Json => serde_json::to_string_pretty(&value()).ok().map(|text| text + "\n"),
-        Format::Yaml => serde_saphyr::to_string(&value()).ok(),
+        Format::Json => output::json(&value()),
+        Format::Yaml => output::yaml(&value()),
         Format::Name => {
             Some(standings.iter().map(|s| format!("deployment.apps/{}\n", s.name)).collect())
         }

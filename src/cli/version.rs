@@ -26,8 +26,8 @@ pub(crate) async fn run(args: &Args, _session: &Session) -> Result<(), Failure> 
     let value = json!({ "clientVersion": version });
     let text = match args.output {
         None => Some(format!("Client Version: {version}\n")),
-        Some(Format::Json) => serde_json::to_string_pretty(&value).ok().map(|text| text + "\n"),
-        Some(Format::Yaml) => serde_saphyr::to_string(&value).ok(),
+        Some(Format::Json) => output::json(&value),
+        Some(Format::Yaml) => output::yaml(&value),
     };
     output::print(&text.unwrap_or_default())
 }

@@ -5,11 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::output::age;
 use crate::api::KlivSecret;
-use crate::api::condition::{READY, Reason};
+use crate::api::condition::{self, Reason};
 
 /// What is said of whether functions get it.
 pub(crate) fn ready(secret: &KlivSecret) -> Option<&Condition> {
-    secret.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == READY)
+    condition::ready(&secret.status.as_ref()?.conditions)
 }
 
 /// In a word or two. A value that is not taken, while a former one is in use, is both.

@@ -28,7 +28,7 @@ pub(crate) async fn wait(
     session: &Session,
 ) -> Result<(), Failure> {
     let nothing = waited.written.is_empty() && waited.revision_before.is_none();
-    if writing.no_wait || writing.dry_run != DryRun::None || nothing {
+    if writing.no_wait || writing.trying.dry_run != DryRun::None || nothing {
         return Ok(());
     }
     let mut line = Line { shows: session.terminal.progress };

@@ -10,20 +10,15 @@ use crate::seal_support::time;
 const ACCOUNT: &str = "shop";
 
 fn event(n: usize) -> KlivAuditEventSpec {
+    let action = if n == 0 { AuditAction::Created } else { AuditAction::Updated };
     KlivAuditEventSpec {
-        sequence: None,
-        time: Time(time("2026-11-24T12:00:00.25Z")),
-        action: if n == 0 { AuditAction::Created } else { AuditAction::Updated },
         secret: Some("api-key".into()),
         secret_uid: Some("uid".into()),
         version: i64::try_from(n).ok(),
         masked_value: Some("****".into()),
         actor: "anna".into(),
         via: "kubectl".into(),
-        on_behalf_of: None,
-        detail: None,
-        previous: None,
-        hash: None,
+        ..KlivAuditEventSpec::new(action, time("2026-11-24T12:00:00.25Z"))
     }
 }
 
