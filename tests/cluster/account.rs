@@ -1,10 +1,12 @@
 //! One account: what people do in it, and what they and its functions see.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
+use kliv_secrets::account::Caller;
 use kliv_secrets::api::condition::{READY, Reason};
 use kliv_secrets::api::names::{ACCOUNT_NAME, SECRET_TYPE};
 use kliv_secrets::api::{KlivAccount, KlivAccountStatus, KlivSecret, object_name};
@@ -12,6 +14,7 @@ use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use crate::chart::NAMESPACE;
 use crate::harness::{Cluster, Outcome, eventually};
 use crate::operator::Operator;
 
@@ -20,6 +23,13 @@ pub(crate) struct Account<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) namespace: String,
     pub(crate) client: Client,
+}
+
+/// `kubectl kliv` with the admin's kubeconfig.
+pub(crate) fn kubectl_kliv(cluster: &Cluster, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
+    command.env("KUBECONFIG", cluster.kubeconfig()).args(args);
+    command
 }
 
 /// A KlivSecret as people write it.
@@ -103,6 +113,16 @@ impl<'a> Account<'a> {
     pub(crate) fn at(operator: &'a Operator, namespace: String) -> Self {
         let cluster = &operator.cluster;
         Self { cluster, namespace, client: cluster.client() }
+    }
+
+    /// The admin in this namespace, as `kubectl kliv` acts for him.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            client: self.client.clone(),
+            namespace: self.namespace.clone(),
+            operator_namespace: NAMESPACE.into(),
+            field_manager: "kubectl-kliv",
+        }
     }
 
     /// kubectl in this namespace, with an object on its standard input.

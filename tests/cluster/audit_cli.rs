@@ -2,9 +2,7 @@
 //! The events are made up: here it is what readers make of them that counts.
 
 use std::fs;
-use std::process::Command;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kliv_secrets::api::{
     AuditAction, AuditRecord, ChainLink, KlivAccount, KlivAuditEvent, KlivAuditEventSpec,
@@ -13,6 +11,7 @@ use kliv_secrets::audit;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
+use crate::account::kubectl_kliv;
 use crate::crd::bare_cluster;
 use crate::harness::{Cluster, Outcome, run};
 
@@ -61,10 +60,8 @@ impl Trail {
     }
 
     fn kliv(&self, args: &[&str]) -> Outcome {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
-        command.env("KUBECONFIG", self.cluster.kubeconfig());
-        command.args(args).args(["-n", &self.namespace]);
-        run(command, "")
+        let args = [args, &["-n", &self.namespace]].concat();
+        run(kubectl_kliv(self.cluster, &args), "")
     }
 
     /// Verifies against an export, which is kept in a file.
@@ -76,20 +73,14 @@ impl Trail {
 }
 
 fn event(action: AuditAction, secret: &str, actor: &str, minute: i64) -> KlivAuditEventSpec {
+    let time = Timestamp::from_second(1_800_000_000 + 60 * minute).expect("a time");
     KlivAuditEventSpec {
-        sequence: None,
-        time: Time(Timestamp::from_second(1_800_000_000 + 60 * minute).expect("a time")),
-        action,
         secret: Some(secret.into()),
-        secret_uid: None,
         version: Some(1),
         masked_value: Some("sk-p****z789".into()),
         actor: actor.into(),
         via: "cli".into(),
-        on_behalf_of: None,
-        detail: None,
-        previous: None,
-        hash: None,
+        ..KlivAuditEventSpec::new(action, time)
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::process::Command;
 
-use kliv_secrets::account::{Caller, DryRun, Error};
+use kliv_secrets::account::{DryRun, Error};
 use kliv_secrets::api::{KlivSecret, KlivSecretSpec};
 use kube::ResourceExt as _;
 use serde_json::Value;
 
-use crate::account::{Account, function, function_in, secret, secret_in};
-use crate::chart::NAMESPACE;
+use crate::account::{Account, function, function_in, kubectl_kliv, secret, secret_in};
 use crate::harness::{Cluster, Outcome, eventually, run};
 use crate::operator::Operator;
 
@@ -17,9 +16,7 @@ const CANARY: &str = "sk_live_c4n4ryc4n4ryc4n4ryXYZ";
 
 /// `kubectl kliv` as admin, with something on its standard input.
 fn kliv_reading(cluster: &Cluster, stdin: &str, args: &[&str]) -> Outcome {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
-    command.env("KUBECONFIG", cluster.kubeconfig()).args(args);
-    let outcome = run(command, stdin);
+    let outcome = run(kubectl_kliv(cluster, args), stdin);
     assert!(!outcome.stdout.contains(CANARY) && !outcome.stderr.contains(CANARY), "{args:?}");
     outcome
 }
@@ -105,12 +102,7 @@ async fn a_secret_that_somebody_else_changed_meanwhile_is_not_overwritten() {
     account.put(&secret("API_TOKEN", "one")).await;
     let before = account.secret_now("api-token").await;
     account.put(&secret("API_TOKEN", "somebody else's")).await;
-    let caller = Caller {
-        client: account.client.clone(),
-        namespace: account.namespace.clone(),
-        operator_namespace: NAMESPACE.into(),
-        field_manager: "kubectl-kliv",
-    };
+    let caller = account.caller();
     let spec = KlivSecretSpec { description: Some("mine".into()), ..before.spec.clone() };
 
     for before in [Some(&before), None] {

@@ -10,7 +10,7 @@ use kliv_secrets::api::names::{SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY};
 use kube::api::{ListParams, PostParams};
 use serde_json::json;
 
-use crate::account::{Account, function, function_in, secret, secret_with};
+use crate::account::{Account, function, function_in, kubectl_kliv, secret, secret_with};
 use crate::harness::{Outcome, run};
 use crate::operator::Operator;
 
@@ -199,10 +199,7 @@ async fn account(name: &str) -> Account<'static> {
 }
 
 fn kliv_command(account: &Account<'_>, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
-    command.env("KUBECONFIG", account.cluster.kubeconfig());
-    command.args(args).args(["-n", &account.namespace]);
-    command
+    kubectl_kliv(account.cluster, &[args, &["-n", &account.namespace]].concat())
 }
 
 fn kliv(account: &Account<'_>, args: &[&str], stdin: &str) -> Outcome {

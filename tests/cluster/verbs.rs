@@ -1,15 +1,14 @@
 //! `kubectl kliv`'s verbs for what a secret was, is and waits for: history, rollback, rotate,
 //! request, answer, rollout, status.
 
-use std::process::Command;
-
-use kliv_secrets::account::{Caller, DryRun, Error};
+use kliv_secrets::account::{DryRun, Error};
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
 use serde_json::{Value, json};
 
-use crate::account::{Account, function, function_in, function_with, secret, secret_with};
-use crate::chart::NAMESPACE;
+use crate::account::{
+    Account, function, function_in, function_with, kubectl_kliv, secret, secret_with,
+};
 use crate::harness::{Outcome, run};
 use crate::operator::Operator;
 
@@ -27,10 +26,8 @@ pub(crate) fn kliv(account: &Account<'_>, args: &[&str]) -> Outcome {
 
 /// The same with something on its standard input.
 pub(crate) fn kliv_reading(account: &Account<'_>, stdin: &str, args: &[&str]) -> Outcome {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
-    command.env("KUBECONFIG", account.cluster.kubeconfig());
-    command.args(args).args(["-n", &account.namespace]);
-    let said = run(command, stdin);
+    let args = [args, &["-n", &account.namespace]].concat();
+    let said = run(kubectl_kliv(account.cluster, &args), stdin);
     for canary in CANARIES {
         assert!(!said.stdout.contains(canary) && !said.stderr.contains(canary), "{args:?}");
     }
@@ -39,15 +36,6 @@ pub(crate) fn kliv_reading(account: &Account<'_>, stdin: &str, args: &[&str]) ->
 
 async fn account(name: &str) -> Account<'static> {
     Account::new(Operator::shared().await, name).await
-}
-
-fn caller(account: &Account<'_>) -> Caller {
-    Caller {
-        client: account.client.clone(),
-        namespace: account.namespace.clone(),
-        operator_namespace: NAMESPACE.into(),
-        field_manager: "kubectl-kliv",
-    }
 }
 
 fn versions(secret: &KlivSecret) -> Vec<i64> {
@@ -104,7 +92,7 @@ async fn what_can_not_be_rolled_back_is_refused_with_the_way_out_and_changes_not
 
     // Somebody else is quicker.
     account.put(&secret("API_TOKEN", THIRD)).await;
-    let late = caller(&account).roll_back(&before, 1, DryRun::None).await;
+    let late = account.caller().roll_back(&before, 1, DryRun::None).await;
     assert!(matches!(late, Err(Error::Changed(_))));
     let now: KlivSecret = account.api().get("api-token").await.expect("the secret");
     assert_eq!(versions(&now), [3, 2, 1]);
