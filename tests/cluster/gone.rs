@@ -48,8 +48,12 @@ async fn whoever_deletes_secrets_is_named_once_for_each_and_nobody_is_who_does_n
         waiting(&account, names.len()).await.into_iter().filter_map(|e| e.spec.secret).collect();
     seen.sort();
     assert_eq!(seen, ["four", "one", "three", "two"]);
-    let page = operator.webhook_metrics();
-    assert!(page.contains("kliv_secrets_deletes_seen_total{result=\"recorded\"} 4"), "{page}");
+    // It counts them when the API server has answered, a moment after they are there.
+    let page = eventually("all four are counted as recorded", async || {
+        let page = operator.webhook_metrics();
+        page.contains("kliv_secrets_deletes_seen_total{result=\"recorded\"} 4").then_some(page)
+    })
+    .await;
     assert!(!page.contains("result=\"lost\""), "{page}");
 }
 
