@@ -312,6 +312,8 @@ impl Teller<'_> {
         event.actor =
             stamp.map(|s| harmless(&s.user, MAX_USER_CHARS).into_owned()).unwrap_or_default();
         event.via = stamp.map(|stamp| stamp.via.clone()).unwrap_or_default();
+        let human = stamp.and_then(|stamp| stamp.on_behalf_of.as_deref());
+        event.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
         event.detail = detail;
         self.events.push(event);
     }
