@@ -13,12 +13,16 @@ use crate::api::names::{EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDI
 use crate::api::text::harmless;
 use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
 
+/// A delete of which it can't be told who does what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lost;
+
 /// A delete is always allowed; whether one is to be recorded, and as what.
 ///
 /// None is for a dry run, for another kind, and for an object that is being deleted
 /// already: whoever deletes it once more is not the one who did.
 #[must_use]
-pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Option<KlivAuditEvent>) {
+pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Result<Option<KlivAuditEvent>, Lost>) {
     let allowed = |uid: String, namespace, name| Answer {
         uid,
         namespace,
@@ -26,13 +30,16 @@ pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Option<KlivAuditEvent>) {
         verdict: Verdict::untouched(),
     };
     let Ok(mut review) = Review::parse(review) else {
-        return (allowed(String::new(), None, None), None);
+        return (allowed(String::new(), None, None), Err(Lost));
     };
     let stored = review.take_old_object();
     let printable = |text: &str| is_dns_name(text).then(|| text.to_owned());
     let namespace = review.namespace().and_then(printable);
     let answer = allowed(review.uid().to_owned(), namespace, printable(stored.name()));
-    let event = event(&review, &stored, &answer, now);
+    if !review.deletes() || review.is_dry_run() || stored.is_being_deleted() {
+        return (answer, Ok(None));
+    }
+    let event = event(&review, &stored, &answer, now).ok_or(Lost).map(Some);
     (answer, event)
 }
 
@@ -42,22 +49,20 @@ fn event(
     answer: &Answer,
     now: Timestamp,
 ) -> Option<KlivAuditEvent> {
-    if !review.deletes() || review.is_dry_run() || stored.is_being_deleted() {
-        return None;
-    }
     // The request's id becomes part of a name.
     let request = answer.uid.to_ascii_lowercase();
     if request.is_empty() || request.ends_with('-') {
         return None;
     }
+    let user = review.user().filter(|user| !user.is_empty())?;
     let person = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
     let mut event = KlivAuditEvent::new(
         &format!("{PENDING_PREFIX}{request}"),
         KlivAuditEventSpec {
             secret: Some(answer.name.clone()?),
             secret_uid: Some(stored.uid()?.to_owned()),
-            // A delete names no field manager, so it can't be told through what it came.
-            actor: person(review.user().filter(|user| !user.is_empty())?),
+            actor: person(user),
+            via: via(user).to_owned(),
             on_behalf_of: review.extra(EXTRA_ON_BEHALF_OF).map(person),
             ..KlivAuditEventSpec::new(AuditAction::Deleted, now)
         },
@@ -65,6 +70,19 @@ fn event(
     event.metadata.namespace = Some(answer.namespace.clone()?);
     event.metadata.labels = Some(BTreeMap::from([(LABEL_PENDING.into(), "true".into())]));
     Some(event)
+}
+
+/// Through what a delete comes, where that is known. It names no field manager, and nothing
+/// else in it says: only tools that delete under an account of their own are told, by the
+/// name that it has in their installs. Like a field manager it can be taken by others.
+fn via(user: &str) -> &'static str {
+    let account = user.strip_prefix("system:serviceaccount:").and_then(|it| it.split(':').nth(1));
+    match account {
+        Some("argocd-application-controller" | "kustomize-controller" | "helm-controller") => {
+            "gitops"
+        }
+        _ => "",
+    }
 }
 
 #[cfg(test)]
@@ -96,11 +114,12 @@ mod tests {
         }})
     }
 
-    fn ask(review: &Value) -> (Value, Option<Value>) {
+    fn ask(review: &Value) -> (Value, Result<Option<Value>, Lost>) {
         let now = "2026-11-24T10:00:00Z".parse().unwrap();
         let (answer, event) = seen(review.to_string().as_bytes(), now);
         let answer: Value = serde_json::from_slice(&answer.to_json()).unwrap();
-        (answer["response"].clone(), event.map(|event| serde_json::to_value(event).unwrap()))
+        let event = event.map(|event| event.map(|event| serde_json::to_value(event).unwrap()));
+        (answer["response"].clone(), event)
     }
 
     #[test]
@@ -125,7 +144,7 @@ mod tests {
                 "onBehalfOf": "bo",
             },
         });
-        assert_eq!(event, Some(wanted));
+        assert_eq!(event, Ok(Some(wanted)));
     }
 
     #[test]
@@ -134,6 +153,20 @@ mod tests {
             ("a dry run", "/request/dryRun", json!(true)),
             ("another kind", "/request/kind/kind", json!("KlivAccount")),
             ("a write", "/request/operation", json!("UPDATE")),
+        ] {
+            let mut review = delete();
+            *review.pointer_mut(at).unwrap() = value;
+            let (answer, event) = ask(&review);
+            assert_eq!((&answer["allowed"], event), (&json!(true), Ok(None)), "{what}");
+        }
+        let mut going = delete();
+        going["request"]["oldObject"]["metadata"]["deletionTimestamp"] = json!("2026-11-24T09:00Z");
+        assert_eq!(ask(&going).1, Ok(None), "it is being deleted already");
+    }
+
+    #[test]
+    fn a_delete_of_which_nothing_can_be_told_is_allowed_and_counts_as_lost() {
+        for (what, at, value) in [
             ("nobody", "/request/userInfo/username", json!("")),
             ("no namespace", "/request/namespace", json!("Not A Name")),
             ("no id", "/request/uid", json!("<b>")),
@@ -144,25 +177,35 @@ mod tests {
             let mut review = delete();
             *review.pointer_mut(at).unwrap() = value;
             let (answer, event) = ask(&review);
-            assert_eq!(answer["allowed"], true, "{what}");
-            assert_eq!(event, None, "{what}");
+            assert_eq!((&answer["allowed"], event), (&json!(true), Err(Lost)), "{what}");
         }
-        let mut going = delete();
-        going["request"]["oldObject"]["metadata"]["deletionTimestamp"] = json!("2026-11-24T09:00Z");
-        assert_eq!(ask(&going).1, None, "it is being deleted already");
+        let (answer, event) = seen(b"nonsense", Timestamp::UNIX_EPOCH);
+        assert!(matches!(answer.verdict, Verdict::Allowed { .. }) && event == Err(Lost));
     }
 
     #[test]
-    fn what_is_no_review_is_allowed_too() {
-        let (answer, event) = seen(b"nonsense", Timestamp::UNIX_EPOCH);
-        assert!(matches!(answer.verdict, Verdict::Allowed { .. }) && event.is_none());
+    fn through_what_a_delete_came_is_told_of_tools_that_have_an_account_alone() {
+        let table = [
+            ("system:serviceaccount:argocd:argocd-application-controller", Some("gitops")),
+            ("system:serviceaccount:flux-system:kustomize-controller", Some("gitops")),
+            ("system:serviceaccount:flux-system:helm-controller", Some("gitops")),
+            ("system:serviceaccount:helm-controller:default", None),
+            ("kustomize-controller", None),
+            ("anna", None),
+        ];
+        for (user, via) in table {
+            let mut review = delete();
+            review["request"]["userInfo"]["username"] = json!(user);
+            let event = ask(&review).1.unwrap().unwrap();
+            assert_eq!(event["spec"].get("via"), via.map(Value::from).as_ref(), "{user}");
+        }
     }
 
     #[test]
     fn names_of_people_that_deceive_are_shown_as_what_they_are_and_fit() {
         let mut review = delete();
         review["request"]["userInfo"]["username"] = json!(format!("a\n{}", "b".repeat(2000)));
-        let event = ask(&review).1.unwrap();
+        let event = ask(&review).1.unwrap().unwrap();
         let actor = event["spec"]["actor"].as_str().unwrap();
         assert!(actor.starts_with("a\\u{a}bb") && actor.ends_with('…'), "{actor}");
         assert_eq!(actor.chars().count(), MAX_USER_CHARS);
