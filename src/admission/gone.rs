@@ -9,9 +9,18 @@ use k8s_openapi::jiff::Timestamp;
 use super::answer::{Answer, Verdict};
 use super::decide::is_dns_name;
 use super::review::{Object, Review};
-use crate::api::names::{EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDING_PREFIX};
+use crate::api::names::{
+    ANNOTATION_STAMPS, EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDING_PREFIX,
+};
 use crate::api::text::harmless;
-use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
+use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec, Stamp, Stamps, What};
+
+/// As much as the CRD takes, characters.
+const LONGEST_DETAIL: usize = 512;
+/// What "; " and "; and 20 more" take of it.
+const AND_MORE: usize = 16;
+/// A name in a list of several.
+const SHORT: usize = 64;
 
 /// A delete of which it can't be told who does what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,12 +73,49 @@ fn event(
             actor: person(user),
             via: via(user).to_owned(),
             on_behalf_of: review.extra(EXTRA_ON_BEHALF_OF).map(person),
+            detail: unrecorded(stored),
             ..KlivAuditEventSpec::new(AuditAction::Deleted, now)
         },
     );
     event.metadata.namespace = Some(answer.namespace.clone()?);
     event.metadata.labels = Some(BTreeMap::from([(LABEL_PENDING.into(), "true".into())]));
     Some(event)
+}
+
+/// The changes that the engine has not recorded yet: they go with the object.
+fn unrecorded(stored: &Object) -> Option<String> {
+    let stamps = Stamps::parse(stored.annotation(ANNOTATION_STAMPS).unwrap_or_default());
+    let recorded = stored.recorded_stamp();
+    let words: Vec<String> =
+        stamps.0.iter().filter(|stamp| stamp.seq > recorded).map(in_words).collect();
+    let mut text = "changes of it that were still to be recorded: ".to_owned();
+    let mut left = words.len();
+    for word in &words {
+        if text.chars().count() + word.chars().count() > LONGEST_DETAIL - AND_MORE {
+            break;
+        }
+        if left < words.len() {
+            text.push_str("; ");
+        }
+        text.push_str(word);
+        left -= 1;
+    }
+    if left > 0 {
+        text.push_str(&format!("; and {left} more"));
+    }
+    (!words.is_empty()).then_some(text)
+}
+
+fn in_words(stamp: &Stamp) -> String {
+    let Stamp { written, via, user, .. } = stamp;
+    let what = match stamp.what {
+        What::Value => "value",
+        What::Spec => "spec",
+    };
+    let user = harmless(user, SHORT);
+    let human = stamp.on_behalf_of.as_deref().map(|human| harmless(human, SHORT));
+    let human = human.map(|human| format!(" for {human}")).unwrap_or_default();
+    format!("{what} at {written} by {user}{human} via {via}")
 }
 
 /// Through what a delete comes, where that is known. It names no field manager, and nothing
@@ -181,6 +227,37 @@ mod tests {
         }
         let (answer, event) = seen(b"nonsense", Timestamp::UNIX_EPOCH);
         assert!(matches!(answer.verdict, Verdict::Allowed { .. }) && event == Err(Lost));
+    }
+
+    #[test]
+    fn changes_that_go_with_the_object_before_they_were_recorded_are_told_with_its_delete() {
+        let stamp = |seq: i64, who: &str| format!("{seq} 2026-11-24T10:00:00Z value {who}");
+        let detail = |stamps: &[String], recorded: Option<i64>| {
+            let mut review = delete();
+            let stored = &mut review["request"]["oldObject"];
+            stored["metadata"]["annotations"][ANNOTATION_STAMPS] = json!(stamps.join("\n"));
+            stored["status"]["recordedStamp"] = json!(recorded);
+            let event = ask(&review).1.unwrap().unwrap();
+            event["spec"]["detail"].as_str().map(str::to_owned)
+        };
+        let two = [stamp(1, "kubectl anna"), stamp(2, "agent:Bo%20B bot\u{202e}")];
+        assert_eq!(detail(&[], None), None);
+        assert_eq!(detail(&two, Some(2)), None);
+        let heading = "changes of it that were still to be recorded: ";
+        let second = "value at 2026-11-24T10:00:00Z by bot\\u{202e} for Bo B via agent";
+        assert_eq!(detail(&two, Some(1)), Some(format!("{heading}{second}")));
+        let first = "value at 2026-11-24T10:00:00Z by anna via kubectl";
+        assert_eq!(detail(&two, None), Some(format!("{heading}{first}; {second}")));
+
+        let long = format!("agent:{} {}", "h".repeat(1024), "u".repeat(1024));
+        let many: Vec<_> = (1..=20).map(|seq| stamp(seq, &long)).collect();
+        let text = detail(&many, None).unwrap();
+        assert!(
+            text.chars().count() <= LONGEST_DETAIL && text.ends_with("; and 18 more"),
+            "{text}"
+        );
+        let one = detail(&many[..1], None).unwrap();
+        assert!(one.contains(" via agent") && !one.contains("more"), "{one}");
     }
 
     #[test]

@@ -42,11 +42,18 @@ async fn whoever_deletes_secrets_is_named_once_for_each_and_nobody_is_who_does_n
     assert_eq!(event.secret_uid, uid);
     assert_eq!((event.sequence, event.hash.as_deref()), (None, None));
 
+    // Nobody has recorded a change that goes with its object.
+    let changed = secret("TWO", "another value");
+    let bert = ["apply", "-f", "-", "--as=bert", "--as-group=system:masters"];
+    account.kubectl(&bert, &changed).success();
     // All at once, which names no object.
     let (all, delete) = (ListParams::default(), DeleteParams::default());
     secrets.delete_collection(&delete, &all).await.expect("are deleted");
-    let mut seen: Vec<_> =
-        waiting(&account, names.len()).await.into_iter().filter_map(|e| e.spec.secret).collect();
+    let seen = waiting(&account, names.len()).await;
+    let of_two = seen.iter().find(|event| event.spec.secret.as_deref() == Some("two"));
+    let detail = of_two.and_then(|event| event.spec.detail.as_deref()).unwrap_or_default();
+    assert!(detail.ends_with(" by bert via kubectl") && !detail.contains(';'), "{detail}");
+    let mut seen: Vec<_> = seen.into_iter().filter_map(|event| event.spec.secret).collect();
     seen.sort();
     assert_eq!(seen, ["four", "one", "three", "two"]);
     // It counts them when the API server has answered, a moment after they are there.
