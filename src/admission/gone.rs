@@ -30,7 +30,9 @@ pub struct Lost;
 ///
 /// None is for a dry run, for another kind, and for an object that is being deleted
 /// already: whoever deletes it once more is not the one who did.
-#[must_use]
+///
+/// # Errors
+/// [`Lost`]; the delete is allowed all the same.
 pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Result<Option<KlivAuditEvent>, Lost>) {
     let allowed = |uid: String, namespace, name| Answer {
         uid,

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use getrandom::rand_core::UnwrapErr;
 use kliv_secrets::admission::{ServeError, WebhookConfig, serve};
@@ -192,12 +192,12 @@ async fn a_delete_is_allowed_at_once_and_what_was_seen_of_it_handed_on_or_lost()
     let (mut door, certificate, _) = Door::open().await;
     let review = delete(secret(json!({ "sealed": "kliv1.x.y" })));
     for _ in 0..2 {
-        let began = Instant::now();
-        let (status, body) = door.post("/gone", &certificate, &review).await.expect("answered");
+        let answer = door.post("/gone", &certificate, &review);
+        let answer = tokio::time::timeout(Duration::from_secs(1), answer).await;
+        let (status, body) = answer.expect("before the API server gives up").expect("answered");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!((status, &answer["response"]["allowed"]), (200, &json!(true)));
         assert_eq!(answer["response"]["patch"], Value::Null);
-        assert!(began.elapsed() < Duration::from_secs(1), "the API server would have given up");
     }
     let event = door.deletes.try_recv().expect("the first");
     assert_eq!(event.spec.actor, "anna");
@@ -220,11 +220,10 @@ async fn where_many_deletes_come_at_once_they_wait_and_none_is_lost() {
         counted.contains("admission_reviews_total{result=\"untouched\"} 2")
     };
     until("the second is understood", reviewed).await;
-    for _ in 0..2 {
-        door.deletes.recv().await.expect("an event");
-    }
+    door.deletes.recv().await.expect("the first");
     let answered = waits.await.expect("no panic").expect("answered");
     assert_eq!(answered.0, 200);
+    door.deletes.try_recv().expect("the second");
     door.lost(0);
 }
 
