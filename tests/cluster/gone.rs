@@ -6,7 +6,7 @@ use kliv_secrets::api::{AuditAction, KlivAuditEvent, KlivSecret};
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
 use serde_json::Value;
 
-use crate::account::{Account, secret};
+use crate::account::{Account, kubectl_kliv, secret};
 use crate::harness::{Options, eventually};
 use crate::operator::Operator;
 
@@ -82,7 +82,14 @@ async fn on_whose_behalf_somebody_acts_is_in_the_trail_from_the_first_value_to_t
     let mut object: DynamicObject =
         serde_json::from_value(secret("TOKEN", "canary-one")).expect("an object");
     secrets(Some("Anna 100%")).create(&mcp, &object).await.expect("is made");
-    account.published("token").await;
+    let status = account.published("token").await.status.expect("a status");
+    assert_eq!(status.on_behalf_of.as_deref(), Some("Anna 100%"));
+    for verb in ["describe", "history"] {
+        let args = [verb, "TOKEN", "-n", &account.namespace];
+        let told = kubectl_kliv(account.cluster, &args).output().expect("runs");
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        assert!(told.contains(&format!("{bot} on behalf of Anna 100%")), "{told}");
+    }
     object = secrets(None).get("token").await.expect("is there");
     object.data["spec"]["value"] = "canary-two".into();
     secrets(None).replace("token", &mcp, &object).await.expect("is changed");
@@ -114,6 +121,12 @@ async fn on_whose_behalf_somebody_acts_is_in_the_trail_from_the_first_value_to_t
             (AuditAction::Deleted, bot, "gitops", Some("bert\\u{202e}")),
         ]
     );
+    let words = format!("by {bot} on behalf of bert\\u{{202e}} via gitops");
+    eventually("an Event says so, too", async || {
+        let events = account.kubectl(&["get", "events"], &Value::Null).success();
+        events.contains(&words).then_some(())
+    })
+    .await;
     let wide = account.kubectl(&["get", "kaudit", "-o", "wide"], &Value::Null).success();
     assert!(wide.contains("Anna 100%") && !wide.contains("canary"), "{wide}");
 }
