@@ -3,7 +3,7 @@
 //! ```text
 //!  argv ─► args (clap) ─► one file a verb ─► account: the verb, as the caller
 //!             │ wrong        │      ▲
-//!             ▼              │      └─ prompt: hidden value, standard input, file; questions
+//!             ▼              │      └─ prompt, hidden: a value from people, files, pipes; questions
 //!           usage            ▼
 //!                     table, output ─► standard output (what was asked for)
 //!                                      standard error (progress, warnings, errors)
@@ -13,7 +13,7 @@
 //!   quote of a wrong argument, `usage` leaves out: it may be a value.
 //! - Text of the cluster is made harmless where it becomes part of a line: `table`, `output`.
 //! - Questions are asked on a terminal only; elsewhere `--yes` answers them.
-//! - Every error is one line, `error: …`, and ends with 1, as kubectl does.
+//! - Every error is one line, `error: …`, and ends with 1, as kubectl does; Ctrl-C with 130.
 //!
 //! To add a verb: a file with `Args` and `run`, and its case in `args.rs` and `run.rs`; a
 //! transcript of its help and errors in `tests/cmd/`; its verb in [`account`](crate::account).
@@ -27,6 +27,7 @@ mod delete;
 mod describe;
 mod doctor;
 mod failure;
+mod hidden;
 mod history;
 mod import;
 mod list;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::hidden;
 use super::session::Terminal;
 use crate::seal::{MAX_VALUE, Plaintext};
 
@@ -34,8 +35,12 @@ pub(crate) enum NotAsked {
     NoYes,
     #[error("nothing was done")]
     No,
+    #[error("interrupted; nothing was written")]
+    Interrupted,
     #[error("the value can't be read")]
     Unreadable,
+    #[error("what was typed has several lines: give it with --from-file or --from-stdin")]
+    SeveralLines,
     #[error("the file can't be read: is it there, and may you read it?")]
     File,
     #[error("the value is empty; nothing was written. To take a secret away: kubectl kliv delete")]
@@ -51,10 +56,7 @@ pub(crate) fn value(from: &From, prompt: &str, terminal: Terminal) -> Result<Pla
     let value = match (&from.from_file, from.from_stdin) {
         (Some(file), _) => from_file(file)?,
         (None, true) => from_stdin()?,
-        (None, false) if terminal.input => {
-            let typed = rpassword::prompt_password(prompt).map_err(|_| NotAsked::Unreadable)?;
-            Plaintext::new(typed.into_bytes())
-        }
+        (None, false) if terminal.input => hidden::ask(prompt)?,
         (None, false) => return Err(NotAsked::NoTerminal),
     };
     checked(value)

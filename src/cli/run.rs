@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Told) => ExitCode::FAILURE,
         Err(failure) => {
             output::tell(&format!("error: {failure}"));
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }

@@ -54,6 +54,7 @@ mod rights;
 mod sealing_key;
 mod stamps;
 mod tenant;
+mod terminal;
 mod tools;
 mod tools_helm;
 mod tools_kubectl;
