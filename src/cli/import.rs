@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
-use super::{changed, output, prompt};
+use super::{changed, named, output, prompt};
 use crate::account::bundle::{Bundle, Format};
 use crate::account::{Caller, Change, Planned, Waited};
 use crate::admission::warnings;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     file: Option<PathBuf>,
 
     /// Take the keys of this native Secret of the account instead
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file", value_parser = named::object)]
     from_secret: Option<String>,
 
     /// The environment that the values are for; without it, they reach every function

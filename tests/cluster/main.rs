@@ -8,6 +8,7 @@ mod audit_cli;
 mod audit_trail;
 mod away;
 mod bench;
+mod canary;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
