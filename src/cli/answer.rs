@@ -86,8 +86,9 @@ async fn who_gets_it(caller: &Caller, secret: &KlivSecret) -> String {
         }
         Err(_) => return "Which functions will get it can't be seen.".to_owned(),
     };
-    let spec = &secret.spec;
-    let names = receivers(&status, &deployments, &spec.env_var, spec.environment.as_deref());
+    let (spec, labels) = (&secret.spec, caller.install().await.functions);
+    let environment = spec.environment.as_deref();
+    let names = receivers(&status, &labels, &deployments, &spec.env_var, environment);
     match names.as_slice() {
         [] => "No function will get it yet.".to_owned(),
         names => {

@@ -56,7 +56,6 @@ pub(crate) enum Verb {
     Status(status::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
-    /// Say which version this is
     Version(version::Args),
     /// Print a script that completes commands in a shell
     Completion(completion::Args),
