@@ -27,7 +27,7 @@ pub(crate) async fn wait(
     writing: &Writing,
     session: &Session,
 ) -> Result<(), Failure> {
-    let nothing = waited.written.is_empty() && waited.revision_before.is_none();
+    let nothing = waited.written.is_empty() && waited.deleted.is_none();
     if writing.no_wait || writing.trying.dry_run != DryRun::None || nothing {
         return Ok(());
     }
