@@ -7,11 +7,12 @@ use kube::ResourceExt as _;
 
 use super::args::Format;
 use super::failure::Failure;
+use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::words::{ready, state, when};
-use crate::account::{Error, Live, Target, User};
+use crate::account::{Error, Live, User};
 use crate::api::text::harmless;
 use crate::api::{HistoryEntry, KlivSecret};
 use crate::runtime::clock;
@@ -19,13 +20,8 @@ use crate::runtime::clock;
 /// Flags of `describe`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The variable, e.g. STRIPE_API_KEY; or the object's name, e.g. stripe-api-key
-    #[arg(value_name = "NAME")]
-    name: String,
-
-    /// The environment that the value is for
-    #[arg(short, long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
+    #[command(flatten)]
+    named: Named,
 
     /// Leave masks out, e.g. while others look at your screen
     #[arg(long)]
@@ -37,7 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
-    let target = Target::parse(&args.name, args.environment.as_deref())?;
+    let target = args.named.target()?;
     let caller = session.caller().await?;
     let mut secret = caller.find(&target).await?;
     if args.no_mask {

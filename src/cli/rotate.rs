@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(value_name = "NAME", required_unless_present = "due")]
     name: Option<String>,
 
-    /// Of this environment
+    /// Its environment; a secret without one is for every function
     #[arg(short, long, value_name = "ENV", requires = "name")]
     environment: Option<String>,
 

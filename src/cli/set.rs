@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::args::{DryRun, Format, Writing};
 use super::failure::Failure;
+use super::named::Named;
 use super::session::Session;
 use super::writing::{dry_run_words, wait};
 use super::{changed, output, prompt};
@@ -18,13 +19,8 @@ use crate::seal::Plaintext;
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The variable, e.g. STRIPE_API_KEY; or the object's name, e.g. stripe-api-key
-    #[arg(value_name = "NAME")]
-    name: String,
-
-    /// The environment that the value is for; without it, it reaches every function
-    #[arg(short, long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
+    #[command(flatten)]
+    named: Named,
 
     /// For people: what it is for, where it comes from, who to ask
     #[arg(long, value_name = "TEXT")]
@@ -68,7 +64,7 @@ The value is sealed here with the cluster's public key. The line break after a v
 line is left out.";
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
-    let target = Target::parse(&args.name, args.environment.as_deref())?;
+    let target = args.named.target()?;
     let caller = session.caller().await?;
     let key = caller.sealing_key().await?;
     let before = caller.find_object(&target.object()).await?;
