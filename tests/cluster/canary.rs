@@ -285,6 +285,7 @@ fn the_search_finds_a_value_in_every_form_and_in_part() {
         percent(&value),
         hex(value.as_bytes()),
         format!("{value:?}"),
+        format!("{:?}", value.as_bytes()),
     ] {
         assert!(search.find(format!("before {text} after").as_bytes()).is_some(), "{text}");
     }
@@ -583,6 +584,8 @@ struct Search(AhoCorasick);
 impl Search {
     fn of(values: &[String]) -> Self {
         const PART: usize = 12;
+        // Bytes as numbers take more room.
+        const NUMBERS: usize = 30;
         let mut parts = Vec::new();
         for value in values {
             let json = Value::from(value.as_str()).to_string();
@@ -593,6 +596,8 @@ impl Search {
                 let whole = &value.as_bytes()[skip..];
                 forms.extend([STANDARD_NO_PAD.encode(whole), URL_SAFE_NO_PAD.encode(whole)]);
             }
+            let numbers = format!("{:?}", value.as_bytes());
+            parts.extend(numbers.as_bytes().windows(NUMBERS).map(<[u8]>::to_vec));
             for form in forms {
                 parts.extend(form.as_bytes().windows(PART).map(<[u8]>::to_vec));
             }
