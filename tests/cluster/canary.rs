@@ -265,6 +265,11 @@ async fn no_verb_shows_a_value_whichever_way_it_gets_it_and_whichever_way_it_end
             }
         }
     }
+    // What completes prints what goes into a command line.
+    let mut completes = Command::new(&room.completion);
+    completes.env("KUBECONFIG", &room.kubeconfig).args(["describe", "-n", &account.namespace]);
+    completes.arg(given);
+    assert_eq!(run(completes, "").success(), ":4\n");
     // What was to be seen was there to be seen.
     assert!(ran > 400 && failed > 200 && started > 200, "{ran} {failed} {started}");
 }
