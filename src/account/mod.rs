@@ -33,6 +33,7 @@ mod rotate;
 mod standing;
 mod trail;
 pub mod unsealed;
+mod watch;
 mod yaml;
 
 pub use caller::{Caller, DryRun};
@@ -50,3 +51,4 @@ pub use standing::{
     standings,
 };
 pub use trail::{BadAnchor, Filter, Trail, anchor};
+pub use watch::Seen;
