@@ -45,6 +45,8 @@ impl Deleted {
 /// How far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The cluster does not answer at the moment, and why: that may pass by itself.
+    Unseen(String),
     /// The operator has not taken so many of the changes yet.
     Untaken(usize),
     /// It can't take one, and only a person can change that: the secret, and why.
@@ -118,7 +120,10 @@ impl Caller {
         let stages = async {
             let mut pause = FIRST;
             loop {
-                let stage = self.stage(waited).await?;
+                let stage = match self.stage(waited).await {
+                    Err(Error::Unreachable(why)) => Stage::Unseen(why),
+                    stage => stage?,
+                };
                 match stage {
                     Stage::Done(live) => return Ok(live),
                     Stage::Stalled(name, why) => {
@@ -198,6 +203,10 @@ fn in_vain(last: &Stage, timeout: Duration) -> String {
         Stage::Retried(name, why) => format!(
             "stored, but after {seconds}s {name} is still not published: {why}. It is tried again \
              by itself"
+        ),
+        Stage::Unseen(why) => format!(
+            "stored, but on how many functions it is live could not be seen for {seconds}s: {why}. \
+             See kubectl kliv describe later"
         ),
         Stage::RollingOut(live) => format!(
             "stored and published, but after {seconds}s it is {}. The rollouts go on by \

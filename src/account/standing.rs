@@ -251,10 +251,14 @@ impl Caller {
     pub async fn through(&self, name: &str, set: &str, timeout: Duration) -> Result<(), Error> {
         const AGAIN: Duration = Duration::from_millis(500);
         let rolls = async {
-            while !is_through(&self.deployment(name).await?, set)? {
-                tokio::time::sleep(AGAIN).await;
+            loop {
+                match self.deployment(name).await {
+                    Ok(deployment) if is_through(&deployment, set)? => return Ok(()),
+                    // That may pass by itself.
+                    Ok(_) | Err(Error::Unreachable(_)) => tokio::time::sleep(AGAIN).await,
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(())
         };
         tokio::time::timeout(timeout, rolls).await.unwrap_or_else(|_| {
             Err(Error::NotLive(format!(

@@ -103,7 +103,7 @@ fn total(widths: &[usize]) -> usize {
 fn line(out: &mut String, cells: &[&str], widths: &[usize]) {
     let mut line = String::new();
     for (cell, wanted) in cells.iter().zip(widths) {
-        let cell = fitted(cell, *wanted);
+        let cell = cut_to(cell, *wanted);
         let padding = wanted.saturating_sub(width(&cell));
         line.push_str(&cell);
         line.extend(std::iter::repeat_n(' ', padding));
@@ -113,7 +113,8 @@ fn line(out: &mut String, cells: &[&str], widths: &[usize]) {
     out.push('\n');
 }
 
-fn fitted(cell: &str, wanted: usize) -> String {
+/// The text, cut to so many columns.
+pub(crate) fn cut_to(cell: &str, wanted: usize) -> String {
     if width(cell) <= wanted {
         return cell.to_owned();
     }
