@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     }
     let waited = caller.delete(&secret, args.writing.trying.dry_run.into()).await?;
     let dry_run = dry_run_words(args.writing.trying.dry_run);
-    output::print(&format!("{} deleted{dry_run}\n", output::named(&secret)))?;
+    output::done(&format!("{} deleted{dry_run}\n", output::named(&secret)));
     wait(&caller, &waited, &args.writing, session).await
 }
 

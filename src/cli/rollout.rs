@@ -34,12 +34,12 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let set = match rollout {
         Rollout::Has(set) => {
             let revision = set.revision;
-            output::print(&format!("deployment.apps/{shown} has revision {revision} already\n"))?;
+            output::done(&format!("deployment.apps/{shown} has revision {revision} already\n"));
             set
         }
         Rollout::Takes(set) => {
             let revision = set.revision;
-            output::print(&format!("deployment.apps/{shown} takes revision {revision}\n"))?;
+            output::done(&format!("deployment.apps/{shown} takes revision {revision}\n"));
             set
         }
     };
@@ -47,5 +47,6 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         return Ok(());
     }
     caller.through(name, &set.name, args.timeout).await?;
-    output::print("rollout complete\n")
+    output::done("rollout complete\n");
+    Ok(())
 }
