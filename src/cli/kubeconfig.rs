@@ -148,7 +148,7 @@ mod tests {
         // kube would not use it: it is the proxy that is named.
         assert_eq!(to(far, proxy, "proxy"), same);
         assert_eq!(to(far, "proxy:3128", "").as_deref(), Some("http://proxy:3128/"));
-        assert_eq!(to(far, "socks5://proxy:1080", "").as_deref(), Some("socks5://proxy:1080"));
+        assert_eq!(to(far, "socks5://proxy:1080", "").as_deref(), Some("socks5://proxy:1080/"));
         for no_proxy in ["api.example.org", "example.org", "other, .example.org", "*"] {
             assert_eq!(to(far, proxy, no_proxy), None, "{no_proxy}");
         }

@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -145,7 +146,7 @@ fn a_kubeconfig_that_is_not_there_is_left_out_of_several() {
     assert!(said.stderr.contains("the kubeconfig can't be used"), "{said:?}");
 }
 
-/// A proxy that takes CONNECT and leads everybody to one place; and whom it was asked for.
+/// A proxy that leads everybody to one place; and whom it was asked for.
 fn proxy(to: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -154,14 +155,11 @@ fn proxy(to: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
     thread::spawn(move || {
         for near in listener.incoming() {
             let mut near = near.expect("a connection");
-            let mut head = Vec::new();
-            let mut byte = [0];
-            while !head.ends_with(b"\r\n\r\n") && near.read(&mut byte).expect("a request") > 0 {
-                head.push(byte[0]);
-            }
-            log.lock().expect("a log").push(String::from_utf8(head).expect("text"));
+            let mut first = [0];
+            near.peek(&mut first).expect("a request");
+            let what = if first == [5] { taken_by_socks(&mut near) } else { taken(&mut near) };
+            log.lock().expect("a log").push(what);
             let mut far = TcpStream::connect(("127.0.0.1", to)).expect("a connection");
-            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("an answer");
             let (mut from, mut back) =
                 (near.try_clone().expect("two"), far.try_clone().expect("two"));
             thread::spawn(move || drop(std::io::copy(&mut back, &mut from)));
@@ -169,6 +167,34 @@ fn proxy(to: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
         }
     });
     (port, asked)
+}
+
+/// Takes a CONNECT.
+fn taken(near: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && near.read(&mut byte).expect("a request") > 0 {
+        head.push(byte[0]);
+    }
+    near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("an answer");
+    String::from_utf8(head).expect("text")
+}
+
+/// Takes a connection by name, without a password (RFC 1928).
+fn taken_by_socks(near: &mut TcpStream) -> String {
+    let read = |mut near: &TcpStream, length: u8| {
+        let mut bytes = vec![0; length.into()];
+        near.read_exact(&mut bytes).expect("as much as that");
+        bytes
+    };
+    let methods = read(near, 2)[1];
+    read(near, methods);
+    near.write_all(&[5, 0]).expect("an answer");
+    let length = read(near, 5)[4];
+    let name = read(near, length);
+    read(near, 2);
+    near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).expect("an answer");
+    format!("SOCKS {}", String::from_utf8(name).expect("text"))
 }
 
 #[test]
@@ -181,7 +207,7 @@ fn a_proxy_of_the_kubeconfig_or_the_environment_leads_to_the_cluster() {
     let named = json!({ "server": far, "proxy-url": proxy_url });
     let named = server.kubeconfig("named", &named, &token);
     let plain = server.kubeconfig("plain", &json!({ "server": far }), &token);
-    let list = |kubeconfig, set: &[(&str, &str)]| {
+    let list = |kubeconfig: &Path, set: &[(&str, &str)]| {
         let mut command = server.command(&["list"]);
         command.env("KUBECONFIG", kubeconfig).envs(set.iter().copied());
         run(command, "")
@@ -205,6 +231,11 @@ fn a_proxy_of_the_kubeconfig_or_the_environment_leads_to_the_cluster() {
     assert!(said.stderr.contains("can't reach the API server"), "{said:?}");
     assert!(asked.lock().expect("a log").is_empty());
     assert_eq!(server.kliv(&["list"]).code, 0);
+
+    let socks = json!({ "server": far, "proxy-url": format!("socks5://127.0.0.1:{port}") });
+    let said = list(&server.kubeconfig("socks", &socks, &token), &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(asked.lock().expect("a log")[..], ["SOCKS api.example.test"]);
 
     let odd = json!({ "server": far, "proxy-url": "ftp://me:pass@proxy.example.test" });
     let said = list(&server.kubeconfig("odd", &odd, &token), &[]);
