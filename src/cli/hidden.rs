@@ -11,11 +11,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write as _};
 
-use rustix::io::ioctl_fionread;
 use rustix::termios::{
-    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
-    tcsetattr,
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
+use zeroize::Zeroizing;
 
 use super::prompt::NotAsked;
 use crate::seal::{MAX_VALUE, Plaintext};
@@ -50,13 +49,27 @@ fn line(mut tty: &File) -> Result<Plaintext, NotAsked> {
             None => {}
             Some(End::GivenUp) => return Err(NotAsked::Interrupted),
             // More lines of a paste would be commands for the shell.
-            Some(End::Line) if ioctl_fionread(tty).is_ok_and(|waiting| waiting > 0) => {
-                let _ = tcflush(tty, QueueSelector::IFlush);
-                return Err(NotAsked::SeveralLines);
-            }
+            Some(End::Line) if more_follows(tty) => return Err(NotAsked::SeveralLines),
             Some(End::Line) => return Ok(Plaintext::new(std::mem::take(&mut typing.line))),
         }
     }
+}
+
+/// Takes what comes right behind a line, until a tenth of a second is quiet: a paste may
+/// arrive piece by piece. Says whether it is more than line breaks.
+fn more_follows(mut tty: &File) -> bool {
+    let Ok(mut quiet) = tcgetattr(tty) else { return false };
+    quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
+    quiet.special_codes[SpecialCodeIndex::VTIME] = 1;
+    if tcsetattr(tty, OptionalActions::Now, &quiet).is_err() {
+        return false;
+    }
+    let mut piece = Zeroizing::new([0; 256]);
+    let mut more = false;
+    while let Ok(count @ 1..) = tty.read(&mut *piece) {
+        more |= piece[..count].iter().any(|byte| !b"\r\n".contains(byte));
+    }
+    more
 }
 
 /// A terminal that does not show what is typed, until this is dropped.

@@ -98,6 +98,20 @@ async fn several_lines_at_the_hidden_prompt_are_refused_and_do_not_reach_the_she
     terminal.types(&format!("{CANARY}\nrm -rf {CANARY}\n"));
     let shown = ends_with(1, terminal);
     assert!(shown.contains("several lines: give it with --from-file"), "{shown}");
+
+    // Piece by piece, as a slow line brings it.
+    let mut terminal = kliv(&account, &["set", "API_TOKEN"]);
+    terminal.shows("(hidden): ");
+    for line in ["-----BEGIN KEY-----", CANARY, "-----END KEY-----"] {
+        terminal.types(&format!("{line}\r"));
+    }
+    let shown = ends_with(1, terminal);
+    assert!(shown.contains("several lines"), "{shown}");
+    let mut terminal = kliv(&account, &["set", "API_TOKEN"]);
+    terminal.shows("(hidden): ");
+    terminal.types("-----BEGIN KEY-----\r");
+    let shown = ends_with(1, terminal);
+    assert!(shown.contains("the first line of a key only"), "{shown}");
     assert!(there(&account, "api-token").await.is_none());
 }
 
@@ -213,6 +227,29 @@ async fn rotate_due_walks_through_what_is_due_and_asks_for_each() {
     let (b, c) = (format!("{CANARY}ended-b"), format!("{CANARY}ended-c"));
     let wanted = [("ENDED_A", "old"), ("ENDED_B", &b), ("ENDED_C", &c), ("GOOD_TOKEN", "good")];
     account.gets("api", &wanted).await;
+}
+
+#[tokio::test]
+async fn rotate_due_goes_on_after_a_slip_and_waits_for_what_was_written() {
+    let account = account("tty-slip").await;
+    account.create(&function("api")).await;
+    for name in ["ENDED_A", "ENDED_B"] {
+        let spec = json!({
+            "envVar": name, "value": "old", "expirationTime": "2020-01-01T00:00:00Z",
+        });
+        account.put(&secret_with(spec)).await;
+    }
+    let mut terminal = kliv(&account, &["rotate", "--due"]);
+    for (typed, told) in [("", "error: ended-a: the value is empty"), (CANARY, "ended-b rotated")] {
+        terminal.shows("now? [y/N] ");
+        terminal.types("y\r");
+        terminal.shows("(hidden): ");
+        terminal.types(&format!("{typed}\r"));
+        terminal.shows(told);
+    }
+    let shown = ends_with(1, terminal);
+    assert!(shown.ends_with("live on 1 of 1 function\r\n1 rotated, 1 not\r\n"), "{shown:?}");
+    account.gets("api", &[("ENDED_A", "old"), ("ENDED_B", CANARY)]).await;
 }
 
 #[tokio::test]
