@@ -3,8 +3,9 @@
 //! ```text
 //!  cli, later web and mcp ──► Caller ──► put, list, find, delete … ──► API server
 //!                               │
-//!                               └─► live: waits until the operator has taken a change and
-//!                                   the functions run with it
+//!                               ├─► live: waits until the operator has taken a change and
+//!                               │   the functions run with it
+//!                               └─► watch: what changes or goes from now on
 //! ```
 //!
 //! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is

@@ -11,6 +11,10 @@
 //!
 //! - A value never comes from an argument and never goes into an output. What clap would
 //!   quote of a wrong argument, `usage` leaves out: it may be a value.
+//! - What is given on standard input is read before the client is made: the kubeconfig's login
+//!   program has the same standard input.
+//! - A reader of standard output that goes away ends what only shows; what writes or checks
+//!   goes on: `output::done`.
 //! - Text of the cluster is made harmless where it becomes part of a line: `table`, `output`.
 //! - Questions are asked on a terminal only; elsewhere `--yes` answers them.
 //! - Every error is one line, `error: …`, and ends with 1, as kubectl does; Ctrl-C with 130.

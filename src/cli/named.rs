@@ -30,8 +30,9 @@ pub(crate) fn object(text: &str) -> Result<String, &'static str> {
 
 /// A function's, also as kubectl writes it.
 pub(crate) fn function(text: &str) -> Result<String, &'static str> {
-    let prefixes = ["deployment.apps/", "deployment/", "deploy/"];
-    let name = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
+    let kinds = ["deployment", "deployments", "deployment.apps", "deployments.apps", "deploy"];
+    let name = text.split_once('/').filter(|(kind, _)| kinds.contains(kind));
+    let name = name.map_or(text, |(_, name)| name);
     object(name).map_err(|_| "give the name of the function's Deployment")
 }
 
@@ -41,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_function_is_named_as_kubectl_names_deployments() {
-        for text in ["mail", "deploy/mail", "deployment/mail", "deployment.apps/mail"] {
+        for text in ["mail", "deploy/mail", "deployments/mail", "deployment.apps/mail"] {
             assert_eq!(function(text).as_deref(), Ok("mail"));
         }
         for text in ["", "pod/mail", "Mail", "sk_live_1", "a b"] {
