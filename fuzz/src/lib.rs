@@ -1,6 +1,7 @@
-//! The vault alone, without Kubernetes, and what must hold for every input.
+//! What must hold for every input.
 
-#[path = "../../src/seal/mod.rs"]
-pub mod seal;
+pub use kliv_secrets::account::bundle;
+pub use kliv_secrets::seal;
 
 pub mod checks;
+pub mod files;

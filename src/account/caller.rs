@@ -1,9 +1,7 @@
 #![expect(clippy::disallowed_types, reason = "asks the API server, as the caller")]
 //! Who asks, and where; and what he may look at.
 
-use futures::Stream;
 use kube::api::ListParams;
-use kube::runtime::watcher;
 use kube::{Api, Client};
 
 use super::{Error, Kind, Target};
@@ -43,27 +41,6 @@ impl Caller {
     pub async fn list(&self, all: bool) -> Result<Vec<KlivSecret>, Error> {
         let listed = self.apis::<KlivSecret>(all).list(&ListParams::default()).await;
         Ok(listed.map_err(|error| self.kind("secrets", "").failed(&error))?.items)
-    }
-
-    /// The same, each time one changes; it begins with all that are there.
-    pub fn changes(
-        &self,
-        all: bool,
-    ) -> impl Stream<Item = Result<watcher::Event<KlivSecret>, watcher::Error>> + use<> {
-        watcher(self.apis::<KlivSecret>(all), watcher::Config::default())
-    }
-
-    /// Why [`changes`](Self::changes) can't be seen.
-    #[must_use]
-    pub fn watch_failed(&self, error: &watcher::Error) -> Error {
-        let kind = self.kind("secrets", "");
-        match error {
-            watcher::Error::InitialListFailed(error)
-            | watcher::Error::WatchStartFailed(error)
-            | watcher::Error::WatchFailed(error) => kind.failed(error),
-            watcher::Error::WatchError(status) => kind.failed(&kube::Error::Api(status.clone())),
-            _ => Error::Unreachable("changes can't be seen any more".to_owned()),
-        }
     }
 
     /// One secret.

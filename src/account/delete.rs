@@ -2,7 +2,7 @@
 
 use kube::api::{DeleteParams, Preconditions};
 
-use super::live::Waited;
+use super::live::{Deleted, Waited};
 use super::{Caller, DryRun, Error};
 use crate::api::KlivSecret;
 
@@ -30,6 +30,8 @@ impl Caller {
             let deleted = self.api::<KlivSecret>().delete(name, &params).await;
             deleted.map_err(|error| self.secret(name).failed(&error))?;
         }
-        Ok(Waited { written: Vec::new(), revision_before: revision.filter(|_| is_published) })
+        let uid = secret.metadata.uid.clone().unwrap_or_default();
+        let deleted = revision.filter(|_| is_published).map(|revision| Deleted { uid, revision });
+        Ok(Waited { written: Vec::new(), deleted })
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Caller, Error};
-use crate::api::condition::{self, Behind, Reason, STALLED};
+use crate::api::condition::{self, AUDITED, Behind, Reason, STALLED};
 use crate::api::text::harmless;
-use crate::api::{FunctionReport, KlivAccount, KlivSecret, NotUpdated};
+use crate::api::{FunctionReport, KlivAccount, KlivAccountStatus, KlivSecret, NotUpdated};
 
 /// How often the cluster is asked; the first times quicker.
 const FIRST: Duration = Duration::from_millis(100);
@@ -18,13 +18,35 @@ const NAMED: usize = 20;
 pub struct Waited {
     /// Secrets that were written: their object's name, and their generation then.
     pub written: Vec<(String, i64)>,
-    /// Where one was deleted, the account's revision before.
-    pub revision_before: Option<i64>,
+    /// One that was deleted.
+    pub deleted: Option<Deleted>,
+}
+
+/// A published secret that was deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Its uid.
+    pub uid: String,
+    /// The account's revision before.
+    pub revision: i64,
+}
+
+impl Deleted {
+    /// Whether the current sets are without it: a new revision may be another change's. That
+    /// it is gone, the audit trail says, unless it can't be written.
+    fn is_taken(&self, status: &KlivAccountStatus) -> bool {
+        let is_behind = status.conditions.iter().any(|condition| condition.type_ == AUDITED);
+        let record = status.audit.as_ref().filter(|_| !is_behind);
+        let is_there = record.is_some_and(|r| r.secrets.iter().any(|s| s.uid == self.uid));
+        status.revision > self.revision && !is_there && status.pending.is_empty()
+    }
 }
 
 /// How far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The cluster does not answer at the moment, and why: that may pass by itself.
+    Unseen(String),
     /// The operator has not taken so many of the changes yet.
     Untaken(usize),
     /// It can't take one, and only a person can change that: the secret, and why.
@@ -98,7 +120,10 @@ impl Caller {
         let stages = async {
             let mut pause = FIRST;
             loop {
-                let stage = self.stage(waited).await?;
+                let stage = match self.stage(waited).await {
+                    Err(Error::Unreachable(why)) => Stage::Unseen(why),
+                    stage => stage?,
+                };
                 match stage {
                     Stage::Done(live) => return Ok(live),
                     Stage::Stalled(name, why) => {
@@ -164,8 +189,8 @@ fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>)
         return retried;
     }
     let status = account.and_then(|account| account.status.as_ref());
-    let revision = status.map_or(0, |status| status.revision);
-    if waited.revision_before.is_some_and(|before| revision <= before) {
+    let is_taken = |deleted: &Deleted| status.is_some_and(|status| deleted.is_taken(status));
+    if !waited.deleted.iter().all(is_taken) {
         return Stage::Untaken(1);
     }
     let live = status.map(|status| Live::of(&status.functions)).unwrap_or_default();
@@ -178,6 +203,10 @@ fn in_vain(last: &Stage, timeout: Duration) -> String {
         Stage::Retried(name, why) => format!(
             "stored, but after {seconds}s {name} is still not published: {why}. It is tried again \
              by itself"
+        ),
+        Stage::Unseen(why) => format!(
+            "stored, but on how many functions it is live could not be seen for {seconds}s: {why}. \
+             See kubectl kliv describe later"
         ),
         Stage::RollingOut(live) => format!(
             "stored and published, but after {seconds}s it is {}. The rollouts go on by \
@@ -225,7 +254,7 @@ mod tests {
     }
 
     fn written() -> Waited {
-        Waited { written: vec![("a".into(), 2)], revision_before: None }
+        Waited { written: vec![("a".into(), 2)], deleted: None }
     }
 
     fn behind(reason: &str) -> serde_json::Value {
@@ -263,10 +292,30 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_is_taken_when_the_account_has_a_new_revision() {
-        let waited = Waited { written: vec![], revision_before: Some(4) };
-        let told = |revision| stage(&waited, &[], Some(&account(revision, json!({}))));
-        assert_eq!(told(4), Stage::Untaken(1));
-        assert_eq!(told(5), Stage::Done(Live::default()));
+    fn a_delete_is_taken_in_the_new_revision_that_is_without_the_secret() {
+        let deleted = Deleted { uid: "u1".into(), revision: 4 };
+        let waited = Waited { deleted: Some(deleted), ..Waited::default() };
+        let told = |status: serde_json::Value| {
+            let account =
+                json!({ "metadata": { "name": "default" }, "spec": {}, "status": status });
+            stage(&waited, &[], Some(&serde_json::from_value(account).unwrap()))
+        };
+        let known = |uid: &str| json!({ "secrets": [{ "name": "a", "uid": uid }] });
+        let done = Stage::Done(Live::default());
+        assert_eq!(told(json!({ "revision": 4 })), Stage::Untaken(1));
+        assert_eq!(told(json!({ "revision": 5 })), done);
+        // Somebody else's change came first; or the secret was made again.
+        assert_eq!(told(json!({ "revision": 5, "audit": known("u1") })), Stage::Untaken(1));
+        assert_eq!(told(json!({ "revision": 5, "audit": known("u2") })), done);
+        let made = json!({ "revision": 5, "audit": known("u2"), "pending": ["kliv-env-a"] });
+        assert_eq!(told(made), Stage::Untaken(1));
+        // A trail that can't be written tells nothing.
+        let condition = json!({
+            "type": AUDITED, "status": "False", "reason": "a", "message": "",
+            "lastTransitionTime": "2026-11-24T10:00:00Z",
+        });
+        let behind = json!({ "revision": 5, "audit": known("u1"), "conditions": [condition] });
+        assert_eq!(told(behind), done);
+        assert_eq!(stage(&waited, &[], None), Stage::Untaken(1));
     }
 }

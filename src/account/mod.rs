@@ -3,8 +3,9 @@
 //! ```text
 //!  cli, later web and mcp ──► Caller ──► put, list, find, delete … ──► API server
 //!                               │
-//!                               └─► live: waits until the operator has taken a change and
-//!                                   the functions run with it
+//!                               ├─► live: waits until the operator has taken a change and
+//!                               │   the functions run with it
+//!                               └─► watch: what changes or goes from now on
 //! ```
 //!
 //! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
@@ -23,6 +24,7 @@ mod error;
 mod functions;
 mod history;
 mod import;
+mod install;
 mod json;
 mod live;
 mod naming;
@@ -32,6 +34,7 @@ mod rotate;
 mod standing;
 mod trail;
 pub mod unsealed;
+mod watch;
 mod yaml;
 
 pub use caller::{Caller, DryRun};
@@ -39,7 +42,8 @@ pub use error::{Error, Kind};
 pub use functions::{User, Using};
 pub use history::restorable;
 pub use import::{Change, Planned};
-pub use live::{Live, Stage, Waited};
+pub use install::{FunctionLabels, Install};
+pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
 pub use rotate::{due, replaceable, sealed_after};
@@ -48,3 +52,4 @@ pub use standing::{
     standings,
 };
 pub use trail::{BadAnchor, Filter, Trail, anchor};
+pub use watch::Seen;

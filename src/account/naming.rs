@@ -1,6 +1,7 @@
 //! How people name a secret: by its variable (`STRIPE_API_KEY`) or its object
 //! (`stripe-api-key.production`). Pure.
 
+use crate::api::names::GROUP;
 use crate::api::{
     Intent, KlivSecret, Source, check_env_var, check_environment, is_well_formed, object_name,
     recognise,
@@ -68,6 +69,7 @@ impl Target {
     /// # Errors
     /// [`Unnamed`], which does not quote what was given.
     pub fn parse(name: &str, environment: Option<&str>) -> Result<Self, Unnamed> {
+        let name = after_kind(name);
         if name.contains('=') {
             return Err(Unnamed::WithValue);
         }
@@ -103,6 +105,20 @@ impl Target {
     }
 }
 
+/// The name after `klivsecret.secrets.kliv.dev/`, as `-o name` writes it, or another word for
+/// the kind that kubectl knows.
+fn after_kind(name: &str) -> &str {
+    let Some((kind, rest)) = name.split_once('/') else { return name };
+    let kind = match kind.split_once('.') {
+        Some((kind, group)) if group.eq_ignore_ascii_case(GROUP) => kind,
+        Some(_) => return name,
+        None => kind,
+    };
+    let is_ours =
+        ["klivsecret", "klivsecrets", "ksec"].iter().any(|k| k.eq_ignore_ascii_case(kind));
+    if is_ours { rest } else { name }
+}
+
 /// `stripe-api-key` is most likely STRIPE_API_KEY's.
 fn from_object(stem: &str) -> Option<String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -129,6 +145,9 @@ mod tests {
             ("stripe-key.live", None, pair("STRIPE_KEY", "stripe-key.live")),
             ("stripe-key.live", Some("live"), pair("STRIPE_KEY", "stripe-key.live")),
             ("STRIPE_KEY", Some("live"), pair("STRIPE_KEY", "stripe-key.live")),
+            ("klivsecret.secrets.kliv.dev/a-key.b", None, pair("A_KEY", "a-key.b")),
+            ("klivsecrets/a-key", None, pair("A_KEY", "a-key")),
+            ("ksec/a-key", None, pair("A_KEY", "a-key")),
         ];
         for (name, environment, wanted) in table {
             assert_eq!(parsed(name, environment), wanted, "{name}");
@@ -152,9 +171,17 @@ mod tests {
 
     #[test]
     fn what_can_be_no_secret_is_refused() {
-        for (name, environment) in
-            [("PATH", None), ("a b", None), ("A", Some("Prod")), ("a.b", Some("c")), ("a.", None)]
-        {
+        for (name, environment) in [
+            ("PATH", None),
+            ("a b", None),
+            ("A", Some("Prod")),
+            ("a.b", Some("c")),
+            ("a.", None),
+            ("secret/a", None),
+            ("ksec.example.org/a", None),
+            ("ksec/", None),
+            ("ksec/ksec/a", None),
+        ] {
             assert!(Target::parse(name, environment).is_err(), "{name}");
         }
     }

@@ -8,9 +8,9 @@ use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::{Caller, Error};
+use super::{Caller, Error, FunctionLabels};
 use crate::api::condition::Behind;
-use crate::api::names::{ANNOTATION_REVISION, FUNCTION_LABEL};
+use crate::api::names::ANNOTATION_REVISION;
 use crate::api::{KlivAccountStatus, PublishedSet};
 use crate::inject::{Function, inject};
 
@@ -42,18 +42,19 @@ pub const NO_VARIABLES: &str = "NoVariables";
 
 /// Whether a Deployment is a function of the account: labelled so, or given a set.
 #[must_use]
-pub fn is_function(deployment: &Deployment) -> bool {
-    let labels = deployment.metadata.labels.as_ref();
-    let (key, value) = FUNCTION_LABEL;
-    labels.is_some_and(|labels| labels.get(key).is_some_and(|v| v == value))
-        || !Function::of(deployment).sets_given().is_empty()
+pub fn is_function(labels: &FunctionLabels, deployment: &Deployment) -> bool {
+    labels.are_on(deployment) || !Function::of(deployment).sets_given().is_empty()
 }
 
 /// How far each function is, by name. What the controller has noted counts before what the
 /// Deployment shows.
 #[must_use]
-pub fn standings(status: &KlivAccountStatus, deployments: &[Deployment]) -> Vec<Standing> {
-    let functions = deployments.iter().filter(|deployment| is_function(deployment));
+pub fn standings(
+    status: &KlivAccountStatus,
+    labels: &FunctionLabels,
+    deployments: &[Deployment],
+) -> Vec<Standing> {
+    let functions = deployments.iter().filter(|deployment| is_function(labels, deployment));
     let mut standings: Vec<Standing> =
         functions.map(|deployment| standing(status, &Function::of(deployment))).collect();
     standings.sort_by(|a, b| a.name.cmp(&b.name));
@@ -109,12 +110,13 @@ fn standing(status: &KlivAccountStatus, function: &Function) -> Standing {
 #[must_use]
 pub fn receivers(
     status: &KlivAccountStatus,
+    labels: &FunctionLabels,
     deployments: &[Deployment],
     variable: &str,
     environment: Option<&str>,
 ) -> Vec<String> {
     let sets = with(status, variable, environment);
-    let functions = deployments.iter().filter(|deployment| is_function(deployment));
+    let functions = deployments.iter().filter(|deployment| is_function(labels, deployment));
     let mut names: Vec<String> = functions
         .map(Function::of)
         .filter(|function| {
@@ -163,14 +165,17 @@ pub enum Rollout {
 ///
 /// # Errors
 /// It is no function; it takes sets by itself; there is none for it.
-pub fn next_set(status: &KlivAccountStatus, deployment: &Deployment) -> Result<Rollout, Error> {
+pub fn next_set(
+    status: &KlivAccountStatus,
+    labels: &FunctionLabels,
+    deployment: &Deployment,
+) -> Result<Rollout, Error> {
     let function = Function::of(deployment);
     let name = &function.name;
     let refuse = |text: String| Err(Error::Invalid(text));
-    if !is_function(deployment) {
-        let (key, value) = FUNCTION_LABEL;
+    if !is_function(labels, deployment) {
         return refuse(format!(
-            "{name} is no function of the account: it lacks the label {key}={value}"
+            "{name} is no function of the account: it lacks the label {labels}"
         ));
     }
     if !function.is_manual() {
@@ -221,7 +226,7 @@ impl Caller {
     pub async fn roll_out(&self, name: &str) -> Result<Rollout, Error> {
         let deployment = self.deployment(name).await?;
         let status = self.account().await?.and_then(|account| account.status).unwrap_or_default();
-        let rollout = next_set(&status, &deployment)?;
+        let rollout = next_set(&status, &self.install().await.functions, &deployment)?;
         if let Rollout::Takes(set) = &rollout {
             let annotations = json!({ (ANNOTATION_REVISION): set.revision.to_string() });
             let metadata = json!({
@@ -246,10 +251,14 @@ impl Caller {
     pub async fn through(&self, name: &str, set: &str, timeout: Duration) -> Result<(), Error> {
         const AGAIN: Duration = Duration::from_millis(500);
         let rolls = async {
-            while !is_through(&self.deployment(name).await?, set)? {
-                tokio::time::sleep(AGAIN).await;
+            loop {
+                match self.deployment(name).await {
+                    Ok(deployment) if is_through(&deployment, set)? => return Ok(()),
+                    // That may pass by itself.
+                    Ok(_) | Err(Error::Unreachable(_)) => tokio::time::sleep(AGAIN).await,
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(())
         };
         tokio::time::timeout(timeout, rolls).await.unwrap_or_else(|_| {
             Err(Error::NotLive(format!(

@@ -1,12 +1,8 @@
-#![expect(clippy::disallowed_types, reason = "reads the audit trail, as the caller")]
 //! The audit trail: who did what, whether the record is whole, and a copy of it to keep
 //! elsewhere.
 
-use futures::{Stream, StreamExt as _};
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
 use kube::api::ListParams;
-use kube::runtime::{WatchStreamExt as _, watcher};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -158,17 +154,6 @@ impl Caller {
             }
         });
         Ok(events)
-    }
-
-    /// The account's events as they come, those that are there first. Ends never of itself;
-    /// what goes wrong is tried again.
-    pub fn audit_watch(&self) -> impl Stream<Item = KlivAuditEvent> + Send + use<> {
-        let api: Api<KlivAuditEvent> = self.api();
-        let watch = watcher(api, watcher::Config::default()).default_backoff().applied_objects();
-        watch.filter_map(async |event| event.ok()).filter(|event| {
-            let counts = event.spec.sequence.is_some();
-            async move { counts }
-        })
     }
 
     /// The whole trail of the account.

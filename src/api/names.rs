@@ -66,6 +66,13 @@ pub const SEALING_KEY_CONFIGMAP: &str = "kliv-secrets-sealing-key";
 /// The entry of [`SEALING_KEY_CONFIGMAP`] that holds the text form of
 /// [`SealingKey`](crate::seal::SealingKey).
 pub const SEALING_KEY_ENTRY: &str = "sealing-key";
+/// In the operator's namespace, from the chart: what people's programs need to know of the
+/// install; readable by every authenticated user.
+pub const INSTALL_CONFIGMAP: &str = "kliv-secrets-install";
+/// The entry of [`INSTALL_CONFIGMAP`] with the operator's version.
+pub const VERSION_ENTRY: &str = "version";
+/// The entry of [`INSTALL_CONFIGMAP`] with the labels of edge functions: `key=value,…`.
+pub const SELECTOR_ENTRY: &str = "function-selector";
 /// The name of the mutating webhook's configuration.
 pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
 /// The admission policy that confines the controller's writes of Deployments.

@@ -32,14 +32,15 @@ const LONGEST: usize = 1024;
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let target = args.named.target()?;
+    let given = prompt::given(&args.from)?;
     let caller = session.caller().await?;
     let secret = caller.find(&target).await?;
     let (question, asker) = waiting(&secret)?;
     output::tell(&told(&caller, &secret, question, &asker));
     output::tell(&who_gets_it(&caller, &secret).await);
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    let value = prompt::value(
-        &args.from,
+    let value = prompt::given_or_typed(
+        given,
         &format!("value of {name} in {} (hidden): ", caller.namespace),
         session.terminal,
     )?;
@@ -47,7 +48,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let dry_run = args.writing.trying.dry_run;
     let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?;
     let words = dry_run_words(dry_run);
-    output::print(&format!("{} answered{words}\n", output::named(&answered)))?;
+    output::done(&format!("{} answered{words}\n", output::named(&answered)));
     wait(&caller, &changed::waited(&answered), &args.writing, session).await
 }
 
@@ -86,8 +87,9 @@ async fn who_gets_it(caller: &Caller, secret: &KlivSecret) -> String {
         }
         Err(_) => return "Which functions will get it can't be seen.".to_owned(),
     };
-    let spec = &secret.spec;
-    let names = receivers(&status, &deployments, &spec.env_var, spec.environment.as_deref());
+    let (spec, labels) = (&secret.spec, caller.install().await.functions);
+    let environment = spec.environment.as_deref();
+    let names = receivers(&status, &labels, &deployments, &spec.env_var, environment);
     match names.as_slice() {
         [] => "No function will get it yet.".to_owned(),
         names => {

@@ -56,7 +56,6 @@ pub(crate) enum Verb {
     Status(status::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
-    /// Say which version this is
     Version(version::Args),
     /// Print a script that completes commands in a shell
     Completion(completion::Args),
@@ -78,6 +77,14 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
 
+    /// The kubeconfig's cluster to use
+    #[arg(long, global = true, value_name = "CLUSTER")]
+    pub(crate) cluster: Option<String>,
+
+    /// The kubeconfig's user to use
+    #[arg(long, global = true, value_name = "USER")]
+    pub(crate) user: Option<String>,
+
     /// Act as this user
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) as_user: Option<String>,
@@ -85,6 +92,24 @@ pub(crate) struct Connection {
     /// Act as a member of this group; may be repeated
     #[arg(long, global = true, value_name = "GROUP", requires = "as_user")]
     pub(crate) as_group: Vec<String>,
+
+    /// Act as the user with this uid
+    #[arg(long, global = true, value_name = "UID", requires = "as_user")]
+    pub(crate) as_uid: Option<String>,
+
+    /// Act as a user of whom this is known as well; may be repeated
+    #[arg(
+        long,
+        global = true,
+        value_name = "KEY=VALUE",
+        requires = "as_user",
+        value_parser = key_and_value
+    )]
+    pub(crate) as_user_extra: Vec<(String, String)>,
+
+    /// How long to wait for an answer of the API server; 0 is for ever
+    #[arg(long, global = true, value_name = "DURATION", value_parser = no_longer_than)]
+    pub(crate) request_timeout: Option<Duration>,
 
     /// The namespace in which kliv-secrets itself runs: the public key is there
     #[arg(
@@ -97,9 +122,26 @@ pub(crate) struct Connection {
     )]
     pub(crate) operator_namespace: String,
 
-    /// Say more on standard error: -v, -vv, -vvv. Never a value
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
+    /// Tell each request on standard error, never its content; takes a level as kubectl does
+    #[arg(
+        short,
+        long,
+        alias = "v",
+        global = true,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        action = ArgAction::Append,
+        value_parser = level
+    )]
+    pub(crate) verbose: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose.iter().any(|level| *level > 0)
+    }
 }
 
 /// What a verb that shows something may be told.
@@ -189,6 +231,24 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     parsed.and_then(|d| Duration::try_from(d).ok()).ok_or("give a duration such as 30s or 5m")
 }
 
+/// None is without a limit.
+fn no_longer_than(text: &str) -> Result<Duration, &'static str> {
+    // A number alone is seconds, as for kubectl.
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => duration(text),
+    }
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("give KEY=VALUE")?;
+    if key.is_empty() { Err("give KEY=VALUE") } else { Ok((key.to_owned(), value.to_owned())) }
+}
+
+fn level(text: &str) -> Result<u8, &'static str> {
+    text.parse().map_err(|_| "give a number from 0 to 9")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -198,5 +258,22 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn more_is_told_at_any_level_but_0() {
+        for (flags, wanted) in [
+            (&[][..], false),
+            (&["-v=0"], false),
+            (&["-v"], true),
+            (&["-vvv"], true),
+            (&["-v=6"], true),
+            (&["--v=6"], true),
+            (&["--verbose"], true),
+        ] {
+            let words = [&["kubectl-kliv"], flags, &["version"]].concat();
+            let cli = Cli::try_parse_from(words).unwrap();
+            assert_eq!(cli.connection.is_verbose(), wanted, "{flags:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::pin::pin;
 
-use futures::StreamExt as _;
+use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{Format, Showing};
@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use crate::account::{Caller, Filter, Target, anchor};
+use crate::account::{Caller, Filter, Seen, Target, anchor};
 use crate::api::text::harmless;
 use crate::api::{KlivAuditEvent, KlivAuditEventSpec};
 use crate::runtime::clock;
@@ -94,7 +94,10 @@ async fn list(args: &List, session: &Session) -> Result<(), Failure> {
         return follow(args, &caller, &filter, &events, newest.unwrap_or_default(), session).await;
     }
     if events.is_empty() && args.showing.output.is_none() {
-        output::tell("No events found.");
+        output::tell(&match args.all_namespaces {
+            true => "No events found.".to_owned(),
+            false => format!("No events found in {} namespace.", harmless(&caller.namespace, 63)),
+        });
         return Ok(());
     }
     output::print(&shown(args, &events, !args.showing.no_headers, session, false))
@@ -109,17 +112,12 @@ async fn follow(
     session: &Session,
 ) -> Result<(), Failure> {
     let headers = !args.showing.no_headers;
-    match args.showing.output {
-        None | Some(Format::Wide) => output::print(&shown(args, there, headers, session, false))?,
-        Some(_) => {
-            for event in there {
-                output::print(&shown(args, std::slice::from_ref(event), false, session, true))?;
-            }
-        }
-    }
+    output::print(&shown(args, there, headers, session, true))?;
     let mut told = newest;
-    let mut events = pin!(caller.audit_watch());
-    while let Some(mut event) = events.next().await {
+    let mut changes = pin!(caller.watch::<KlivAuditEvent>("audit events", false));
+    while let Some(change) = changes.try_next().await? {
+        // That one grew too old is not what happened.
+        let Seen::There(mut event) = change else { continue };
         let sequence = event.spec.sequence.unwrap_or_default();
         if sequence <= told {
             continue;
@@ -160,7 +158,11 @@ fn shown(
     alone: bool,
 ) -> String {
     let format = args.showing.output;
-    if let Some(text) = format.and_then(|format| output::objects(events, format, alone)) {
+    let text = |format| match alone {
+        true => output::one_by_one(events, format),
+        false => output::objects(events, format, false),
+    };
+    if let Some(text) = format.and_then(text) {
         return text;
     }
     let wide = format == Some(Format::Wide);
@@ -245,7 +247,7 @@ async fn verify(args: &Verify, session: &Session) -> Result<(), Failure> {
         ),
         (broken, _) => format!("broken: {broken} findings, see above\n"),
     });
-    output::print(&text)?;
+    output::done(&text);
     if anchor.is_none() && broken == 0 {
         output::tell(
             "Who can rewrite events and head alike would not be found so: keep an export elsewhere \

@@ -7,5 +7,5 @@ use crate::api::KlivSecret;
 pub(crate) fn waited(secret: &KlivSecret) -> Waited {
     let name = secret.metadata.name.clone().unwrap_or_default();
     let generation = secret.metadata.generation.unwrap_or_default();
-    Waited { written: vec![(name, generation)], revision_before: None }
+    Waited { written: vec![(name, generation)], deleted: None }
 }

@@ -140,6 +140,10 @@ fn values_of(arg: &clap::Arg) -> Wants {
     if !values.is_empty() && arg.get_action().takes_values() {
         return Wants::Values(values.iter().map(|value| value.get_name().to_owned()).collect());
     }
+    // A native Secret is none of ours.
+    if arg.get_id() == "from_secret" {
+        return Wants::Nothing;
+    }
     let name = arg.get_value_names().and_then(|names| names.first());
     match name.map(clap::builder::Str::as_str) {
         Some("NAME") => Wants::SecretName,
@@ -211,6 +215,7 @@ mod tests {
         assert_eq!(wants("describe STRIPE_API_KEY "), Wants::Nothing);
         assert_eq!(wants("set STRIPE_API_KEY --from-file "), Wants::File);
         assert_eq!(wants("set STRIPE_API_KEY --fr"), Wants::Flag);
+        assert_eq!(wants("import --from-secret "), Wants::Nothing);
         assert!(matches!(wants("list -o "), Wants::Values(values) if values.len() == 4));
         assert!(matches!(wants("completion "), Wants::Values(_)));
     }

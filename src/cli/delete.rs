@@ -2,29 +2,25 @@
 
 use super::args::Writing;
 use super::failure::Failure;
+use super::named::Named;
 use super::session::Session;
 use super::writing::{dry_run_words, wait};
 use super::{output, prompt};
-use crate::account::{Error, Target, User};
+use crate::account::{Error, User};
 use crate::api::text::harmless;
 
 /// Flags of `delete`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The variable, e.g. STRIPE_API_KEY; or the object's name, e.g. stripe-api-key
-    #[arg(value_name = "NAME")]
-    name: String,
-
-    /// The environment that the value is for
-    #[arg(short, long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
+    #[command(flatten)]
+    named: Named,
 
     #[command(flatten)]
     writing: Writing,
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
-    let target = Target::parse(&args.name, args.environment.as_deref())?;
+    let target = args.named.target()?;
     let caller = session.caller().await?;
     let secret = caller.find(&target).await?;
     output::tell(&who_has_it(&caller.users(&secret).await));
@@ -34,7 +30,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     }
     let waited = caller.delete(&secret, args.writing.trying.dry_run.into()).await?;
     let dry_run = dry_run_words(args.writing.trying.dry_run);
-    output::print(&format!("{} deleted{dry_run}\n", output::named(&secret)))?;
+    output::done(&format!("{} deleted{dry_run}\n", output::named(&secret)));
     wait(&caller, &waited, &args.writing, session).await
 }
 

@@ -7,25 +7,21 @@ use kube::ResourceExt as _;
 
 use super::args::Format;
 use super::failure::Failure;
+use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::words::{ready, state, when, who};
-use crate::account::{Error, Live, Target, User};
+use crate::account::{Error, Live, User};
 use crate::api::text::harmless;
-use crate::api::{HistoryEntry, KlivSecret};
+use crate::api::{HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus};
 use crate::runtime::clock;
 
 /// Flags of `describe`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The variable, e.g. STRIPE_API_KEY; or the object's name, e.g. stripe-api-key
-    #[arg(value_name = "NAME")]
-    name: String,
-
-    /// The environment that the value is for
-    #[arg(short, long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
+    #[command(flatten)]
+    named: Named,
 
     /// Leave masks out, e.g. while others look at your screen
     #[arg(long)]
@@ -37,7 +33,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
-    let target = Target::parse(&args.name, args.environment.as_deref())?;
+    let target = args.named.target()?;
     let caller = session.caller().await?;
     let mut secret = caller.find(&target).await?;
     if args.no_mask {
@@ -67,12 +63,7 @@ fn described(
     let status = secret.status.clone().unwrap_or_default();
     let spec = &secret.spec;
     let mut out = String::new();
-    let mut fact = |head: &str, text: &str| {
-        if !text.is_empty() {
-            // Writing to a String can't fail.
-            let _ = writeln!(out, "{:<14} {}", format!("{head}:"), harmless(text, 1024));
-        }
-    };
+    let mut fact = |head: &str, text: &str| line(&mut out, head, text);
     fact("Name", &spec.env_var);
     fact("Object", &output::named(secret));
     fact("Namespace", &secret.namespace().unwrap_or_default());
@@ -82,6 +73,43 @@ fn described(
     fact("Version", &status.version.map(|version| version.to_string()).unwrap_or_default());
     let message = ready(secret).map(|ready| ready.message.as_str()).unwrap_or_default();
     fact("State", &format!("{}: {message}", state(secret)));
+    times(&mut fact, spec, &status, now);
+    if let Some(question) = spec.request.as_ref().filter(|_| status.version.is_none()) {
+        fact("Asked for", &question.purpose);
+        fact("Asked by", question.requested_by.as_deref().unwrap_or_default());
+        fact("Obtain from", question.obtain_from.as_deref().unwrap_or_default());
+    }
+    if let Some(live) = live {
+        fact("Account", &live.words());
+    }
+    functions(&mut out, users, width);
+    history(&mut out, &status.history, width, now);
+    if !status.warnings.is_empty() {
+        out.push_str("Warnings:\n");
+        for warning in &status.warnings {
+            let (reason, message) =
+                (harmless(&warning.reason, 64), harmless(&warning.message, 512));
+            let _ = writeln!(out, "  {reason}: {message}");
+        }
+    }
+    out
+}
+
+/// One fact, where there is something to say.
+fn line(out: &mut String, head: &str, text: &str) {
+    if !text.is_empty() {
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "{:<14} {}", format!("{head}:"), harmless(text, 1024));
+    }
+}
+
+/// When it was written, and when something is to be done.
+fn times(
+    mut fact: impl FnMut(&str, &str),
+    spec: &KlivSecretSpec,
+    status: &KlivSecretStatus,
+    now: Timestamp,
+) {
     let by = |by: Option<&str>, via: Option<&str>| {
         let by = by.filter(|by| !by.is_empty()).map(|by| format!(" by {by}")).unwrap_or_default();
         let via = via.filter(|via| !via.is_empty()).map(|via| format!(" via {via}"));
@@ -109,25 +137,6 @@ fn described(
     if let Some(time) = &status.refuse_sealed_before {
         fact("Compromised", &format!("what was sealed before {}", when(time.0, now)));
     }
-    if let Some(question) = spec.request.as_ref().filter(|_| status.version.is_none()) {
-        fact("Asked for", &question.purpose);
-        fact("Asked by", question.requested_by.as_deref().unwrap_or_default());
-        fact("Obtain from", question.obtain_from.as_deref().unwrap_or_default());
-    }
-    if let Some(live) = live {
-        fact("Account", &live.words());
-    }
-    functions(&mut out, users, width);
-    history(&mut out, &status.history, width, now);
-    if !status.warnings.is_empty() {
-        out.push_str("Warnings:\n");
-        for warning in &status.warnings {
-            let (reason, message) =
-                (harmless(&warning.reason, 64), harmless(&warning.message, 512));
-            let _ = writeln!(out, "  {reason}: {message}");
-        }
-    }
-    out
 }
 
 fn functions(out: &mut String, users: &Result<Vec<User>, Error>, width: Option<usize>) {

@@ -36,7 +36,7 @@ pub(crate) async fn run(_: &Args, session: &Session) -> Result<(), Failure> {
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
     let [errors, advice, unseen] = [Level::Error, Level::Advice, Level::NotSeen].map(count);
     text.push_str(&format!("\nerrors: {errors}, advice: {advice}, not seen: {unseen}\n"));
-    output::print(&text)?;
+    output::done(&text);
     if errors > 0 { Err(Failure::Told) } else { Ok(()) }
 }
 

@@ -1,5 +1,7 @@
 //! How a verb ends that did not do what was asked.
 
+use std::process::ExitCode;
+
 use super::prompt::NotAsked;
 use crate::account::{Error, Unnamed};
 
@@ -28,6 +30,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// As a shell counts a program that Ctrl-C has ended; else 1.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NotAsked(NotAsked::Interrupted) => ExitCode::from(130),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
     /// A failure with a text of ours.
     pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self::Plain(text.into())

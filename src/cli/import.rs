@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
-use super::{changed, output, prompt};
+use super::{changed, named, output, prompt};
 use crate::account::bundle::{Bundle, Format};
 use crate::account::{Caller, Change, Planned, Waited};
 use crate::admission::warnings;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     file: Option<PathBuf>,
 
     /// Take the keys of this native Secret of the account instead
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file", value_parser = named::object)]
     from_secret: Option<String>,
 
     /// The environment that the values are for; without it, they reach every function
@@ -95,7 +95,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     }
     let planned =
         caller.plan_import(bundle.entries, args.environment.as_deref(), args.overwrite).await?;
-    preview(args, &planned, session)?;
+    preview(args, &planned, session);
     let clashes = planned.iter().filter(|planned| planned.change == Change::Clashes).count();
     if clashes > 0 && !args.skip_invalid {
         return Err(Failure::plain(format!(
@@ -163,7 +163,7 @@ pub(crate) fn tell_invalid(bundle: &Bundle, place: &str) {
     }
 }
 
-fn preview(args: &Args, planned: &[Planned], session: &Session) -> Result<(), Failure> {
+fn preview(args: &Args, planned: &[Planned], session: &Session) {
     let mut table =
         Table::new([whole("NAME"), whole("CHANGE"), whole("VALUE"), whole("NOW"), cut("NOTE")]);
     let shown = |mask: String| if args.no_mask { HIDDEN.to_owned() } else { mask };
@@ -182,14 +182,13 @@ fn preview(args: &Args, planned: &[Planned], session: &Session) -> Result<(), Fa
         let now = now.map(shown).unwrap_or_default();
         table.row([name, change.word().to_owned(), shown(mask(&entry.value)), now, note]);
     }
-    output::print(&table.render(session.terminal.width, true))?;
+    output::done(&table.render(session.terminal.width, true));
     for Planned { entry, target, before, .. } in planned.iter().filter(|p| p.change.is_written()) {
         for warning in warnings(&target.intent(), before.is_none(), Some(&entry.value)) {
             let text = format!("{}: {}", entry.name, harmless(&warning, 512));
             output::warn(&text, session.terminal.colour);
         }
     }
-    Ok(())
 }
 
 async fn write(
@@ -218,7 +217,8 @@ async fn write(
     }
     let summary = format!("{new} new, {answered} answered, {replaced} replaced");
     if specs.is_empty() {
-        return output::print("nothing to write\n");
+        output::done("nothing to write\n");
+        return Ok(());
     }
     if dry_run == DryRun::None {
         let asks = format!("Write them to {} ({summary})?", harmless(&caller.namespace, 63));
@@ -239,7 +239,7 @@ async fn write(
     }
     let done = waited.written.len();
     let words = if failed == 0 { summary } else { format!("{done} written, {failed} failed") };
-    output::print(&format!("imported{}: {words}\n", dry_run_words(dry_run)))?;
+    output::done(&format!("imported{}: {words}\n", dry_run_words(dry_run)));
     if let (Some(secret), DryRun::None) = (&args.from_secret, dry_run) {
         output::tell(&format!(
             "the Secret {} is still there: take its entries from the functions' own env, which \

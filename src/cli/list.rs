@@ -1,11 +1,11 @@
 //! `kubectl kliv list`.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use kube::runtime::WatchStreamExt as _;
 
 use super::args::{Format, Showing};
 use super::failure::Failure;
@@ -13,7 +13,7 @@ use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
 use super::words::{since, state};
-use crate::account::{Caller, Error};
+use crate::account::{Caller, Seen};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
 
@@ -43,8 +43,11 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     if args.showing.no_mask {
         secrets.iter_mut().for_each(output::without_mask);
     }
-    let format = args.showing.output;
-    match format.and_then(|format| output::objects(&secrets, format, false)) {
+    let text = |format| match args.watch {
+        false => output::objects(&secrets, format, false),
+        true => output::one_by_one(&secrets, format),
+    };
+    match args.showing.output.and_then(text) {
         Some(text) => output::print(&text)?,
         None if secrets.is_empty() && !args.watch => output::tell(&match args.all_namespaces {
             true => "No secrets found".to_owned(),
@@ -71,33 +74,45 @@ async fn follow(
     for secret in listed {
         seen.insert(key(secret), secret.resource_version());
     }
-    let changes = caller.changes(args.all_namespaces).default_backoff().applied_objects();
-    let mut changes = std::pin::pin!(changes);
-    loop {
-        match changes.try_next().await {
-            Ok(Some(mut secret)) => {
+    let mut changes = pin!(caller.watch::<KlivSecret>("secrets", args.all_namespaces));
+    while let Some(change) = changes.try_next().await? {
+        let (mut secret, is_gone) = match change {
+            Seen::There(secret) => {
                 let version = secret.resource_version();
-                let is_new = seen.insert(key(&secret), version.clone()) != Some(version);
-                if !wanted(args, &secret) || !is_new {
+                if seen.insert(key(&secret), version.clone()) == Some(version) {
                     continue;
                 }
-                if args.showing.no_mask {
-                    output::without_mask(&mut secret);
-                }
-                let one = [secret];
-                match args.showing.output.and_then(|format| output::objects(&one, format, true)) {
-                    Some(text) => output::print(&text)?,
-                    None => show(args, &one, session, false, clock::now())?,
-                }
+                (secret, false)
             }
-            Ok(None) => return Ok(()),
-            // What passes by itself is tried again.
-            Err(error) => match caller.watch_failed(&error) {
-                Error::Unreachable(_) => {}
-                error => return Err(error.into()),
-            },
+            Seen::Gone(secret) => {
+                seen.remove(&key(&secret));
+                (secret, true)
+            }
+        };
+        if !wanted(args, &secret) {
+            continue;
+        }
+        if args.showing.no_mask {
+            output::without_mask(&mut secret);
+        }
+        let one = std::slice::from_ref(&secret);
+        match args.showing.output.and_then(|format| output::one_by_one(one, format)) {
+            Some(text) => output::print(&text)?,
+            None => row(args, &secret, session, is_gone)?,
         }
     }
+    Ok(())
+}
+
+/// One change. What is gone is shown as it was last, and called so.
+fn row(args: &Args, secret: &KlivSecret, session: &Session, is_gone: bool) -> Result<(), Failure> {
+    let (mut table, state) = table(args);
+    let mut cells = cells(args, secret, clock::now());
+    if is_gone {
+        cells[state] = "deleted".to_owned();
+    }
+    table.row(cells);
+    output::print(&table.render(session.terminal.width, false))
 }
 
 fn show(
@@ -107,25 +122,30 @@ fn show(
     headers: bool,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let wide = args.showing.output == Some(Format::Wide);
-    let mut columns: Vec<Column> = Vec::new();
-    if args.all_namespaces {
-        columns.push(whole("NAMESPACE"));
-    }
-    columns.extend([whole("NAME"), whole("ENVIRONMENT"), whole("VALUE"), cut("STATE")]);
-    columns.extend([whole("UPDATED"), cut("BY")]);
-    if wide {
-        columns.extend([cut("VIA"), whole("VERSION"), cut("REASON"), cut("WARNINGS")]);
-        columns.extend([cut("OBJECT"), cut("DESCRIPTION")]);
-    }
-    let mut table = Table::new(columns);
+    let (mut table, _) = table(args);
     for secret in secrets {
-        table.row(cells(args, secret, wide, now));
+        table.row(cells(args, secret, now));
     }
     output::print(&table.render(session.terminal.width, headers))
 }
 
-fn cells(args: &Args, secret: &KlivSecret, wide: bool, now: Timestamp) -> Vec<String> {
+/// Its columns, and which of them is the state.
+fn table(args: &Args) -> (Table, usize) {
+    let mut columns: Vec<Column> = Vec::new();
+    if args.all_namespaces {
+        columns.push(whole("NAMESPACE"));
+    }
+    columns.extend([whole("NAME"), whole("ENVIRONMENT"), whole("VALUE")]);
+    let state = columns.len();
+    columns.extend([cut("STATE"), whole("UPDATED"), cut("BY")]);
+    if args.showing.output == Some(Format::Wide) {
+        columns.extend([cut("VIA"), whole("VERSION"), cut("REASON"), cut("WARNINGS")]);
+        columns.extend([cut("OBJECT"), cut("DESCRIPTION")]);
+    }
+    (Table::new(columns), state)
+}
+
+fn cells(args: &Args, secret: &KlivSecret, now: Timestamp) -> Vec<String> {
     let status = secret.status.clone().unwrap_or_default();
     let mut cells = Vec::new();
     if args.all_namespaces {
@@ -140,7 +160,7 @@ fn cells(args: &Args, secret: &KlivSecret, wide: bool, now: Timestamp) -> Vec<St
         updated.unwrap_or_default(),
         status.updated_by.clone().unwrap_or_default(),
     ]);
-    if wide {
+    if args.showing.output == Some(Format::Wide) {
         let reason = super::words::ready(secret).map(|ready| ready.reason.clone());
         let warnings: Vec<&str> = status.warnings.iter().map(|w| w.reason.as_str()).collect();
         cells.extend([

@@ -19,6 +19,14 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
+/// Writes what was done, or found. What is still to do is done also where nobody reads it.
+pub(crate) fn done(text: &str) {
+    match print(text) {
+        Ok(()) | Err(Failure::Unread) => {}
+        Err(failure) => tell(&format!("error: {failure}")),
+    }
+}
+
 /// Says something beside it, on standard error: a whole line.
 pub(crate) fn tell(text: &str) {
     // Where nobody hears it there is nobody to tell that either.
@@ -52,6 +60,20 @@ where
         Format::Name => Some(objects.iter().map(|object| named(object) + "\n").collect()),
         Format::Wide => None,
     }
+}
+
+/// The same where more may follow: each alone.
+pub(crate) fn one_by_one<K>(objects: &[K], format: Format) -> Option<String>
+where
+    K: Resource<DynamicType = ()> + Serialize,
+{
+    let head = match format {
+        Format::Wide => return None,
+        Format::Yaml => "---\n",
+        Format::Json | Format::Name => "",
+    };
+    let texts = objects.iter().map(|one| self::objects(std::slice::from_ref(one), format, true));
+    Some(texts.flatten().map(|text| head.to_owned() + &text).collect())
 }
 
 /// As `-o json` shows it.

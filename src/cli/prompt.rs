@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::hidden;
 use super::session::Terminal;
 use crate::seal::{MAX_VALUE, Plaintext};
 
@@ -34,10 +35,16 @@ pub(crate) enum NotAsked {
     NoYes,
     #[error("nothing was done")]
     No,
+    #[error("interrupted; nothing was written")]
+    Interrupted,
     #[error("the value can't be read")]
     Unreadable,
+    #[error("what was typed has several lines: give it with --from-file or --from-stdin")]
+    SeveralLines,
     #[error("the file can't be read: is it there, and may you read it?")]
     File,
+    #[error("that is the first line of a key only: give the whole key with --from-file")]
+    FirstLine,
     #[error("the value is empty; nothing was written. To take a secret away: kubectl kliv delete")]
     Empty,
     #[error("the value is larger than 64 KiB")]
@@ -46,15 +53,44 @@ pub(crate) enum NotAsked {
     NotText,
 }
 
+/// The value, where it is not to be typed. Read before the client is made: a program that the
+/// kubeconfig names to log in with must not find it on standard input.
+pub(crate) fn given(from: &From) -> Result<Option<Plaintext>, NotAsked> {
+    if !from.from_stdin && from.from_file.is_none() {
+        return Ok(None);
+    }
+    value(from, "", Terminal::default()).map(Some)
+}
+
+/// The same, or what is typed.
+pub(crate) fn given_or_typed(
+    given: Option<Plaintext>,
+    prompt: &str,
+    terminal: Terminal,
+) -> Result<Plaintext, NotAsked> {
+    match given {
+        Some(given) => Ok(given),
+        None => whole(value(&From::default(), prompt, terminal)?),
+    }
+}
+
+/// The first line of a key that was pasted is not the key.
+#[expect(clippy::disallowed_methods, reason = "a key's first line is refused")]
+fn whole(typed: Plaintext) -> Result<Plaintext, NotAsked> {
+    let text = typed.expose().trim_ascii_start();
+    let ends = text.windows(b"-----END ".len()).any(|part| part == b"-----END ");
+    match text.starts_with(b"-----BEGIN ") && !ends {
+        true => Err(NotAsked::FirstLine),
+        false => Ok(typed),
+    }
+}
+
 /// Reads the value.
-pub(crate) fn value(from: &From, prompt: &str, terminal: Terminal) -> Result<Plaintext, NotAsked> {
+fn value(from: &From, prompt: &str, terminal: Terminal) -> Result<Plaintext, NotAsked> {
     let value = match (&from.from_file, from.from_stdin) {
         (Some(file), _) => from_file(file)?,
         (None, true) => from_stdin()?,
-        (None, false) if terminal.input => {
-            let typed = rpassword::prompt_password(prompt).map_err(|_| NotAsked::Unreadable)?;
-            Plaintext::new(typed.into_bytes())
-        }
+        (None, false) if terminal.input => hidden::ask(prompt)?,
         (None, false) => return Err(NotAsked::NoTerminal),
     };
     checked(value)
@@ -148,6 +184,14 @@ mod tests {
         for text in ["a\nb\n", " key ", "key\r", "key\n\n"] {
             assert_eq!(read_as(text.as_bytes()).unwrap(), text.as_bytes(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_first_line_of_a_key_is_refused() {
+        let typed = |text: &str| whole(Plaintext::new(text.into())).map(|_| ());
+        assert_eq!(typed("-----BEGIN PRIVATE KEY-----"), Err(NotAsked::FirstLine));
+        assert_eq!(typed("-----BEGIN A----- AbC= -----END A-----"), Ok(()));
+        assert_eq!(typed("sk_live_1"), Ok(()));
     }
 
     #[test]

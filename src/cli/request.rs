@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let asked = caller.request(&target, question, args.trying.dry_run.into()).await?;
     let name = target.object();
     let words = dry_run_words(args.trying.dry_run);
-    output::print(&format!("{} requested{words}\n", output::named(&asked)))?;
+    output::done(&format!("{} requested{words}\n", output::named(&asked)));
     if args.trying.dry_run == DryRun::None {
         let namespace = &caller.namespace;
         output::tell(&format!("It waits for: kubectl kliv answer {name} -n {namespace}"));

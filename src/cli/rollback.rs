@@ -31,6 +31,6 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let dry_run = args.writing.trying.dry_run;
     let restored = caller.roll_back(&secret, args.to, dry_run.into()).await?;
     let (what, words) = (output::named(&restored), dry_run_words(dry_run));
-    output::print(&format!("{what} rolled back to version {}{words}\n", args.to))?;
+    output::done(&format!("{what} rolled back to version {}{words}\n", args.to));
     wait(&caller, &changed::waited(&restored), &args.writing, session).await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::session::Session;
-use super::{args, output};
+use super::{args, named, output};
 use crate::account::Rollout;
 use crate::api::text::harmless;
 
@@ -14,7 +14,7 @@ use crate::api::text::harmless;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The function: a Deployment
-    #[arg(value_name = "FUNCTION")]
+    #[arg(value_name = "FUNCTION", value_parser = named::function)]
     function: String,
 
     /// Don't wait until its rollout is through
@@ -27,19 +27,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
-    let name = args.function.strip_prefix("deployment/").unwrap_or(&args.function);
+    let name = args.function.as_str();
     let caller = session.caller().await?;
     let rollout = caller.roll_out(name).await?;
     let shown = harmless(name, 253);
     let set = match rollout {
         Rollout::Has(set) => {
             let revision = set.revision;
-            output::print(&format!("deployment.apps/{shown} has revision {revision} already\n"))?;
+            output::done(&format!("deployment.apps/{shown} has revision {revision} already\n"));
             set
         }
         Rollout::Takes(set) => {
             let revision = set.revision;
-            output::print(&format!("deployment.apps/{shown} takes revision {revision}\n"))?;
+            output::done(&format!("deployment.apps/{shown} takes revision {revision}\n"));
             set
         }
     };
@@ -47,5 +47,6 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         return Ok(());
     }
     caller.through(name, &set.name, args.timeout).await?;
-    output::print("rollout complete\n")
+    output::done("rollout complete\n");
+    Ok(())
 }

@@ -1,10 +1,8 @@
 //! `kubectl kliv rotate`.
 
-use std::path::PathBuf;
-
 use super::args::{DryRun, Writing};
 use super::failure::Failure;
-use super::prompt::{self, From};
+use super::prompt::{self, From, NotAsked};
 use super::session::Session;
 use super::set::look_at;
 use super::table::{Table, cut, whole};
@@ -13,6 +11,7 @@ use super::{changed, output};
 use crate::account::{Caller, Target, Waited, due, replaceable};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
+use crate::seal::Plaintext;
 
 /// Give a secret a new value
 ///
@@ -24,7 +23,7 @@ pub(crate) struct Args {
     #[arg(value_name = "NAME", required_unless_present = "due")]
     name: Option<String>,
 
-    /// Of this environment
+    /// Its environment; a secret without one is for every function
     #[arg(short, long, value_name = "ENV", requires = "name")]
     environment: Option<String>,
 
@@ -48,6 +47,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     // Before the network: a wrong name is told at once.
     let environment = args.environment.as_deref();
     let target = args.name.as_deref().map(|name| Target::parse(name, environment)).transpose()?;
+    let given = prompt::given(&args.from)?;
     let caller = session.caller().await?;
     let Some(target) = target else { return all_due(args, &caller, session).await };
     let secret = caller.find(&target).await?;
@@ -60,21 +60,21 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         );
         prompt::confirm(&question, args.writing.yes, session.terminal)?;
     }
-    let changed = one(args, &caller, &secret, &args.from, session).await?;
+    let changed = one(args, &caller, &secret, given, session).await?;
     wait(&caller, &changed::waited(&changed), &args.writing, session).await
 }
 
-/// Asks for the new value of one secret and writes it.
+/// Writes the new value of one secret, and asks for it where it was not given.
 async fn one(
     args: &Args,
     caller: &Caller,
     secret: &KlivSecret,
-    from: &From,
+    given: Option<Plaintext>,
     session: &Session,
 ) -> Result<KlivSecret, Failure> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    let value = prompt::value(
-        from,
+    let value = prompt::given_or_typed(
+        given,
         &format!("new value of {name} in {} (hidden): ", caller.namespace),
         session.terminal,
     )?;
@@ -84,7 +84,7 @@ async fn one(
     let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?;
     let what = output::named(&rotated);
     let purged = if compromised { ", old values purged" } else { "" };
-    output::print(&format!("{what} rotated{purged}{}\n", dry_run_words(dry_run)))?;
+    output::done(&format!("{what} rotated{purged}{}\n", dry_run_words(dry_run)));
     Ok(rotated)
 }
 
@@ -105,15 +105,27 @@ async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), 
         return Ok(());
     }
     let mut waited = Waited::default();
+    let mut failed = 0;
     for (secret, _) in due {
         let name = secret.metadata.name.as_deref().unwrap_or_default();
         let question = format!("A new value for {name} now?");
         if prompt::confirm(&question, args.writing.yes, session.terminal).is_err() {
             continue;
         }
-        let from = From { from_stdin: false, from_file: None::<PathBuf> };
-        let rotated = one(args, caller, secret, &from, session).await?;
-        waited.written.extend(changed::waited(&rotated).written);
+        match one(args, caller, secret, None, session).await {
+            Ok(rotated) => waited.written.extend(changed::waited(&rotated).written),
+            Err(failure @ Failure::NotAsked(NotAsked::Interrupted)) => return Err(failure),
+            // The next one may do better; this one stays due.
+            Err(failure) => {
+                failed += 1;
+                output::tell(&format!("error: {name}: {failure}"));
+            }
+        }
     }
-    wait(caller, &waited, &args.writing, session).await
+    wait(caller, &waited, &args.writing, session).await?;
+    if failed == 0 {
+        return Ok(());
+    }
+    output::tell(&format!("{} rotated, {failed} not", waited.written.len()));
+    Err(Failure::Told)
 }

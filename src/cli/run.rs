@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Told) => ExitCode::FAILURE,
         Err(failure) => {
             output::tell(&format!("error: {failure}"));
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }
@@ -50,13 +50,10 @@ fn blocking(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
 /// Before anything else: no core dump will hold a value.
 fn start(connection: &Connection) -> Result<(), Failure> {
     hardening::no_core_dumps().map_err(|_| Failure::plain("can't turn core dumps off"))?;
-    let level = match connection.verbose {
-        0 => return Ok(()),
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    logs::start(LogFormat::Text, level).map_err(|error| Failure::plain(error.to_string()))
+    if !connection.is_verbose() {
+        return Ok(());
+    }
+    logs::start(LogFormat::Text, "info").map_err(|error| Failure::plain(error.to_string()))
 }
 
 async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {

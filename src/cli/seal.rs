@@ -98,17 +98,15 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         }
         None => {
             let name = args.name.as_deref().unwrap_or_default();
-            vec![(Target::parse(name, args.environment.as_deref())?, None)]
+            let target = Target::parse(name, args.environment.as_deref())?;
+            vec![(target, prompt::given(&args.from)?)]
         }
     };
     let (account, key) = account_and_key(args, session).await?;
     let mut manifests = Vec::new();
     for (target, value) in values {
         let asks = format!("value of {} in {account} (hidden): ", target.variable);
-        let value = match value {
-            Some(value) => value,
-            None => prompt::value(&args.from, &asks, session.terminal)?,
-        };
+        let value = prompt::given_or_typed(value, &asks, session.terminal)?;
         manifests.push(manifest(args, &account, &key, &target, &value, session)?);
     }
     output::print(&manifests.join("---\n"))
@@ -187,7 +185,7 @@ fn check(paths: &[PathBuf]) -> Result<(), Failure> {
     if bad == 0 {
         return output::print(&format!("nothing unsealed in {secrets} KlivSecrets\n"));
     }
-    output::print(&said)?;
+    output::done(&said);
     output::tell(
         "seal them with kubectl kliv seal; what was pushed anywhere is known there: replace it at \
          its provider",

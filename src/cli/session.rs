@@ -1,15 +1,19 @@
 #![expect(clippy::disallowed_types, reason = "makes the client")]
 //! One call of `kubectl kliv`: whose it is, where it goes, and what its terminal can.
 
-use std::io::{ErrorKind, IsTerminal as _};
-use std::path::Path;
+use std::fs::File;
+use std::io::IsTerminal as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::client::{AuthError, ClientBuilder};
+use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions};
 use kube::{Client, Config};
 
 use super::args::Connection;
 use super::failure::Failure;
+use super::{kubeconfig, requests};
 use crate::account::Caller;
+use crate::api::text::harmless;
 
 /// Who writes, in `managedFields`: the front door tells by it that it was `cli`.
 const FIELD_MANAGER: &str = "kubectl-kliv";
@@ -27,8 +31,8 @@ pub(crate) struct Terminal {
     pub(crate) input: bool,
     /// Columns of standard output, where that is one.
     pub(crate) width: Option<usize>,
-    /// Somebody watches the progress.
-    pub(crate) progress: bool,
+    /// Columns of standard error, where somebody watches the progress there.
+    pub(crate) progress: Option<usize>,
     /// Colours are welcome on standard error.
     pub(crate) colour: bool,
 }
@@ -43,21 +47,21 @@ impl Session {
         self.connection.namespace.as_deref()
     }
 
-    /// Reads the kubeconfig as kubectl does, and whom to act as.
+    /// Reads the kubeconfig as kubectl does, and whom to act as. From here on standard input
+    /// may be used up: what it is to give is read before.
     pub(crate) async fn caller(&self) -> Result<Caller, Failure> {
         let mut config = self.config().await?;
         let connection = &self.connection;
-        if let Some(user) = &connection.as_user {
-            config.auth_info.impersonate = Some(user.clone());
-            config.auth_info.impersonate_groups = Some(connection.as_group.clone());
+        connection.act_as(&mut config.auth_info);
+        if let Some(longest) = connection.request_timeout.filter(|longest| !longest.is_zero()) {
+            config.connect_timeout = Some(longest);
+            config.read_timeout = Some(longest);
+            config.reset_reader_on_write = true;
         }
+        keep_standard_input(&config.auth_info)?;
         let namespace = connection.namespace.clone().unwrap_or(config.default_namespace.clone());
-        // The errors are not passed on: they may quote the kubeconfig.
-        let client = Client::try_from(config).map_err(|_| {
-            Failure::plain("the kubeconfig's user or cluster can't be used: try kubectl get ns")
-        })?;
         Ok(Caller {
-            client,
+            client: client(config)?,
             namespace,
             operator_namespace: connection.operator_namespace.clone(),
             field_manager: FIELD_MANAGER,
@@ -65,55 +69,71 @@ impl Session {
     }
 
     async fn config(&self) -> Result<Config, Failure> {
-        let file = self.connection.kubeconfig.as_deref();
-        let read = match file {
-            Some(file) => Kubeconfig::read_from(file),
-            None => Kubeconfig::read(),
-        };
-        let kubeconfig = match read {
-            Ok(kubeconfig) => kubeconfig,
+        let connection = &self.connection;
+        let Some(read) = kubeconfig::read(connection.kubeconfig.as_deref())? else {
             // In a pod there is none, as for kubectl.
-            Err(KubeconfigError::ReadConfig(error, _))
-                if file.is_none() && error.kind() == ErrorKind::NotFound =>
-            {
-                return Config::incluster().map_err(|_| no_cluster());
-            }
-            Err(error) => return Err(unreadable(&error, file)),
+            return Config::incluster().map_err(|_| {
+                Failure::plain("no cluster to talk to: set KUBECONFIG, or give --kubeconfig")
+            });
         };
         let options = KubeConfigOptions {
-            context: self.connection.context.clone(),
-            ..KubeConfigOptions::default()
+            context: connection.context.clone(),
+            cluster: connection.cluster.clone(),
+            user: connection.user.clone(),
         };
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        config.map_err(|error| unreadable(&error, file))
+        kubeconfig::config(read, &options).await
     }
 }
 
-fn no_cluster() -> Failure {
-    Failure::plain("no cluster to talk to: set KUBECONFIG, or give --kubeconfig")
+impl Connection {
+    /// Whom to act as. What the kubeconfig says of that counts only as a whole.
+    fn act_as(&self, auth: &mut AuthInfo) {
+        let Some(user) = &self.as_user else { return };
+        auth.impersonate = Some(user.clone());
+        auth.impersonate_groups = Some(self.as_group.clone());
+        auth.impersonate_uid = self.as_uid.clone();
+        let extra = auth.impersonate_user_extra.insert(Default::default());
+        for (key, value) in &self.as_user_extra {
+            extra.entry(key.clone()).or_default().push(value.clone());
+        }
+    }
 }
 
-/// Quotes nothing of a kubeconfig: there are credentials in it.
-fn unreadable(error: &KubeconfigError, file: Option<&Path>) -> Failure {
-    let text = match error {
-        KubeconfigError::CurrentContextNotSet => {
-            "the kubeconfig names no current context: give --context, or kubectl config use-context"
+/// A program that the kubeconfig names to log in with gets standard input only where that is
+/// a terminal, as from kubectl: else it could take what others are to read, a value say.
+fn keep_standard_input(auth: &AuthInfo) -> Result<(), Failure> {
+    let Some(exec) = &auth.exec else { return Ok(()) };
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
+        return Err(Failure::plain(
+            "the kubeconfig's login program asks on standard input, and that is no terminal: log \
+             in first, e.g. with kubectl get ns",
+        ));
+    }
+    // Not by ExecInteractiveMode::Never: what it says to people would be kept back as well.
+    let nothing = File::open("/dev/null");
+    let closed = nothing.and_then(|nothing| Ok(rustix::stdio::dup2_stdin(nothing)?));
+    closed.map_err(|_| Failure::plain("/dev/null can't be opened"))
+}
+
+/// The errors are not passed on as they are: they may quote the kubeconfig.
+fn client(config: Config) -> Result<Client, Failure> {
+    let builder = ClientBuilder::try_from(config).map_err(|error| match error {
+        kube::Error::ProxyProtocolUnsupported { proxy_url } => {
+            let scheme = harmless(proxy_url.scheme_str().unwrap_or_default(), 16).into_owned();
+            let host = harmless(proxy_url.host().unwrap_or_default(), 253).into_owned();
+            Failure::plain(format!(
+                "the proxy {scheme}://{host} can't be used: http, https and socks5 can"
+            ))
         }
-        KubeconfigError::LoadContext(_) => {
-            "the kubeconfig has no such context: see kubectl config get-contexts"
+        kube::Error::Auth(AuthError::AuthExecStart(_) | AuthError::AuthExecRun { .. }) => {
+            Failure::plain("the kubeconfig's login program failed: try kubectl get ns")
         }
-        KubeconfigError::LoadClusterOfContext(_) => {
-            "the kubeconfig's context names a cluster that is not in it"
-        }
-        KubeconfigError::ReadConfig(..) if file.is_some() => {
-            "the file of --kubeconfig can't be read"
-        }
-        KubeconfigError::ReadConfig(..) | KubeconfigError::FindPath => {
-            "the kubeconfig can't be read: see KUBECONFIG and ~/.kube/config"
-        }
-        _ => "the kubeconfig can't be used: try kubectl config view",
-    };
-    Failure::plain(text)
+        _ => Failure::plain("the kubeconfig's user or cluster can't be used: try kubectl get ns"),
+    })?;
+    Ok(builder.with_layer(&requests::Tell).build())
 }
 
 impl Terminal {
@@ -122,12 +142,16 @@ impl Terminal {
         let set =
             |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let width = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok());
+        let columns = |of: BorrowedFd<'_>| {
+            let size = rustix::termios::tcgetwinsize(of).ok();
+            size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0)
+        };
+        let watched = stderr.is_terminal() && !dumb;
         Self {
             input: std::io::stdin().is_terminal() && stderr.is_terminal(),
-            width: width.flatten().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0),
-            progress: stderr.is_terminal() && !dumb,
-            colour: stderr.is_terminal() && !dumb && !set("NO_COLOR"),
+            width: stdout.is_terminal().then(|| columns(stdout.as_fd())).flatten(),
+            progress: watched.then(|| columns(stderr.as_fd()).unwrap_or(80)),
+            colour: watched && !set("NO_COLOR"),
         }
     }
 }

@@ -4,8 +4,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::args::{DryRun, Format, Writing};
 use super::failure::Failure;
+use super::named::Named;
 use super::session::Session;
-use super::writing::{dry_run_words, wait};
+use super::writing::{dry_run_words, wait, wait_and};
 use super::{changed, output, prompt};
 use crate::account::Target;
 use crate::admission::warnings;
@@ -18,13 +19,8 @@ use crate::seal::Plaintext;
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The variable, e.g. STRIPE_API_KEY; or the object's name, e.g. stripe-api-key
-    #[arg(value_name = "NAME")]
-    name: String,
-
-    /// The environment that the value is for; without it, it reaches every function
-    #[arg(short, long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
+    #[command(flatten)]
+    named: Named,
 
     /// For people: what it is for, where it comes from, who to ask
     #[arg(long, value_name = "TEXT")]
@@ -68,7 +64,8 @@ The value is sealed here with the cluster's public key. The line break after a v
 line is left out.";
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
-    let target = Target::parse(&args.name, args.environment.as_deref())?;
+    let target = args.named.target()?;
+    let given = prompt::given(&args.from)?;
     let caller = session.caller().await?;
     let key = caller.sealing_key().await?;
     let before = caller.find_object(&target.object()).await?;
@@ -78,7 +75,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         None => "value",
     };
     let asks = format!("{what} of {} in {} (hidden): ", target.variable, caller.namespace);
-    let value = prompt::value(&args.from, &asks, session.terminal)?;
+    let value = prompt::given_or_typed(given, &asks, session.terminal)?;
     look_at(&args.writing, &target, before.is_none(), &value, session)?;
     let rng = &mut entropy::system();
     let sealed = target.seal(&caller.namespace, &key, &value, clock::now(), rng)?;
@@ -93,8 +90,13 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         ..KlivSecretSpec::default()
     };
     let written = caller.put(&spec, before.as_ref(), args.writing.trying.dry_run.into()).await?;
-    say(args, &written, before.is_none())?;
-    wait(&caller, &changed::waited(&written), &args.writing, session).await
+    say(args, &written, before.is_none());
+    let waited = changed::waited(&written);
+    match args.output {
+        None => wait(&caller, &waited, &args.writing, session).await,
+        // Standard output is the object and nothing else.
+        Some(_) => wait_and(output::tell, &caller, &waited, &args.writing, session).await,
+    }
 }
 
 /// Says what the value plainly is and what is odd about it, before anything is written.
@@ -119,7 +121,7 @@ pub(crate) fn look_at(
     Ok(prompt::confirm("Write it all the same?", writing.yes, session.terminal)?)
 }
 
-fn say(args: &Args, written: &KlivSecret, is_new: bool) -> Result<(), Failure> {
+fn say(args: &Args, written: &KlivSecret, is_new: bool) {
     let format = args.output.map(|shown| match shown {
         Shown::Json => Format::Json,
         Shown::Yaml => Format::Yaml,
@@ -127,11 +129,11 @@ fn say(args: &Args, written: &KlivSecret, is_new: bool) -> Result<(), Failure> {
     });
     if let Some(format) = format {
         let text = output::objects(std::slice::from_ref(written), format, true);
-        return output::print(&text.unwrap_or_default());
+        return output::done(&text.unwrap_or_default());
     }
     let done = if is_new { "created" } else { "configured" };
     let dry_run: DryRun = args.writing.trying.dry_run;
-    output::print(&format!("{} {done}{}\n", output::named(written), dry_run_words(dry_run)))
+    output::done(&format!("{} {done}{}\n", output::named(written), dry_run_words(dry_run)));
 }
 
 fn days(text: &str) -> Result<i32, &'static str> {

@@ -26,12 +26,13 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let deployments = caller.deployments().await?;
     let status = caller.account().await?.and_then(|account| account.status).unwrap_or_default();
-    let standings = standings(&status, &deployments);
+    let labels = caller.install().await.functions;
+    let standings = standings(&status, &labels, &deployments);
     if let Some(text) = args.output.and_then(|format| objects(&standings, format)) {
         return output::print(&text);
     }
     if standings.is_empty() {
-        output::tell("No functions: a Deployment is one by its label, see the manual.");
+        output::tell(&format!("No functions: a Deployment is one by the label {labels}."));
         return Ok(());
     }
     let table = table(&standings, args.output == Some(Format::Wide));

@@ -1,5 +1,6 @@
 //! Tables as kubectl prints them: a head in capitals, columns three spaces apart. On a
-//! terminal they fit: the widest columns that may be cut are cut.
+//! terminal they fit: the widest columns that may be cut are cut; where that is not enough,
+//! columns with nothing in them are left out, then the last ones.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -49,44 +50,60 @@ impl Table {
 
     /// The lines, for a terminal of so many columns, or whole.
     pub(crate) fn render(&self, terminal: Option<usize>, headers: bool) -> String {
-        let widths = self.widths(terminal, headers);
-        let head: Vec<&str> = self.columns.iter().map(|column| column.head).collect();
+        let (shown, widths) = self.fit(terminal, headers);
         let mut out = String::new();
         if headers {
+            let head: Vec<&str> = shown.iter().map(|at| self.columns[*at].head).collect();
             line(&mut out, &head, &widths);
         }
         for row in &self.rows {
-            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            line(&mut out, &cells, &widths);
+            let cell = |at: &usize| row.get(*at).map(String::as_str).unwrap_or_default();
+            line(&mut out, &shown.iter().map(cell).collect::<Vec<_>>(), &widths);
         }
         out
     }
 
-    fn widths(&self, terminal: Option<usize>, headers: bool) -> Vec<usize> {
-        let mut widths: Vec<usize> = (0..self.columns.len())
-            .map(|at| {
-                let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell));
-                let head = if headers { width(self.columns[at].head) } else { 0 };
-                cells.max().unwrap_or(0).max(head)
-            })
-            .collect();
-        let Some(terminal) = terminal else { return widths };
+    /// Which columns are shown, and how wide each is.
+    fn fit(&self, terminal: Option<usize>, headers: bool) -> (Vec<usize>, Vec<usize>) {
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         loop {
-            let total = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
-            let cuttable = |at: &usize| self.columns[*at].may_be_cut && widths[*at] > LEAST;
-            let widest = (0..widths.len()).filter(cuttable).max_by_key(|at| widths[*at]);
-            match widest {
-                Some(at) if total > terminal => widths[at] -= 1,
-                _ => return widths,
+            let widths = self.widths(&shown, terminal, headers);
+            if shown.len() <= 1 || terminal.is_none_or(|terminal| total(&widths) <= terminal) {
+                return (shown, widths);
             }
+            let is_empty =
+                |at: &usize| self.rows.iter().all(|row| row.get(*at).is_none_or(String::is_empty));
+            let least = shown.iter().rposition(is_empty).unwrap_or(shown.len() - 1);
+            shown.remove(least);
         }
     }
+
+    fn widths(&self, shown: &[usize], terminal: Option<usize>, headers: bool) -> Vec<usize> {
+        let widest = |at: &usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(*at)).map(|cell| width(cell));
+            let head = if headers { width(self.columns[*at].head) } else { 0 };
+            cells.max().unwrap_or(0).max(head)
+        };
+        let mut widths: Vec<usize> = shown.iter().map(widest).collect();
+        let Some(terminal) = terminal else { return widths };
+        while total(&widths) > terminal {
+            let cuttable = |at: &usize| self.columns[shown[*at]].may_be_cut && widths[*at] > LEAST;
+            let widest = (0..widths.len()).filter(cuttable).max_by_key(|at| widths[*at]);
+            let Some(at) = widest else { break };
+            widths[at] -= 1;
+        }
+        widths
+    }
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
 }
 
 fn line(out: &mut String, cells: &[&str], widths: &[usize]) {
     let mut line = String::new();
     for (cell, wanted) in cells.iter().zip(widths) {
-        let cell = fitted(cell, *wanted);
+        let cell = cut_to(cell, *wanted);
         let padding = wanted.saturating_sub(width(&cell));
         line.push_str(&cell);
         line.extend(std::iter::repeat_n(' ', padding));
@@ -96,7 +113,8 @@ fn line(out: &mut String, cells: &[&str], widths: &[usize]) {
     out.push('\n');
 }
 
-fn fitted(cell: &str, wanted: usize) -> String {
+/// The text, cut to so many columns.
+pub(crate) fn cut_to(cell: &str, wanted: usize) -> String {
     if width(cell) <= wanted {
         return cell.to_owned();
     }
@@ -140,6 +158,19 @@ mod tests {
         let text = table().render(Some(30), true);
         assert!(text.lines().all(|line| width(line) <= 30), "{text}");
         assert!(text.contains("long-name") && text.contains('…'), "{text}");
+    }
+
+    #[test]
+    fn where_it_is_too_narrow_an_empty_column_goes_first_then_the_last() {
+        let mut table =
+            Table::new([whole("NAME"), whole("ENVIRONMENT"), whole("VALUE"), cut("BY")]);
+        table.row(["STRIPE_API_KEY", "", "sk_l****wxyz", "somebody"]);
+        let head = |columns| table.render(Some(columns), true).lines().next().map(str::to_owned);
+        assert_eq!(head(60).as_deref(), Some("NAME             ENVIRONMENT   VALUE          BY"));
+        assert_eq!(head(45).as_deref(), Some("NAME             VALUE          BY"));
+        assert_eq!(head(30).as_deref(), Some("NAME             VALUE"));
+        assert_eq!(head(5).as_deref(), Some("NAME"));
+        assert!(table.render(Some(5), true).contains("STRIPE_API_KEY"), "a name stays whole");
     }
 
     #[test]

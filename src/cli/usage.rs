@@ -15,6 +15,8 @@ const NEVER_AN_ARGUMENT: &str = "A value is never an argument: it comes from the
      --from-stdin or --from-file. If what you typed was a real value, take it out of the shell's \
      history and replace it at its provider";
 
+const AFTER_EQUALS: &str = "{} takes what it is told after '='";
+
 /// Help goes to standard output and ends well; anything else is an error.
 pub(crate) fn end(error: &Error) -> ExitCode {
     match error.kind() {
@@ -28,19 +30,22 @@ pub(crate) fn end(error: &Error) -> ExitCode {
             ExitCode::FAILURE
         }
         _ => {
-            output::tell(&format!("error: {}", words(error)));
+            let line: Vec<String> =
+                std::env::args_os().filter_map(|word| word.into_string().ok()).collect();
+            output::tell(&format!("error: {}", words(error, &line)));
             ExitCode::FAILURE
         }
     }
 }
 
-fn words(error: &Error) -> String {
+fn words(error: &Error, line: &[String]) -> String {
     let said = match error.kind() {
         ErrorKind::UnknownArgument => match flag(error, ContextKind::InvalidArg) {
             Some(flag) if FOR_VALUES.contains(&flag.as_str()) => {
                 format!("there is no flag {flag}. {NEVER_AN_ARGUMENT}")
             }
             Some(flag) => format!("there is no flag {flag}{}", suggestion(error)),
+            None if splits_dry_run(line) => AFTER_EQUALS.replace("{}", "--dry-run"),
             None => format!("more was given than this takes. {NEVER_AN_ARGUMENT}"),
         },
         ErrorKind::InvalidSubcommand => format!("there is no such verb{}", suggestion(error)),
@@ -64,11 +69,17 @@ fn words(error: &Error) -> String {
         ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             format!("{} takes another number of values", argument(error))
         }
-        ErrorKind::NoEquals => format!("{} takes what it is told after '='", argument(error)),
+        ErrorKind::NoEquals => AFTER_EQUALS.replace("{}", &argument(error)),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         _ => "this can't be understood".to_owned(),
     };
     format!("{said}\nSee '{} --help'", command(error))
+}
+
+/// Whether `--dry-run` stands alone and what it should be told comes next.
+fn splits_dry_run(line: &[String]) -> bool {
+    let told = |word: &String| ["none", "client", "server"].contains(&word.as_str());
+    line.windows(2).any(|two| two[0] == "--dry-run" && told(&two[1]))
 }
 
 /// The argument's own name in our texts, e.g. `--dry-run[=<HOW>]`.
@@ -120,8 +131,9 @@ mod tests {
     use super::*;
 
     fn said(args: &[&str]) -> String {
-        let args = ["kubectl-kliv"].iter().chain(args);
-        words(&Cli::try_parse_from(args).map(drop).unwrap_err())
+        let line: Vec<String> =
+            ["kubectl-kliv"].iter().chain(args).map(|&word| word.to_owned()).collect();
+        words(&Cli::try_parse_from(&line).map(drop).unwrap_err(), &line)
     }
 
     #[test]
@@ -138,6 +150,17 @@ mod tests {
         ];
         for line in lines {
             assert!(!said(line).contains("s3cr3t"), "{line:?}: {}", said(line));
+        }
+    }
+
+    #[test]
+    fn a_dry_run_without_its_equals_sign_is_told_what_it_lacks() {
+        let line = ["set", "A_TOKEN", "--dry-run", "client"];
+        assert!(said(&line).starts_with("--dry-run takes what it is told after '='"));
+        let line = ["set", "A_TOKEN", "--dry-run", "s3cr3t"];
+        assert!(said(&line).starts_with("more was given"), "{}", said(&line));
+        for line in [["set", "A_TOKEN", "--dry-run"], ["set", "A_TOKEN", "--dry-run=client"]] {
+            assert!(Cli::try_parse_from(["kubectl-kliv"].iter().chain(&line)).is_ok());
         }
     }
 

@@ -6,6 +6,7 @@ use super::args::{DryRun, Writing};
 use super::failure::Failure;
 use super::output;
 use super::session::Session;
+use super::table::cut_to;
 use crate::account::{Caller, Error, Live, Stage, Waited};
 use crate::api::condition::Behind;
 use crate::api::text::harmless;
@@ -27,16 +28,28 @@ pub(crate) async fn wait(
     writing: &Writing,
     session: &Session,
 ) -> Result<(), Failure> {
-    let nothing = waited.written.is_empty() && waited.revision_before.is_none();
+    let last = |words: &str| output::done(&format!("{words}\n"));
+    wait_and(last, caller, waited, writing, session).await
+}
+
+/// The same, with another place for the last line.
+pub(crate) async fn wait_and(
+    last: impl FnOnce(&str),
+    caller: &Caller,
+    waited: &Waited,
+    writing: &Writing,
+    session: &Session,
+) -> Result<(), Failure> {
+    let nothing = waited.written.is_empty() && waited.deleted.is_none();
     if writing.no_wait || writing.trying.dry_run != DryRun::None || nothing {
         return Ok(());
     }
-    let mut line = Line { shows: session.terminal.progress };
+    let mut line = Line { width: session.terminal.progress };
     line.show("waiting for the operator …");
     let ended = caller.live(waited, writing.timeout, |stage| line.show(&words(stage))).await;
     line.clear();
     match ended {
-        Ok(live) => say(&live),
+        Ok(live) => say(&live, last),
         // It was stored all the same.
         Err(Error::Forbidden(right)) => {
             output::tell(&format!("on how many functions it is live is not known: {right}"));
@@ -46,8 +59,8 @@ pub(crate) async fn wait(
     }
 }
 
-fn say(live: &Live) -> Result<(), Failure> {
-    output::print(&format!("{}\n", live.words()))?;
+fn say(live: &Live, last: impl FnOnce(&str)) -> Result<(), Failure> {
+    last(&live.words());
     for function in &live.behind {
         let name = harmless(&function.name, 253);
         let why = function.message.as_deref().unwrap_or(&function.reason);
@@ -63,6 +76,7 @@ fn say(live: &Live) -> Result<(), Failure> {
 
 fn words(stage: &Stage) -> String {
     match stage {
+        Stage::Unseen(why) => format!("{why} …"),
         Stage::Untaken(_) => "waiting for the operator …".to_owned(),
         Stage::Stalled(name, why) | Stage::Retried(name, why) => format!("{name}: {why} …"),
         Stage::RollingOut(live) | Stage::Done(live) => format!("{} …", live.words()),
@@ -71,19 +85,20 @@ fn words(stage: &Stage) -> String {
 
 /// The one line of progress, on a terminal only.
 struct Line {
-    shows: bool,
+    /// The columns that it may take.
+    width: Option<usize>,
 }
 
 impl Line {
     fn show(&mut self, text: &str) {
-        if self.shows {
-            let text = harmless(text, 79);
+        if let Some(width) = self.width {
+            let text = cut_to(&harmless(text, 1024), width.saturating_sub(1));
             let _ = write!(stderr(), "\r\u{1b}[K{text}").and_then(|()| stderr().flush());
         }
     }
 
     fn clear(&mut self) {
-        if self.shows {
+        if self.width.is_some() {
             let _ = write!(stderr(), "\r\u{1b}[K").and_then(|()| stderr().flush());
         }
     }

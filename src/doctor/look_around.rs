@@ -10,14 +10,14 @@ use k8s_openapi::api::authorization::v1::{
 };
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use k8s_openapi::jiff::SignedDuration;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::findings::Found;
 use super::look::{Ask, find};
-use super::surroundings::{Leader, RIGHTS, Right, Server, Surroundings};
+use super::surroundings::{Leader, RIGHTS, Right, Server, Surroundings, certificate_end};
 use crate::api::{KlivAccount, names};
 use crate::runtime::{certificate, client};
 
@@ -27,8 +27,9 @@ use crate::runtime::{certificate, client};
 /// The API server can't be reached, or does not know the caller: in plain words.
 pub async fn look_around(client: &Client, ask: Ask<'_>) -> Result<Surroundings, String> {
     let version = client.apiserver_version().await.map_err(|error| client::plain(&error))?;
-    let (versions, authorities, leader, rights, server, orphaned) = tokio::join!(
+    let (versions, serving, authorities, leader, rights, server, orphaned) = tokio::join!(
         versions(client, ask.namespace),
+        serving(client, ask.namespace),
         authorities(client),
         leader(client, ask.namespace),
         rights(client, ask.account),
@@ -41,6 +42,7 @@ pub async fn look_around(client: &Client, ask: Ask<'_>) -> Result<Surroundings, 
         kubernetes: version.minor.trim_end_matches('+').parse().ok(),
         asker: env!("CARGO_PKG_VERSION"),
         versions,
+        serving,
         authorities,
         leader,
         rights,
@@ -65,7 +67,37 @@ async fn versions(client: &Client, namespace: &str) -> Vec<(&'static str, Found<
     found
 }
 
-async fn authorities(client: &Client) -> Found<Vec<k8s_openapi::jiff::Timestamp>> {
+/// Until when the certificate is good that each replica of the webhook says it serves; the
+/// one that ends first.
+async fn serving(client: &Client, namespace: &str) -> Found<Timestamp> {
+    const WEBHOOKS: &str =
+        "app.kubernetes.io/name=kliv-secrets,app.kubernetes.io/component=webhook";
+    const HTTP: u16 = 8080;
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let pods = match pods.list_metadata(&ListParams::default().labels(WEBHOOKS)).await {
+        Ok(pods) => pods.items,
+        Err(error) => return Found::Unknown(client::plain(&error)),
+    };
+    let mut ends: Found<Timestamp> = Found::Absent;
+    for name in pods.into_iter().filter_map(|pod| pod.metadata.name) {
+        let pod = format!("/api/v1/namespaces/{namespace}/pods/{name}:{HTTP}");
+        let Ok(request) = http::Request::get(format!("{pod}/proxy/metrics")).body(Vec::new())
+        else {
+            continue;
+        };
+        ends = match (client.request_text(request).await, ends) {
+            (Ok(page), Found::Here(end)) => {
+                Found::Here(certificate_end(&page).map_or(end, |other| end.min(other)))
+            }
+            (Ok(page), ends) => certificate_end(&page).map_or(ends, Found::Here),
+            (Err(error), Found::Absent) => Found::Unknown(client::plain(&error)),
+            (Err(_), ends) => ends,
+        };
+    }
+    ends
+}
+
+async fn authorities(client: &Client) -> Found<Vec<Timestamp>> {
     let api = Api::<MutatingWebhookConfiguration>::all(client.clone());
     find(api, names::WEBHOOK_CONFIGURATION).await.map(|configuration| {
         let webhooks = configuration.webhooks.unwrap_or_default();

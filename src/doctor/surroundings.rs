@@ -25,6 +25,8 @@ pub struct Surroundings {
     pub asker: &'static str,
     /// The version of each part of the operator, as its Deployment is labelled.
     pub versions: Vec<(&'static str, Found<Option<String>>)>,
+    /// Until when the certificate is good that the webhook serves.
+    pub serving: Found<Timestamp>,
     /// Until when the authorities are good that the API server trusts the webhook by.
     pub authorities: Found<Vec<Timestamp>>,
     /// Who leads.
@@ -131,6 +133,16 @@ impl Server {
     }
 }
 
+/// From the page of metrics of a replica of the webhook: until when its certificate is good.
+#[must_use]
+pub(super) fn certificate_end(page: &str) -> Option<Timestamp> {
+    const NAME: &str = "kliv_secrets_certificate_expiry_timestamp_seconds";
+    let line = page.lines().find(|line| line.starts_with(NAME))?;
+    let seconds = line.rsplit(' ').next()?.parse::<i64>().ok()?;
+    // Nothing is served yet.
+    Timestamp::from_second(seconds).ok().filter(|_| seconds > 0)
+}
+
 fn is_zero(line: &str) -> bool {
     line.rsplit(' ').next() == Some("0")
 }
@@ -142,7 +154,12 @@ pub fn facts(seen: &Surroundings, now: Timestamp) -> Vec<String> {
     if let Some(minor) = seen.kubernetes {
         facts.push(format!("Kubernetes 1.{minor}, kubectl-kliv {}", seen.asker));
     }
-    if let Found::Here(ends) = &seen.authorities
+    if let Found::Here(end) = &seen.serving
+        && *end > now
+    {
+        let days = days(*end, now);
+        facts.push(format!("the webhook serves a certificate that is good for {days} more days"));
+    } else if let Found::Here(ends) = &seen.authorities
         && let Some(last) = ends.iter().max().filter(|last| **last > now)
     {
         facts.push(format!(
@@ -214,6 +231,26 @@ fn days(until: Timestamp, now: Timestamp) -> i64 {
 fn certificate(seen: &Surroundings, now: Timestamp, found: &mut Vec<Finding>) {
     const WAY_OUT: &str = "the controller renews it a month ahead, or cert-manager where that makes \
                            it: its log says why it did not";
+    match &seen.serving {
+        Found::Here(end) if *end <= now => {
+            let what = "the certificate that the webhook serves has ended: no value can be written";
+            return say(found, Level::Error, what.into(), WAY_OUT);
+        }
+        Found::Here(end) if end.duration_since(now) < SOON => {
+            let days = days(*end, now);
+            let what = format!("the certificate that the webhook serves ends in {days} days");
+            return say(found, Level::Advice, what, WAY_OUT);
+        }
+        Found::Here(_) | Found::Absent => {}
+        Found::Unknown(why) => found.push(Finding {
+            level: Level::NotSeen,
+            what: format!("can't see the certificate that the webhook serves: {why}"),
+            way_out:
+                "its metrics tell: ask whoever may get pods/proxy in the operator's namespace, \
+                      or whoever sees certificate_expiry_timestamp_seconds"
+                    .into(),
+        }),
+    }
     let Found::Here(ends) = &seen.authorities else { return };
     let Some(last) = ends.iter().max() else { return };
     if *last <= now {
@@ -359,6 +396,7 @@ mod tests {
             kubernetes: Some(37),
             asker: "0.1.0",
             versions: vec![("controller", Found::Here(Some("0.1.0".into())))],
+            serving: Found::Absent,
             authorities: Found::Here(vec![after(24), after(24 * 60)]),
             leader: Found::Here(Leader { held: true, renewed: Some(NOW), lasts }),
             rights: RIGHTS.map(|right| (right, Found::Here(true))).to_vec(),
@@ -400,6 +438,32 @@ mod tests {
         assert!(level == Level::Advice && said.contains("delete secret kliv-env-a"), "{said}");
         let (level, said) = only(|s| s.versions[0].1 = Found::Here(Some("0.0.9".into())));
         assert!(level == Level::Advice && said.contains("version 0.0.9"), "{said}");
+    }
+
+    #[test]
+    fn the_certificate_that_is_served_counts_before_the_authority_it_is_trusted_by() {
+        let mut seen = sound();
+        seen.serving = Found::Here(after(24 * 40));
+        let said = facts(&seen, NOW);
+        assert!(said.iter().any(|fact| fact.ends_with("good for 40 more days")), "{said:?}");
+        assert!(!said.iter().any(|fact| fact.contains("is trusted for")), "{said:?}");
+        let (level, said) = only(|s| s.serving = Found::Here(NOW));
+        assert!(level == Level::Error && said.contains("serves has ended"), "{said}");
+        let (level, said) = only(|s| s.serving = Found::Here(after(24 * 5)));
+        assert!(level == Level::Advice && said.contains("serves ends in 5 days"), "{said}");
+        let (level, said) = only(|s| s.serving = Found::Unknown("no (403)".into()));
+        assert!(level == Level::NotSeen && said.contains("pods/proxy"), "{said}");
+    }
+
+    #[test]
+    fn a_webhooks_metrics_tell_when_its_certificate_ends() {
+        let page = "# TYPE kliv_secrets_certificate_expiry_timestamp_seconds gauge\n\
+                    kliv_secrets_certificate_start_timestamp_seconds{} 5\n\
+                    kliv_secrets_certificate_expiry_timestamp_seconds{} 1800000000\n";
+        assert_eq!(certificate_end(page), Timestamp::from_second(1_800_000_000).ok());
+        for page in ["", "kliv_secrets_certificate_expiry_timestamp_seconds{} 0\n"] {
+            assert_eq!(certificate_end(page), None, "{page}");
+        }
     }
 
     #[test]

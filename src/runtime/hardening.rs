@@ -1,9 +1,9 @@
 //! What the process forbids itself before it touches a value: no core dump holds its
-//! memory, and no process of the same user can attach to it.
+//! memory, and, on Linux, no process of the same user can attach to it.
 
 use std::io;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// Turns core dumps off, for this process and what it might start.
 ///
@@ -11,13 +11,18 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 /// The operating system refused; then the process must not go on.
 pub fn no_core_dumps() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    // Elsewhere there is no such switch: a limit of 0 is all that can be said.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    }
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use rustix::process::{dumpable_behavior, getrlimit};
+    use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
 
     use super::*;
 

@@ -178,6 +178,8 @@ impl Metrics {
             certificate_ends.clone(),
         );
         tally.register(registry);
+        // A count that begins with the first loss shows no increase.
+        drop(deletes.get_or_create(&Outcome { result: "lost" }));
         Self(Arc::new(inner))
     }
 

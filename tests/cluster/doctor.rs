@@ -9,10 +9,10 @@ use kliv_secrets::api::names::{GUARDS, INJECTION_POLICY};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::account::Account;
+use crate::account::{Account, secret};
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{self, Cluster, Options, Outcome, eventually};
-use crate::operator::Operator;
+use crate::operator::{CONTROLLER, Operator};
 use crate::verbs::kliv;
 
 const ACCOUNT: &str = "kliv-secrets-test";
@@ -222,4 +222,35 @@ async fn somebody_with_few_rights_is_told_what_was_not_seen_and_that_is_no_error
     assert!(said.contains("ok        the webhook's certificate is trusted for"), "{said}");
     assert!(said.contains("ok        Secrets are encrypted at rest"), "{said}");
     assert!(said.contains("errors: 2,") && said.contains("not seen: 0\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_set_that_nobody_has_a_record_of_is_found_and_its_remedy_takes_it_away() {
+    let operator = Operator::shared().await;
+    let account = Account::new(operator, "doctor-orphan").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    let recorded = account.set("").await.expect("a set");
+    let orphan = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "secrets.kliv.dev/env", "immutable": true,
+        "metadata": {
+            "name": "kliv-env-orphan",
+            "labels": { "app.kubernetes.io/managed-by": "kliv-secrets" },
+        },
+        "stringData": { "API_TOKEN": "c4n4ry-first-value-a1b2c3" },
+    });
+    account.kubectl(&["create", "-f", "-", "--as", CONTROLLER], &orphan).success();
+
+    // `kliv` looks for the value in what is said.
+    let said = kliv(&account, &["doctor", "-vvv"]).failure();
+
+    let found = format!("advice    Secret kliv-env-orphan in {} holds values", account.namespace);
+    assert!(said.contains(&found) && !said.contains(&recorded), "{said}");
+    let remedy = said.split('`').find(|text| text.contains("delete secret kliv-env-orphan"));
+    let words: Vec<&str> = remedy.expect("a remedy").split(' ').skip(1).collect();
+    account.cluster.kubectl(&words).success();
+    let said = kliv(&account, &["doctor"]).failure();
+    assert!(!said.contains("kliv-env-orphan"), "{said}");
+    assert_eq!(account.sets_there().await, [recorded]);
+    let said = kliv(&account, &["doctor", "--as=somebody"]).success();
+    assert!(said.contains("not seen  can't look at the names of published sets"), "{said}");
 }

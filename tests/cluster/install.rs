@@ -110,7 +110,8 @@ async fn people_write_specs_only_and_read_no_native_secret_by_our_roles() {
 }
 
 #[tokio::test]
-async fn everybody_who_is_authenticated_may_read_the_sealing_key_and_no_other_configmap() {
+async fn everybody_who_is_authenticated_may_read_the_sealing_key_the_install_and_no_other_configmap()
+ {
     let cluster = installed().await;
     let client = cluster.as_user("somebody", &[]);
     let may = async |verb: &str, name: &str| {
@@ -123,6 +124,7 @@ async fn everybody_who_is_authenticated_may_read_the_sealing_key_and_no_other_co
         answer.status.is_some_and(|status| status.allowed)
     };
     assert!(may("get", "kliv-secrets-sealing-key").await);
+    assert!(may("get", "kliv-secrets-install").await);
     assert!(!may("get", "another").await);
     assert!(!may("list", "").await && !may("update", "kliv-secrets-sealing-key").await);
 }

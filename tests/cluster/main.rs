@@ -8,6 +8,7 @@ mod audit_cli;
 mod audit_trail;
 mod away;
 mod bench;
+mod canary;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod cert_manager;
@@ -54,6 +55,7 @@ mod rights;
 mod sealing_key;
 mod stamps;
 mod tenant;
+mod terminal;
 mod tools;
 mod tools_helm;
 mod tools_kubectl;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
+use kliv_secrets::api::names::INSTALL_CONFIGMAP;
 use serde_json::Value;
 
 use crate::account::{Account, function, secret};
@@ -163,6 +164,7 @@ fn monitoring(cluster: &Cluster, namespace: &str, values: &str) -> Vec<Value> {
     let mut objects: Vec<Value> = serde_saphyr::from_multiple(&rendered).expect("YAML");
     objects.retain(|object| {
         ["ConfigMap", "PodMonitor", "PrometheusRule"].iter().any(|k| object["kind"] == *k)
+            && object["metadata"]["name"] != INSTALL_CONFIGMAP
     });
     objects.sort_by_key(|object| object["kind"].to_string());
     objects

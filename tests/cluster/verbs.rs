@@ -4,11 +4,13 @@
 use kliv_secrets::account::{DryRun, Error};
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
+use kliv_secrets::api::names::INSTALL_CONFIGMAP;
 use serde_json::{Value, json};
 
 use crate::account::{
     Account, function, function_in, function_with, kubectl_kliv, secret, secret_with,
 };
+use crate::chart;
 use crate::harness::{Outcome, run};
 use crate::operator::Operator;
 
@@ -233,4 +235,60 @@ async fn a_manual_function_takes_the_new_set_when_told() {
     assert!(said.contains("takes new sets by itself"), "{said}");
     let said = kliv(&account, &["rollout", "nobody"]).failure();
     assert!(said.contains("function nobody") && said.contains("not found"), "{said}");
+}
+
+#[tokio::test]
+async fn functions_are_the_deployments_with_the_labels_that_the_install_names() {
+    let account = account("verbs-labels").await;
+    let labels = json!({
+        "app.kubernetes.io/component": null, "role": "edge", "example.org/tier": "a",
+    });
+    let labels = format!("--set-json=functionLabels={labels}");
+    let rendered = chart::render_with(account.cluster, &[&labels]);
+    let told = rendered.iter().find(|object| object["metadata"]["name"] == INSTALL_CONFIGMAP);
+    let told = told.expect("the install's ConfigMap")["data"].clone();
+    let controller = rendered.iter().find(|object| {
+        object["kind"] == "Deployment" && object["metadata"]["name"] == "kliv-secrets-controller"
+    });
+    let flag = format!("--function-selector={}", told["function-selector"].as_str().expect("text"));
+    assert!(controller.expect("the controller").to_string().contains(&flag), "{flag}");
+    // Where the operator's namespace is said to be, one may tell what one likes.
+    account.apply(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": INSTALL_CONFIGMAP },
+        "data": told,
+    }));
+    let mut edge = function("edge");
+    edge["metadata"]["labels"] = json!({ "role": "edge", "example.org/tier": "a" });
+    let mut half = function("half");
+    half["metadata"]["labels"] = json!({ "role": "edge" });
+    for function in [&edge, &half, &function_with("other", &[("inject", "none")])] {
+        account.create(function).await;
+    }
+    let elsewhere = ["--operator-namespace", &account.namespace];
+    let named = |said: &str| -> Vec<String> { said.lines().map(str::to_owned).collect() };
+
+    let said = kliv(&account, &[&["status", "-o=name"][..], &elsewhere].concat()).success();
+    assert_eq!(named(&said), ["deployment.apps/edge"]);
+    let said = kliv(&account, &["status", "-o=name"]).success();
+    assert_eq!(named(&said), ["deployment.apps/other"], "the chart's default label");
+    let said = kliv(&account, &[&["rollout", "half"][..], &elsewhere].concat()).failure();
+    assert!(said.contains("lacks the label example.org/tier=a,role=edge"), "{said}");
+}
+
+#[tokio::test]
+async fn version_tells_the_programs_and_the_operators_to_everybody() {
+    let account = account("verbs-version").await;
+    let version = env!("CARGO_PKG_VERSION");
+
+    let said = kliv(&account, &["version", "--as=somebody"]).success();
+    assert_eq!(said, format!("Client Version: {version}\nServer Version: {version}\n"));
+    let said = kliv(&account, &["version", "-o=json"]).success();
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said, json!({ "clientVersion": version, "serverVersion": version }));
+    let said = kliv(&account, &["version", "--client", "-o=yaml"]).success();
+    assert_eq!(said, format!("clientVersion: \"{version}\"\n"));
+    let nowhere = kliv(&account, &["version", "--operator-namespace=default"]);
+    assert!(nowhere.stdout.starts_with("Client Version: "), "its own is told all the same");
+    let said = nowhere.failure();
+    assert!(said.contains("not found: if kliv-secrets runs in another namespace"), "{said}");
 }

@@ -37,3 +37,15 @@ async fn a_value_that_is_set_is_served_when_the_verb_ends_and_is_gone_when_it_is
     let environment = account.runs_with("shop", &[]).await;
     assert!(!environment.contains_key("STRIPE_API_KEY"));
 }
+
+#[tokio::test]
+async fn doctor_sees_for_how_long_the_certificate_is_good_that_the_webhook_serves() {
+    let Some(operator) = Operator::shared().await else { return };
+    let account = Account::new(&operator, "cli-doctor").await;
+    let said = account.kliv(&["doctor"], "").stdout;
+    let (_, days) = said
+        .split_once("the webhook serves a certificate that is good for ")
+        .unwrap_or_else(|| panic!("not seen: {said}"));
+    let days: i64 = days.split(' ').next().and_then(|days| days.parse().ok()).expect("days");
+    assert!((29..=90).contains(&days), "{said}");
+}

@@ -10,6 +10,7 @@
 //!          .namespace()      a fresh one
 //!          .etcd_history()   every key at every revision
 //!          .audit()          what was asked of the API server
+//!  Terminal::start()         a program with a person before it
 //!  eventually("claim", async || …)
 //! ```
 
@@ -18,10 +19,12 @@ mod clients;
 mod cluster;
 mod command;
 mod etcd;
+mod terminal;
 mod wait;
 
 pub use audit::{AuditMark, Request};
 pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
 pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
+pub use terminal::{Left, Terminal};
 pub use wait::eventually;

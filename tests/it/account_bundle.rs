@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use kliv_secrets::account::bundle::{Bundle, Fault, Format, Note};
-use kliv_secrets::seal::MAX_VALUE;
+use kliv_secrets::account::bundle::{self, Bundle, Fault, Format, Note};
+use kliv_secrets::seal::{self, MAX_VALUE};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use crate::seal_support::bytes;
 
-const FORMATS: [Format; 3] = [Format::Dotenv, Format::Json, Format::Yaml];
+#[path = "../../fuzz/src/files.rs"]
+#[expect(unreachable_pub, reason = "public in the fuzz target's own crate")]
+#[expect(dead_code, reason = "the fuzz target's own way in")]
+mod files;
+use files::FORMATS;
 
 fn read(format: Format, text: &str) -> Bundle {
     Bundle::read(format, text.as_bytes())
@@ -296,21 +300,12 @@ fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
     files.into_iter().map(|path| (path.clone(), std::fs::read(path).expect("a file"))).collect()
 }
 
-/// What holds for every file: lines are the file's, and what is told holds no value.
+/// What holds for every file; and what is told of ours holds no value.
 fn check(format: Format, text: &[u8]) -> Bundle {
-    let bundle = Bundle::read(format, text);
-    let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
-    let in_order = |lines: &[usize]| lines.is_sorted();
-    let told: Vec<_> = bundle.invalid.iter().map(|invalid| invalid.line).collect();
-    assert!(in_order(&told) && told.iter().all(|line| (1..=lines).contains(line)), "{told:?}");
-    let read: Vec<_> = bundle.entries.iter().map(|entry| entry.line).collect();
-    assert!(in_order(&read) && read.iter().all(|line| (1..=lines).contains(line)), "{read:?}");
+    let bundle = files::check(format, text);
     for invalid in &bundle.invalid {
         let told = format!("{invalid:?} {}", invalid.fault);
         assert!(!told.contains("canary"), "{told}");
-    }
-    for entry in &bundle.entries {
-        assert!(!entry.value.is_empty() && entry.value.len() <= MAX_VALUE);
     }
     bundle
 }

@@ -13,6 +13,8 @@ mod audit_chain;
 mod cases;
 mod chart;
 mod cli;
+mod cli_support;
+mod cli_way;
 mod generated;
 mod inject;
 mod reconcile;

@@ -1,0 +1,155 @@
+#![expect(clippy::disallowed_types, reason = "watches, as the caller")]
+//! What changes in an account from now on.
+
+use std::collections::BTreeMap;
+
+use futures::{Stream, StreamExt as _, stream};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+
+use super::{Caller, Error};
+
+/// What became of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<K> {
+    /// It is there, as it is now.
+    There(K),
+    /// It is gone; as it was last.
+    Gone(K),
+}
+
+impl Caller {
+    /// Objects of the account, or of all accounts, each time one changes or goes; first all
+    /// that are there. What passes by itself is tried again; after an error there is no more.
+    pub fn watch<K>(
+        &self,
+        what: &'static str,
+        all: bool,
+    ) -> impl Stream<Item = Result<Seen<K>, Error>> + Send + use<K>
+    where
+        K: Resource<Scope = kube::core::NamespaceResourceScope>,
+        K: Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+        K::DynamicType: Default,
+    {
+        let (caller, api): (Self, Api<K>) = (self.clone(), self.apis(all));
+        let events = watcher(api, watcher::Config::default()).default_backoff();
+        let told = events.scan((Known::default(), false), move |(known, ended), event| {
+            let told = match event {
+                _ if *ended => None,
+                Ok(event) => Some(known.take(event).into_iter().map(Ok).collect()),
+                Err(error) => match caller.watch_failed(what, &error) {
+                    Error::Unreachable(_) => Some(Vec::new()),
+                    error => {
+                        *ended = true;
+                        Some(vec![Err(error)])
+                    }
+                },
+            };
+            futures::future::ready(told)
+        });
+        told.flat_map(stream::iter)
+    }
+
+    fn watch_failed(&self, what: &str, error: &watcher::Error) -> Error {
+        let kind = self.kind(what, "");
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => kind.failed(error),
+            watcher::Error::WatchError(status) => kind.failed(&kube::Error::Api(status.clone())),
+            _ => Error::Unreachable("changes can't be seen any more".to_owned()),
+        }
+    }
+}
+
+type Key = (Option<String>, String);
+
+/// The objects that are there: after a pause only a new list tells which have gone.
+struct Known<K> {
+    there: BTreeMap<Key, K>,
+    listed: BTreeMap<Key, K>,
+}
+
+impl<K> Default for Known<K> {
+    fn default() -> Self {
+        Self { there: BTreeMap::new(), listed: BTreeMap::new() }
+    }
+}
+
+impl<K: Resource + Clone> Known<K> {
+    fn take(&mut self, event: watcher::Event<K>) -> Vec<Seen<K>> {
+        let key = |object: &K| (object.namespace(), object.name_any());
+        match event {
+            watcher::Event::Init => {
+                self.listed.clear();
+                Vec::new()
+            }
+            watcher::Event::InitApply(object) => {
+                self.listed.insert(key(&object), object);
+                Vec::new()
+            }
+            watcher::Event::InitDone => {
+                let mut before = std::mem::take(&mut self.there);
+                let mut told = Vec::new();
+                for (key, object) in &self.listed {
+                    let same = before.remove(key);
+                    if same.and_then(|o| o.resource_version()) != object.resource_version() {
+                        told.push(Seen::There(object.clone()));
+                    }
+                }
+                told.extend(before.into_values().map(Seen::Gone));
+                self.there = std::mem::take(&mut self.listed);
+                told
+            }
+            watcher::Event::Apply(object) => {
+                self.there.insert(key(&object), object.clone());
+                vec![Seen::There(object)]
+            }
+            watcher::Event::Delete(object) => {
+                self.there.remove(&key(&object));
+                vec![Seen::Gone(object)]
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+    use crate::api::{KlivSecret, KlivSecretSpec};
+
+    fn secret(name: &str, version: &str) -> KlivSecret {
+        let mut secret = KlivSecret::new(name, KlivSecretSpec::default());
+        secret.metadata.resource_version = Some(version.to_owned());
+        secret
+    }
+
+    #[test]
+    fn what_went_or_changed_during_a_pause_is_told_after_it_and_nothing_twice() {
+        let mut known = Known::default();
+        let mut told = |event: Event<KlivSecret>| -> Vec<String> {
+            let word = |seen: Seen<KlivSecret>| match seen {
+                Seen::There(secret) => format!("there {}", secret.name_any()),
+                Seen::Gone(secret) => format!("gone {}", secret.name_any()),
+            };
+            known.take(event).into_iter().map(word).collect()
+        };
+        let list = [secret("a", "1"), secret("b", "1"), secret("c", "1")];
+        assert!(told(Event::Init).is_empty());
+        for secret in list {
+            assert!(told(Event::InitApply(secret)).is_empty());
+        }
+        assert_eq!(told(Event::InitDone), ["there a", "there b", "there c"]);
+        assert_eq!(told(Event::Apply(secret("d", "2"))), ["there d"]);
+        assert_eq!(told(Event::Delete(secret("d", "3"))), ["gone d"]);
+
+        told(Event::Init);
+        for secret in [secret("a", "1"), secret("b", "4")] {
+            told(Event::InitApply(secret));
+        }
+        assert_eq!(told(Event::InitDone), ["there b", "gone c"]);
+    }
+}
