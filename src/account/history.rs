@@ -76,6 +76,7 @@ mod tests {
             generation: *version,
             time: Time(Timestamp::UNIX_EPOCH),
             by: "anna".into(),
+            on_behalf_of: None,
             via: "cli".into(),
             masked_value: "****".into(),
             restores: None,

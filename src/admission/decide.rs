@@ -10,9 +10,9 @@ use super::review::{Object, Operation, Review};
 use super::scrub::scrub;
 use super::seal_write::{self, Outcome};
 use super::search::Needles;
-use super::stamp::{check_user, stamped, via};
+use super::stamp::{Writer, stamped, via, writer};
 use super::warn::warnings;
-use crate::api::names::ANNOTATION_STAMPS;
+use crate::api::names::{ANNOTATION_STAMPS, EXTRA_ON_BEHALF_OF};
 use crate::api::{Intent, KlivSecretSpec, Source, What};
 use crate::seal::{CryptoRng, Plaintext, SealingKey};
 
@@ -56,7 +56,7 @@ struct Write<'a> {
     review: &'a Review,
 }
 
-impl Write<'_> {
+impl<'a> Write<'a> {
     fn decide(
         mut self,
         value: Option<Plaintext>,
@@ -87,7 +87,7 @@ impl Write<'_> {
             .review
             .namespace()
             .ok_or(Cause::fixed("metadata.namespace", "is missing: a KlivSecret has an account"))?;
-        let user = check_user(self.review.user())?;
+        let writer = self.writer()?;
         if value.is_some() {
             // The value wins, whatever stood there.
             self.edit.remove(&["spec", "sealed"]);
@@ -114,7 +114,7 @@ impl Write<'_> {
             // What was missing has been put back, so nothing changed after all.
             self.put_stamps_back();
         } else {
-            self.stamp(user, now);
+            self.stamp(writer, now);
         }
         told.extend(warnings(&intent, self.operation == Operation::Create, value.as_ref()));
         Ok(Verdict::Allowed { patch: self.edit.into_patch(), warnings: told })
@@ -133,7 +133,7 @@ impl Write<'_> {
     fn heals(&self) -> bool {
         let object = &self.edit.object;
         !object.is_being_deleted()
-            && check_user(self.review.user()).is_ok()
+            && self.writer().is_ok()
             && understand(object.spec())
                 .ok()
                 .and_then(|spec| Intent::of(object.name(), &spec).ok())
@@ -160,12 +160,16 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn stamp(&mut self, user: &str, now: Timestamp) {
+    fn writer(&self) -> Result<Writer<'a>, Cause> {
+        writer(self.review.user(), self.review.extra(EXTRA_ON_BEHALF_OF))
+    }
+
+    fn stamp(&mut self, writer: Writer<'_>, now: Timestamp) {
         let changed = self.edit.object.sealed() != self.stored.sealed();
         let what = if changed { What::Value } else { What::Spec };
         let before = self.stored.annotation(ANNOTATION_STAMPS);
         let via = via(self.review.field_manager());
-        let text = stamped(before, self.stored.recorded_stamp(), user, via, what, now);
+        let text = stamped(before, self.stored.recorded_stamp(), writer, via, what, now);
         self.edit.set_annotation(ANNOTATION_STAMPS, text);
     }
 

@@ -9,16 +9,31 @@ use k8s_openapi::jiff::Timestamp;
 use super::answer::{Answer, Verdict};
 use super::decide::is_dns_name;
 use super::review::{Object, Review};
-use crate::api::names::{EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDING_PREFIX};
+use crate::api::names::{
+    ANNOTATION_STAMPS, EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDING_PREFIX,
+};
 use crate::api::text::harmless;
-use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
+use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec, Stamp, Stamps, What};
+
+/// As much as the CRD takes, characters.
+const LONGEST_DETAIL: usize = 512;
+/// What "; " and "; and 20 more" take of it.
+const AND_MORE: usize = 16;
+/// A name in a list of several.
+const SHORT: usize = 64;
+
+/// A delete of which it can't be told who does what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lost;
 
 /// A delete is always allowed; whether one is to be recorded, and as what.
 ///
 /// None is for a dry run, for another kind, and for an object that is being deleted
 /// already: whoever deletes it once more is not the one who did.
-#[must_use]
-pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Option<KlivAuditEvent>) {
+///
+/// # Errors
+/// [`Lost`]; the delete is allowed all the same.
+pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Result<Option<KlivAuditEvent>, Lost>) {
     let allowed = |uid: String, namespace, name| Answer {
         uid,
         namespace,
@@ -26,13 +41,16 @@ pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Option<KlivAuditEvent>) {
         verdict: Verdict::untouched(),
     };
     let Ok(mut review) = Review::parse(review) else {
-        return (allowed(String::new(), None, None), None);
+        return (allowed(String::new(), None, None), Err(Lost));
     };
     let stored = review.take_old_object();
     let printable = |text: &str| is_dns_name(text).then(|| text.to_owned());
     let namespace = review.namespace().and_then(printable);
     let answer = allowed(review.uid().to_owned(), namespace, printable(stored.name()));
-    let event = event(&review, &stored, &answer, now);
+    if !review.deletes() || review.is_dry_run() || stored.is_being_deleted() {
+        return (answer, Ok(None));
+    }
+    let event = event(&review, &stored, &answer, now).ok_or(Lost).map(Some);
     (answer, event)
 }
 
@@ -42,29 +60,77 @@ fn event(
     answer: &Answer,
     now: Timestamp,
 ) -> Option<KlivAuditEvent> {
-    if !review.deletes() || review.is_dry_run() || stored.is_being_deleted() {
-        return None;
-    }
     // The request's id becomes part of a name.
     let request = answer.uid.to_ascii_lowercase();
     if request.is_empty() || request.ends_with('-') {
         return None;
     }
+    let user = review.user().filter(|user| !user.is_empty())?;
     let person = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
     let mut event = KlivAuditEvent::new(
         &format!("{PENDING_PREFIX}{request}"),
         KlivAuditEventSpec {
             secret: Some(answer.name.clone()?),
             secret_uid: Some(stored.uid()?.to_owned()),
-            // A delete names no field manager, so it can't be told through what it came.
-            actor: person(review.user().filter(|user| !user.is_empty())?),
+            actor: person(user),
+            via: via(user).to_owned(),
             on_behalf_of: review.extra(EXTRA_ON_BEHALF_OF).map(person),
+            detail: unrecorded(stored),
             ..KlivAuditEventSpec::new(AuditAction::Deleted, now)
         },
     );
     event.metadata.namespace = Some(answer.namespace.clone()?);
     event.metadata.labels = Some(BTreeMap::from([(LABEL_PENDING.into(), "true".into())]));
     Some(event)
+}
+
+/// The changes that the engine has not recorded yet: they go with the object.
+fn unrecorded(stored: &Object) -> Option<String> {
+    let stamps = Stamps::parse(stored.annotation(ANNOTATION_STAMPS).unwrap_or_default());
+    let recorded = stored.recorded_stamp();
+    let words: Vec<String> =
+        stamps.0.iter().filter(|stamp| stamp.seq > recorded).map(in_words).collect();
+    let mut text = "changes of it that were still to be recorded: ".to_owned();
+    let mut left = words.len();
+    for word in &words {
+        if text.chars().count() + word.chars().count() > LONGEST_DETAIL - AND_MORE {
+            break;
+        }
+        if left < words.len() {
+            text.push_str("; ");
+        }
+        text.push_str(word);
+        left -= 1;
+    }
+    if left > 0 {
+        text.push_str(&format!("; and {left} more"));
+    }
+    (!words.is_empty()).then_some(text)
+}
+
+fn in_words(stamp: &Stamp) -> String {
+    let Stamp { written, via, user, .. } = stamp;
+    let what = match stamp.what {
+        What::Value => "value",
+        What::Spec => "spec",
+    };
+    let user = harmless(user, SHORT);
+    let human = stamp.on_behalf_of.as_deref().map(|human| harmless(human, SHORT));
+    let human = human.map(|human| format!(" for {human}")).unwrap_or_default();
+    format!("{what} at {written} by {user}{human} via {via}")
+}
+
+/// Through what a delete comes, where that is known. It names no field manager, and nothing
+/// else in it says: only tools that delete under an account of their own are told, by the
+/// name that it has in their installs. Like a field manager it can be taken by others.
+fn via(user: &str) -> &'static str {
+    let account = user.strip_prefix("system:serviceaccount:").and_then(|it| it.split(':').nth(1));
+    match account {
+        Some("argocd-application-controller" | "kustomize-controller" | "helm-controller") => {
+            "gitops"
+        }
+        _ => "",
+    }
 }
 
 #[cfg(test)]
@@ -96,11 +162,12 @@ mod tests {
         }})
     }
 
-    fn ask(review: &Value) -> (Value, Option<Value>) {
+    fn ask(review: &Value) -> (Value, Result<Option<Value>, Lost>) {
         let now = "2026-11-24T10:00:00Z".parse().unwrap();
         let (answer, event) = seen(review.to_string().as_bytes(), now);
         let answer: Value = serde_json::from_slice(&answer.to_json()).unwrap();
-        (answer["response"].clone(), event.map(|event| serde_json::to_value(event).unwrap()))
+        let event = event.map(|event| event.map(|event| serde_json::to_value(event).unwrap()));
+        (answer["response"].clone(), event)
     }
 
     #[test]
@@ -125,7 +192,7 @@ mod tests {
                 "onBehalfOf": "bo",
             },
         });
-        assert_eq!(event, Some(wanted));
+        assert_eq!(event, Ok(Some(wanted)));
     }
 
     #[test]
@@ -134,6 +201,20 @@ mod tests {
             ("a dry run", "/request/dryRun", json!(true)),
             ("another kind", "/request/kind/kind", json!("KlivAccount")),
             ("a write", "/request/operation", json!("UPDATE")),
+        ] {
+            let mut review = delete();
+            *review.pointer_mut(at).unwrap() = value;
+            let (answer, event) = ask(&review);
+            assert_eq!((&answer["allowed"], event), (&json!(true), Ok(None)), "{what}");
+        }
+        let mut going = delete();
+        going["request"]["oldObject"]["metadata"]["deletionTimestamp"] = json!("2026-11-24T09:00Z");
+        assert_eq!(ask(&going).1, Ok(None), "it is being deleted already");
+    }
+
+    #[test]
+    fn a_delete_of_which_nothing_can_be_told_is_allowed_and_counts_as_lost() {
+        for (what, at, value) in [
             ("nobody", "/request/userInfo/username", json!("")),
             ("no namespace", "/request/namespace", json!("Not A Name")),
             ("no id", "/request/uid", json!("<b>")),
@@ -144,25 +225,66 @@ mod tests {
             let mut review = delete();
             *review.pointer_mut(at).unwrap() = value;
             let (answer, event) = ask(&review);
-            assert_eq!(answer["allowed"], true, "{what}");
-            assert_eq!(event, None, "{what}");
+            assert_eq!((&answer["allowed"], event), (&json!(true), Err(Lost)), "{what}");
         }
-        let mut going = delete();
-        going["request"]["oldObject"]["metadata"]["deletionTimestamp"] = json!("2026-11-24T09:00Z");
-        assert_eq!(ask(&going).1, None, "it is being deleted already");
+        let (answer, event) = seen(b"nonsense", Timestamp::UNIX_EPOCH);
+        assert!(matches!(answer.verdict, Verdict::Allowed { .. }) && event == Err(Lost));
     }
 
     #[test]
-    fn what_is_no_review_is_allowed_too() {
-        let (answer, event) = seen(b"nonsense", Timestamp::UNIX_EPOCH);
-        assert!(matches!(answer.verdict, Verdict::Allowed { .. }) && event.is_none());
+    fn changes_that_go_with_the_object_before_they_were_recorded_are_told_with_its_delete() {
+        let stamp = |seq: i64, who: &str| format!("{seq} 2026-11-24T10:00:00Z value {who}");
+        let detail = |stamps: &[String], recorded: Option<i64>| {
+            let mut review = delete();
+            let stored = &mut review["request"]["oldObject"];
+            stored["metadata"]["annotations"][ANNOTATION_STAMPS] = json!(stamps.join("\n"));
+            stored["status"]["recordedStamp"] = json!(recorded);
+            let event = ask(&review).1.unwrap().unwrap();
+            event["spec"]["detail"].as_str().map(str::to_owned)
+        };
+        let two = [stamp(1, "kubectl anna"), stamp(2, "agent:Bo%20B bot\u{202e}")];
+        assert_eq!(detail(&[], None), None);
+        assert_eq!(detail(&two, Some(2)), None);
+        let heading = "changes of it that were still to be recorded: ";
+        let second = "value at 2026-11-24T10:00:00Z by bot\\u{202e} for Bo B via agent";
+        assert_eq!(detail(&two, Some(1)), Some(format!("{heading}{second}")));
+        let first = "value at 2026-11-24T10:00:00Z by anna via kubectl";
+        assert_eq!(detail(&two, None), Some(format!("{heading}{first}; {second}")));
+
+        let long = format!("agent:{} {}", "h".repeat(1024), "u".repeat(1024));
+        let many: Vec<_> = (1..=20).map(|seq| stamp(seq, &long)).collect();
+        let text = detail(&many, None).unwrap();
+        assert!(
+            text.chars().count() <= LONGEST_DETAIL && text.ends_with("; and 18 more"),
+            "{text}"
+        );
+        let one = detail(&many[..1], None).unwrap();
+        assert!(one.contains(" via agent") && !one.contains("more"), "{one}");
+    }
+
+    #[test]
+    fn through_what_a_delete_came_is_told_of_tools_that_have_an_account_alone() {
+        let table = [
+            ("system:serviceaccount:argocd:argocd-application-controller", Some("gitops")),
+            ("system:serviceaccount:flux-system:kustomize-controller", Some("gitops")),
+            ("system:serviceaccount:flux-system:helm-controller", Some("gitops")),
+            ("system:serviceaccount:helm-controller:default", None),
+            ("kustomize-controller", None),
+            ("anna", None),
+        ];
+        for (user, via) in table {
+            let mut review = delete();
+            review["request"]["userInfo"]["username"] = json!(user);
+            let event = ask(&review).1.unwrap().unwrap();
+            assert_eq!(event["spec"].get("via"), via.map(Value::from).as_ref(), "{user}");
+        }
     }
 
     #[test]
     fn names_of_people_that_deceive_are_shown_as_what_they_are_and_fit() {
         let mut review = delete();
         review["request"]["userInfo"]["username"] = json!(format!("a\n{}", "b".repeat(2000)));
-        let event = ask(&review).1.unwrap();
+        let event = ask(&review).1.unwrap().unwrap();
         let actor = event["spec"]["actor"].as_str().unwrap();
         assert!(actor.starts_with("a\\u{a}bb") && actor.ends_with('…'), "{actor}");
         assert_eq!(actor.chars().count(), MAX_USER_CHARS);

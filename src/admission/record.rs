@@ -1,5 +1,5 @@
 //! Hands what was seen of deletes to the API server, as best it can: the deletes go on
-//! meanwhile, and wait for nothing.
+//! meanwhile, and wait only where too many come at once.
 #![expect(clippy::disallowed_types, reason = "makes the events that wait for the controller")]
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::api::{KlivAuditEvent, names};
 use crate::runtime::{Metrics, client};
 
-/// How many events wait at most; further ones are lost. One is some KiB at most.
+/// How many events wait at most. One is some KiB at most.
 pub const WAITING: usize = 1024;
 /// How many are made at a time.
 const AT_ONCE: usize = 8;

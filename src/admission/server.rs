@@ -17,12 +17,13 @@ use axum_server::{Handle, Server};
 use futures::StreamExt as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc, watch};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::files::{Served, certificate, sealing_key};
 use super::room::{Place, Room, SentAway};
-use super::{Answer, answer, seen};
+use super::{Answer, Lost, answer, seen};
 use crate::api::KlivAuditEvent;
 use crate::runtime::{Check, Metrics, clock, entropy};
 use crate::seal::SealingKey;
@@ -47,6 +48,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// arrived of reviews and is not read yet.
 const UNCOUNTED: u32 = 64 * 1024;
 
+/// How long a delete waits for room to record it, where many come at once: whoever deletes in
+/// a loop is slowed down, and pushes nobody else's out. The API server gives up after a second.
+const SLOWED: Duration = Duration::from_millis(500);
+
+/// How many deletes wait so at a time; further ones are lost at once.
+const WAIT_FOR_ROOM: usize = 256;
+
 /// How long requests that have begun may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -64,7 +72,7 @@ pub struct WebhookConfig {
     pub ready: Check,
     /// Where answers are counted.
     pub metrics: Metrics,
-    /// Who records deletes. What does not fit in at once is lost.
+    /// Who records deletes. What does not fit in within half a second is lost.
     pub deletes: mpsc::Sender<KlivAuditEvent>,
 }
 
@@ -116,7 +124,8 @@ pub async fn serve(
     let tls = RustlsConfig::from_config(tls.config);
     let (new_key, key) = watch::channel(key);
     let room = Room::new(HELD, ARRIVING);
-    let door = Door { key, metrics: config.metrics, room, deletes: config.deletes };
+    let waiting = Arc::new(Semaphore::new(WAIT_FOR_ROOM));
+    let door = Door { key, metrics: config.metrics, room, deletes: config.deletes, waiting };
     let routes =
         Router::new().route("/mutate", post(mutate)).route("/gone", post(gone)).with_state(door);
 
@@ -169,6 +178,7 @@ struct Door {
     metrics: Metrics,
     room: Arc<Room>,
     deletes: mpsc::Sender<KlivAuditEvent>,
+    waiting: Arc<Semaphore>,
 }
 
 async fn mutate(State(door): State<Door>, request: Request) -> Response {
@@ -180,19 +190,39 @@ async fn mutate(State(door): State<Door>, request: Request) -> Response {
 }
 
 async fn gone(State(door): State<Door>, request: Request) -> Response {
-    door.answers(request, |review| {
-        let (answer, event) = seen(review, clock::now());
-        if let Some(event) = event
-            && door.deletes.try_send(event).is_err()
-        {
-            door.metrics.delete_seen("lost");
-        }
+    // What can't be read is lost, too.
+    let mut event = Err(Lost);
+    let answer = |review: &[u8]| {
+        let (answer, seen) = seen(review, clock::now());
+        event = seen;
         answer
-    })
-    .await
+    };
+    let response = door.answers(request, answer).await;
+    let is_lost = match event {
+        Ok(None) => false,
+        Ok(Some(event)) => !door.hand_on(event).await,
+        Err(Lost) => true,
+    };
+    if is_lost {
+        door.metrics.delete_seen("lost");
+    }
+    response
 }
 
 impl Door {
+    /// Hands on what was seen of a delete; whether there was room.
+    async fn hand_on(&self, event: KlivAuditEvent) -> bool {
+        match self.deletes.try_send(event) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(event)) => {
+                let Ok(_place) = self.waiting.try_acquire() else { return false };
+                let sent = tokio::time::timeout(SLOWED, self.deletes.send(event)).await;
+                sent.is_ok_and(|sent| sent.is_ok())
+            }
+        }
+    }
+
     async fn answers(&self, request: Request, answer: impl FnOnce(&[u8]) -> Answer) -> Response {
         let mut place = self.room.enter();
         let read = tokio::time::timeout(PATIENCE, read(request, &mut place)).await;

@@ -9,14 +9,23 @@ use k8s_openapi::jiff::Timestamp;
 use super::answer::Cause;
 use crate::api::{Stamp, Stamps, What};
 
-/// The longest user name that is stamped, bytes; `status.updatedBy` holds as much.
+/// The longest name that is stamped, bytes; `status.updatedBy` holds as much.
 const MAX_USER: usize = 1024;
+
+/// Who writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Writer<'a> {
+    /// The authenticated user.
+    pub(super) user: &'a str,
+    /// The human that this one acts for, where the authenticator says so.
+    pub(super) on_behalf_of: Option<&'a str>,
+}
 
 /// The annotation's new text.
 pub(super) fn stamped(
     stored: Option<&str>,
     recorded: i64,
-    user: &str,
+    writer: Writer<'_>,
     via: &str,
     what: What,
     now: Timestamp,
@@ -24,22 +33,36 @@ pub(super) fn stamped(
     let mut stamps = Stamps::parse(stored.unwrap_or_default());
     let seq = stamps.newest().unwrap_or(0).max(recorded).saturating_add(1);
     stamps.0.retain(|stamp| stamp.seq > recorded);
-    stamps.0.push(Stamp::new(seq, now, what, via, user));
+    let on_behalf_of = writer.on_behalf_of.map(str::to_owned);
+    stamps.0.push(Stamp { on_behalf_of, ..Stamp::new(seq, now, what, via, writer.user) });
     let surplus = stamps.0.len().saturating_sub(Stamps::MAX);
     stamps.0.drain(..surplus);
     stamps.to_string()
 }
 
-/// Whether a user's name can stand in a stamp: on one line, and not endless.
-pub(super) fn check_user(user: Option<&str>) -> Result<&str, Cause> {
-    user.filter(|user| {
-        !user.is_empty() && user.len() <= MAX_USER && !user.chars().any(char::is_control)
-    })
-    .ok_or(Cause::fixed(
-        "metadata.annotations[secrets.kliv.dev/stamps]",
+/// Who writes, if their names can stand in a stamp: on one line, and not endless.
+pub(super) fn writer<'a>(
+    user: Option<&'a str>,
+    on_behalf_of: Option<&'a str>,
+) -> Result<Writer<'a>, Cause> {
+    const STAMPS: &str = "metadata.annotations[secrets.kliv.dev/stamps]";
+    let fits = |name: &str| {
+        !name.is_empty() && name.len() <= MAX_USER && !name.chars().any(char::is_control)
+    };
+    let user = user.filter(|user| fits(user)).ok_or(Cause::fixed(
+        STAMPS,
         "can't be written: the name of the user who writes is missing, has control characters or \
          more than 1024 bytes, so it can't be recorded who changed the secret",
-    ))
+    ))?;
+    if on_behalf_of.is_some_and(|human| !fits(human)) {
+        return Err(Cause::fixed(
+            STAMPS,
+            "can't be written: the name of the human on whose behalf the user writes \
+             (secrets.kliv.dev/on-behalf-of) has control characters or more than 1024 bytes, so it \
+             can't be recorded for whom the secret was changed",
+        ));
+    }
+    Ok(Writer { user, on_behalf_of })
 }
 
 /// Through what a write came, in one word, by the field manager that it names.
@@ -62,8 +85,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
+    const ANNA: Writer<'_> = Writer { user: "anna", on_behalf_of: None };
+
     fn next(stored: Option<&str>, recorded: i64) -> String {
-        stamped(stored, recorded, "anna", "kubectl", What::Value, NOW)
+        stamped(stored, recorded, ANNA, "kubectl", What::Value, NOW)
     }
 
     #[test]
@@ -99,13 +124,29 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_could_forge_a_line_is_refused() {
-        for user in ["a\nb", "a\rb", "a\u{0}", "a\u{85}b", "", &"x".repeat(1025)] {
-            assert!(check_user(Some(user)).is_err());
+    fn a_stamp_names_the_human_too_and_stays_beside_those_without() {
+        let stored = "3 2026-01-01T00:00:00Z spec api a b";
+        let bot = Writer { user: "bot 1", on_behalf_of: Some("Anna 100%") };
+        assert_eq!(
+            stamped(Some(stored), 2, bot, "agent", What::Value, NOW),
+            format!("{stored}\n4 1970-01-01T00:00:00Z value agent:Anna%20100%25 bot 1")
+        );
+    }
+
+    #[test]
+    fn whoever_could_forge_a_line_is_refused() {
+        for name in ["a\nb", "a\rb", "a\u{0}", "a\u{85}b", "", &"x".repeat(1025)] {
+            assert!(writer(Some(name), None).is_err(), "{name:?}");
+            assert!(writer(Some("bot"), Some(name)).is_err(), "for {name:?}");
         }
-        assert!(check_user(None).is_err());
-        for user in ["anna", "Anna Andersson", "oidc:åsa@example.com", &"x".repeat(1024)] {
-            assert_eq!(check_user(Some(user)), Ok(user));
+        assert!(writer(None, None).is_err() && writer(None, Some("anna")).is_err());
+        for name in ["anna", "Anna Andersson", "oidc:åsa@example.com", &"x".repeat(1024)] {
+            for on_behalf_of in [None, Some(name)] {
+                assert_eq!(
+                    writer(Some(name), on_behalf_of),
+                    Ok(Writer { user: name, on_behalf_of })
+                );
+            }
         }
     }
 

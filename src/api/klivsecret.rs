@@ -184,6 +184,10 @@ pub struct KlivSecretStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub updated_by: Option<String>,
+    /// The human that this one acted for, where the authenticator named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub on_behalf_of: Option<String>,
     /// Through what it was changed: kubectl, cli, web, agent, gitops, api.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
@@ -231,6 +235,10 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub by: String,
+    /// For whom, where the authenticator named a human.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub on_behalf_of: Option<String>,
     /// Through what it was written.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 32))]

@@ -2,9 +2,21 @@
 //! so the webhook writes them on the object itself, and the engine records them.
 //!
 //! The annotation holds one stamp a line, oldest first, `<seq> <time> <what> <via>
-//! <user>`, the user last since its name may hold spaces. A plain form, because the
-//! stamp policy reads it in CEL: what is a stamp to the policy must be one here too, and
-//! come back letter for letter, or the webhook would drop what the policy wants kept.
+//! <user>`, the user last since its name may hold spaces. Whoever acts for a human, as
+//! the authenticator says, has that one's name behind `via`:
+//!
+//! ```text
+//!  7 2026-11-24T10:00:00Z value kubectl anna
+//!  8 2026-11-24T10:00:00Z value agent:Anna%20Andersson system:serviceaccount:bots:deployer
+//! ```
+//!
+//! There a percent sign is `%25` and a space `%20`, nothing else is escaped, and none other
+//! is read: a name has one form, and no two stamps are the same text. `via` alone is small
+//! letters, so that no stamp of before can be taken for one with a human.
+//!
+//! A plain form, because the stamp policy reads it in CEL: what is a stamp to the policy
+//! must be one here too, and come back letter for letter, or the webhook would drop what the
+//! policy wants kept.
 
 use std::fmt;
 
@@ -41,15 +53,24 @@ pub struct Stamp {
     pub what: What,
     /// Through what, one word: `kubectl`, `cli`, `web`, `agent`, `gitops`, `api`.
     pub via: String,
+    /// The human that the user acts for, where the authenticator says so.
+    pub on_behalf_of: Option<String>,
     /// The authenticated user of the request.
     pub user: String,
 }
 
 impl Stamp {
-    /// One of this moment, in whole seconds.
+    /// One of this moment, in whole seconds, of somebody who acts for nobody else.
     #[must_use]
     pub fn new(seq: i64, now: Timestamp, what: What, via: &str, user: &str) -> Self {
-        Self { seq, written: format!("{now:.0}"), what, via: via.to_owned(), user: user.to_owned() }
+        Self {
+            seq,
+            written: format!("{now:.0}"),
+            what,
+            via: via.to_owned(),
+            on_behalf_of: None,
+            user: user.to_owned(),
+        }
     }
 
     /// When a change was made, by its stamp. Where the webhook is away a stamp can be written by
@@ -78,7 +99,11 @@ impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self.what.as_str();
         let Self { seq, written, via, user, .. } = self;
-        write!(f, "{seq} {written} {what} {via} {user}")
+        write!(f, "{seq} {written} {what} {via}")?;
+        if let Some(human) = &self.on_behalf_of {
+            write!(f, ":{}", as_one_word(human))?;
+        }
+        write!(f, " {user}")
     }
 }
 
@@ -133,18 +158,31 @@ impl fmt::Display for Stamps {
 /// The same as the stamp policy's regular expression.
 fn parse_line(line: &str) -> Option<Stamp> {
     let mut parts = line.splitn(5, ' ');
-    let stamp = Stamp {
-        seq: number(parts.next()?)?,
-        written: parts.next().filter(|text| is_like_a_time(text))?.to_owned(),
-        what: match parts.next()? {
-            "value" => What::Value,
-            "spec" => What::Spec,
-            _ => return None,
-        },
-        via: parts.next().filter(|text| is_word(text))?.to_owned(),
-        user: parts.next().filter(|text| !text.is_empty())?.to_owned(),
+    let seq = number(parts.next()?)?;
+    let written = parts.next().filter(|text| is_like_a_time(text))?.to_owned();
+    let what = match parts.next()? {
+        "value" => What::Value,
+        "spec" => What::Spec,
+        _ => return None,
     };
-    Some(stamp)
+    let through = parts.next()?;
+    let (via, on_behalf_of) = match through.split_once(':') {
+        Some((via, word)) => (via, Some(from_one_word(word)?)),
+        None => (through, None),
+    };
+    let via = Some(via).filter(|text| is_word(text))?.to_owned();
+    let user = parts.next().filter(|text| !text.is_empty())?.to_owned();
+    Some(Stamp { seq, written, what, via, on_behalf_of, user })
+}
+
+fn as_one_word(name: &str) -> String {
+    name.replace('%', "%25").replace(' ', "%20")
+}
+
+/// None where that is not how the name is written.
+fn from_one_word(word: &str) -> Option<String> {
+    let name = word.replace("%20", " ").replace("%25", "%");
+    (!name.is_empty() && as_one_word(&name) == word).then_some(name)
 }
 
 /// At most 15 digits, written as they come back.
@@ -181,6 +219,43 @@ mod tests {
     }
 
     #[test]
+    fn two_people_never_have_the_same_stamp_and_each_reads_back() {
+        let names = [
+            "anna",
+            "a",
+            " ",
+            "%",
+            "%20",
+            "%25",
+            "%2520",
+            "a b",
+            "a%b",
+            "a:b",
+            "agent:a",
+            "agent",
+            "Åsa Öberg",
+            "a  b",
+            " a",
+            "a ",
+            ":",
+            "::",
+            "a\tb",
+            "\u{202e}anna",
+            "1 value x",
+        ];
+        let mut seen = std::collections::BTreeSet::new();
+        for human in names.iter().map(|name| Some((*name).to_owned())).chain([None]) {
+            for user in names {
+                let new = Stamp::new(1, Timestamp::UNIX_EPOCH, What::Value, "agent", user);
+                let stamp = Stamp { on_behalf_of: human.clone(), ..new };
+                let text = stamp.to_string();
+                assert_eq!(Stamps::parse(&text).0, [stamp], "{text:?}");
+                assert!(seen.insert(text.clone()), "twice: {text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_damaged_line_is_passed_over() {
         assert_eq!(Stamps::parse("nonsense\n1 2026-11-24T10:00:00Z value kubectl a").0.len(), 1);
         for line in [
@@ -195,6 +270,13 @@ mod tests {
             "1 2026-11-24T10:00:00Z value kubectl ",
             "1 2026-11-24T10:00:00Z value kubectl",
             "1  2026-11-24T10:00:00Z value kubectl a",
+            "1 2026-11-24T10:00:00Z value agent: a",
+            "1 2026-11-24T10:00:00Z value :anna a",
+            "1 2026-11-24T10:00:00Z value Agent:anna a",
+            "1 2026-11-24T10:00:00Z value agent:anna",
+            "1 2026-11-24T10:00:00Z value agent:100% a",
+            "1 2026-11-24T10:00:00Z value agent:a%2520%2 a",
+            "1 2026-11-24T10:00:00Z value agent:%61nna a",
         ] {
             assert_eq!(Stamps::parse(line), Stamps::default(), "{line:?}");
         }
@@ -207,6 +289,7 @@ mod tests {
             "1 2026-02-30T10:00:00Z value kubectl a",
             "1 2026-06-30T23:59:60Z value kubectl a",
             "999999999999999 0000-01-01T00:00:00Z spec api  a \r",
+            "1 2026-11-24T10:00:00Z value agent:anna:%20%25:\t\r a",
         ] {
             let stamps = Stamps::parse(line);
             assert_eq!(stamps.to_string(), line);

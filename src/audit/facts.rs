@@ -312,6 +312,8 @@ impl Teller<'_> {
         event.actor =
             stamp.map(|s| harmless(&s.user, MAX_USER_CHARS).into_owned()).unwrap_or_default();
         event.via = stamp.map(|stamp| stamp.via.clone()).unwrap_or_default();
+        let human = stamp.and_then(|stamp| stamp.on_behalf_of.as_deref());
+        event.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
         event.detail = detail;
         self.events.push(event);
     }
@@ -331,9 +333,11 @@ fn deleted(
     event.version = Some(known.version).filter(|version| *version > 0);
     match seen {
         Some(seen) => {
-            event.actor = harmless(&seen.actor, MAX_USER_CHARS).into_owned();
-            event.via.clone_from(&seen.via);
-            event.on_behalf_of.clone_from(&seen.on_behalf_of);
+            let words = |text: &String, longest| harmless(text, longest).into_owned();
+            event.actor = words(&seen.actor, MAX_USER_CHARS);
+            event.via = words(&seen.via, 32);
+            event.on_behalf_of = seen.on_behalf_of.as_ref().map(|name| words(name, MAX_USER_CHARS));
+            event.detail = seen.detail.as_ref().map(|detail| words(detail, 512));
         }
         None => event.detail = Some(UNSEEN_DELETE.to_owned()),
     }

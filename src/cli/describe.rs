@@ -11,7 +11,7 @@ use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Table, cut, whole};
-use super::words::{ready, state, when};
+use super::words::{ready, state, when, who};
 use crate::account::{Error, Live, User};
 use crate::api::text::harmless;
 use crate::api::{HistoryEntry, KlivSecret};
@@ -87,7 +87,9 @@ fn described(
         fact("Created", &when(time.0, now));
     }
     if let Some(time) = &status.updated_time {
-        let by = by(status.updated_by.as_deref(), status.via.as_deref());
+        let user = status.updated_by.as_deref();
+        let user = user.map(|user| who(user, status.on_behalf_of.as_deref()));
+        let by = by(user.as_deref(), status.via.as_deref());
         fact("Updated", &(when(time.0, now) + &by));
     }
     if let Some(days) = spec.rotate_after_days {
@@ -153,7 +155,7 @@ fn history(out: &mut String, history: &[HistoryEntry], width: Option<usize>, now
             entry.version.to_string(),
             when(entry.time.0, now),
             entry.masked_value.clone(),
-            entry.by.clone(),
+            who(&entry.by, entry.on_behalf_of.as_deref()),
             entry.via.clone(),
             entry.restores.map(|version| version.to_string()).unwrap_or_default(),
         ]);

@@ -6,6 +6,7 @@ use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
+use super::words::who;
 use crate::api::HistoryEntry;
 
 /// Show the values that a secret has had: when, by whom, masked
@@ -58,7 +59,8 @@ fn table(history: &[HistoryEntry], showing: &Showing) -> Table {
             row.push(entry.masked_value.clone());
         }
         let restores = entry.restores.map(|version| version.to_string()).unwrap_or_default();
-        row.extend([entry.by.clone(), entry.via.clone(), restores]);
+        let by = who(&entry.by, entry.on_behalf_of.as_deref());
+        row.extend([by, entry.via.clone(), restores]);
         if wide {
             row.push(entry.generation.to_string());
         }

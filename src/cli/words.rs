@@ -33,6 +33,14 @@ pub(crate) fn state(secret: &KlivSecret) -> &'static str {
     }
 }
 
+/// Who did it, e.g. `bot on behalf of anna`.
+pub(crate) fn who(by: &str, on_behalf_of: Option<&str>) -> String {
+    match on_behalf_of {
+        Some(human) if !by.is_empty() => format!("{by} on behalf of {human}"),
+        _ => by.to_owned(),
+    }
+}
+
 /// How long ago, e.g. `3d`.
 pub(crate) fn since(time: Timestamp, now: Timestamp) -> String {
     age(now.duration_since(time).as_secs())
@@ -52,6 +60,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn who_did_it_is_said_with_the_human_that_it_was_for() {
+        assert_eq!(who("bot", Some("anna")), "bot on behalf of anna");
+        assert_eq!((who("bot", None), who("", Some("anna"))), ("bot".into(), String::new()));
+    }
 
     #[test]
     fn a_state_says_what_functions_have() {

@@ -83,8 +83,11 @@ impl Note {
             _ => ("KlivAccount", ACCOUNT_NAME.to_owned(), account?.uid.clone()),
         };
         let version = event.version.map(|version| format!("version {version}"));
-        let who =
-            (!event.actor.is_empty()).then(|| format!("by {} via {}", event.actor, event.via));
+        let human = event.on_behalf_of.iter().map(|human| format!(" on behalf of {human}"));
+        let through = Some(&event.via).filter(|via| !via.is_empty());
+        let through = through.map(|via| format!(" via {via}"));
+        let more: String = human.chain(through).collect();
+        let who = (!event.actor.is_empty()).then(|| format!("by {}{more}", event.actor));
         let parts: Vec<String> =
             [version, who, event.detail.clone()].into_iter().flatten().collect();
         let warning = event.action == AuditAction::Resumed;

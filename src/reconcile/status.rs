@@ -116,6 +116,8 @@ fn accept(
     next.created_time.get_or_insert_with(|| time.clone());
     next.updated_time = Some(time.clone());
     next.updated_by = stamp.map(|stamp| harmless(&stamp.user, MAX_USER_CHARS).into_owned());
+    let human = stamp.and_then(|stamp| stamp.on_behalf_of.as_deref());
+    next.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
     next.via = stamp.map(|stamp| stamp.via.clone());
     next.masked_value = Some(mask.to_owned());
     let restores = former::restored(&next.history, &member.sealed);
@@ -129,6 +131,7 @@ fn accept(
             generation: member.generation,
             time,
             by: next.updated_by.clone().unwrap_or_default(),
+            on_behalf_of: next.on_behalf_of.clone(),
             via: next.via.clone().unwrap_or_default(),
             masked_value: mask.to_owned(),
             restores,

@@ -122,7 +122,7 @@ async fn the_webhook_says_who_deletes_a_secret_and_nothing_else() {
         "metadata": {"name": "pending-1", "labels": {"secrets.kliv.dev/pending": "true"}},
         "spec": {
             "time": "2026-11-24T10:00:00Z", "action": "Deleted", "secret": "a", "secretUid": "u",
-            "actor": "anna",
+            "actor": "anna", "via": "gitops", "onBehalfOf": "åsa", "detail": "more",
         },
     });
     let post = PostParams::default();
@@ -137,7 +137,10 @@ async fn the_webhook_says_who_deletes_a_secret_and_nothing_else() {
         ("a place in the chain", json!({"spec": {"sequence": 1}})),
         ("a link of the chain", json!({"spec": {"previous": "x"}})),
         ("a hash", json!({"spec": {"hash": "x"}})),
-        ("more words", json!({"spec": {"detail": "x"}})),
+        ("words that command a terminal", json!({"spec": {"detail": "\u{1b}[2J"}})),
+        ("an actor of two lines", json!({"spec": {"actor": "a\nb"}})),
+        ("a human of two lines", json!({"spec": {"onBehalfOf": "a\nb"}})),
+        ("no tool's word", json!({"spec": {"via": "kubectl 1"}})),
         ("a mask", json!({"spec": {"maskedValue": "x"}})),
         ("nobody", json!({"spec": {"actor": null}})),
         ("no secret", json!({"spec": {"secretUid": null}})),

@@ -1,13 +1,15 @@
 //! Who changed a spec can't be forged.
 
 use kliv_secrets::admission::{self, Verdict};
-use kliv_secrets::api::KlivSecret;
+use kliv_secrets::api::names::EXTRA_ON_BEHALF_OF;
+use kliv_secrets::api::{KlivSecret, Stamps};
 use kliv_secrets::runtime::{clock, entropy};
 use kliv_secrets::seal::Keyring;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::place::{Place, question, refuses, stamp};
+use crate::harness;
+use crate::place::{Place, parse, question, refuses, stamp};
 
 #[tokio::test]
 async fn every_change_of_a_spec_carries_a_stamp_of_who_makes_it() {
@@ -52,9 +54,26 @@ async fn every_change_of_a_spec_carries_a_stamp_of_who_makes_it() {
     refuses("an earlier one forged", forged, "written by the kliv-secrets webhook");
     change(Some("b"), &[first.clone(), stamp(2, user)]).await.expect("a stamped change");
 
+    // One of whoever acts for a human stays beside those of before, and so do they.
+    let cluster = harness::control_plane().await;
+    let bot = cluster.as_user_for(user, &["system:masters"], "anna");
+    let bot: Api<KlivSecret> = Api::namespaced(bot, &place.namespace);
+    let third = stamp(3, user).replace(" api ", " agent:anna ");
+    let lines = [first.clone(), stamp(2, user), third.clone()].join("\n");
+    let patch = Patch::Merge(json!({
+        "metadata": {"annotations": {"secrets.kliv.dev/stamps": lines}},
+        "spec": {"request": {"purpose": "for anna"}},
+    }));
+    bot.patch("a", &PatchParams::default(), &patch).await.expect("a change for somebody");
+    let forged = third.replace("anna", "bert");
+    let forged = change(Some("d"), &[first.clone(), stamp(2, user), forged, stamp(4, user)]).await;
+    refuses("another human in an earlier one", forged, "written by the kliv-secrets webhook");
+    let all = [first.clone(), stamp(2, user), third, stamp(4, user)];
+    change(Some("d"), &all).await.expect("one for nobody after it");
+
     refuses(
         "a stamp for nothing",
-        change(None, &[first.clone(), stamp(2, user), stamp(3, user)]).await,
+        change(None, &[&all[..], &[stamp(5, user)]].concat()).await,
         "written by the kliv-secrets webhook",
     );
     refuses("dropped by a write of metadata", change(None, &[]).await, "not recorded yet");
@@ -64,11 +83,95 @@ async fn every_change_of_a_spec_carries_a_stamp_of_who_makes_it() {
         .await
         .expect("labels are free");
 
-    let recorded = Patch::Merge(json!({"status": {"recordedStamp": 2}}));
+    let recorded = Patch::Merge(json!({"status": {"recordedStamp": 4}}));
     let controller = place.as_controller::<KlivSecret>();
     controller.patch_status("a", &PatchParams::default(), &recorded).await.expect("records");
-    change(Some("c"), &[stamp(3, user)]).await.expect("what is recorded may go");
-    change(Some("d"), &[stamp(3, user), stamp(4, user)]).await.expect("and it counts on");
+    change(Some("e"), &[stamp(5, user)]).await.expect("what is recorded may go");
+    change(Some("f"), &[stamp(5, user), stamp(6, user)]).await.expect("and it counts on");
+}
+
+/// With the webhook away as with it: the policy holds a write to what the authenticator says.
+#[tokio::test]
+async fn a_stamp_names_the_human_that_the_authenticator_names_and_no_other() {
+    let place = Place::new("on-behalf").await;
+    let cluster = harness::control_plane().await;
+    let write = async |human: Option<&str>, through: &str| {
+        let (user, groups) = (place.user.as_str(), ["system:masters"]);
+        let client = match human {
+            Some(human) => cluster.as_user_for(user, &groups, human),
+            None => cluster.as_user(user, &groups),
+        };
+        let mut secret = question();
+        let line = stamp(1, user).replace(" api ", &format!(" {through} "));
+        secret["metadata"]["annotations"]["secrets.kliv.dev/stamps"] = json!(line);
+        let dry_run = PostParams { dry_run: true, ..Default::default() };
+        let secrets = Api::<KlivSecret>::namespaced(client, &place.namespace);
+        secrets.create(&dry_run, &parse(secret)).await
+    };
+    for (human, written) in [
+        ("anna", "agent:anna"),
+        ("Anna 100%", "agent:Anna%20100%25"),
+        ("a:b%20", "agent:a:b%2520"),
+        ("åsa@example.org", "agent:åsa@example.org"),
+    ] {
+        write(Some(human), written).await.expect(written);
+    }
+    write(Some(""), "agent").await.expect("an empty name is none");
+    write(None, "agent").await.expect("nobody");
+    let words = "does not carry who made it";
+    for (human, through) in [
+        (Some("anna"), "agent"),
+        (Some("anna"), "agent:bert"),
+        (Some("anna"), "agent:anna2"),
+        (Some("anna"), "agent:"),
+        (Some("anna"), "agent:anna agent:anna"),
+        (Some("a b"), "agent:a b"),
+        (Some("a%20b"), "agent:a%20b"),
+        (Some("a:b"), "agent:a"),
+        (Some(""), "agent:anna"),
+        (Some(""), "agent:"),
+        (None, "agent:anna"),
+        (None, "agent:"),
+    ] {
+        refuses(&format!("{through} for {human:?}"), write(human, through).await, words);
+    }
+}
+
+/// Twenty of the longest that the webhook writes: the policy reads them all.
+#[tokio::test]
+async fn the_longest_names_can_be_stamped_as_often_as_any() {
+    let place = Place::new("long-stamps").await;
+    let (user, human) = ("ü".repeat(512), "%".repeat(1024));
+    let cluster = harness::control_plane().await;
+    let client = cluster.as_user_for(&user, &["system:masters"], &human);
+    let secrets: Api<KlivSecret> = Api::namespaced(client, &place.namespace);
+    let mut object = question();
+    object["metadata"]["namespace"] = json!(place.namespace);
+    object["metadata"]["annotations"] = json!({});
+    let mut stored = Value::Null;
+    for count in 1..=Stamps::MAX + 2 {
+        object["spec"]["request"]["purpose"] = json!(format!("{count}"));
+        let operation = if stored.is_null() { "CREATE" } else { "UPDATE" };
+        let mut review = review(operation, &place.namespace, &stored, &object);
+        review["request"]["userInfo"] = json!({
+            "username": user, "extra": { EXTRA_ON_BEHALF_OF: [human] },
+        });
+        let patch = patch_of(&review);
+        json_patch::patch(&mut object, &patch).expect("the webhook's patch applies");
+        let sent: KlivSecret = parse(object);
+        let answer = match count {
+            1 => secrets.create(&PostParams::default(), &sent).await,
+            _ => secrets.replace("a", &PostParams::default(), &sent).await,
+        };
+        object = serde_json::to_value(answer.expect("is stored")).expect("serialises");
+        stored = object.clone();
+    }
+    let stamps = stored["metadata"]["annotations"]["secrets.kliv.dev/stamps"].as_str();
+    let stamps = Stamps::parse(stamps.expect("stamps"));
+    assert_eq!(stamps.0.len(), Stamps::MAX);
+    for stamp in &stamps.0 {
+        assert_eq!((&stamp.user, &stamp.on_behalf_of), (&user, &Some(human.clone())));
+    }
 }
 
 /// What an administrator, or an older version, has let in is no lock on the object: the
@@ -104,10 +207,14 @@ async fn stamps_and_records_that_no_webhook_wrote_stop_no_later_change() {
     }
 }
 
-/// The patch that the front door makes of a write.
+/// The patch that the front door makes of a user's write.
 fn as_the_webhook(review: &Value, user: &str) -> json_patch::Patch {
     let mut review = review.clone();
     review["request"]["userInfo"] = json!({"username": user});
+    patch_of(&review)
+}
+
+fn patch_of(review: &Value) -> json_patch::Patch {
     let keyring = Keyring::generate(clock::now(), &mut entropy::system());
     let key = keyring.sealing_key();
     let bytes = review.to_string().into_bytes();
@@ -118,8 +225,14 @@ fn as_the_webhook(review: &Value, user: &str) -> json_patch::Patch {
 }
 
 fn before_and_after(before: &KlivSecret, after: &Value) -> Value {
+    let namespace = before.metadata.namespace.as_deref().unwrap_or_default();
+    let before = serde_json::to_value(before).expect("serialises");
+    review("UPDATE", namespace, &before, after)
+}
+
+fn review(operation: &str, namespace: &str, before: &Value, after: &Value) -> Value {
     json!({"request": {
-        "uid": "x", "operation": "UPDATE", "namespace": before.metadata.namespace,
+        "uid": "x", "operation": operation, "namespace": namespace,
         "kind": {"group": "secrets.kliv.dev", "version": "v1alpha1", "kind": "KlivSecret"},
         "object": after, "oldObject": before,
     }})

@@ -1,5 +1,6 @@
 //! Clients: as admin, as somebody else, as a ServiceAccount.
 
+use http::{HeaderName, HeaderValue};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, PostParams};
@@ -20,6 +21,17 @@ impl Cluster {
         let groups = groups.iter().copied().chain(["system:authenticated"]);
         config.auth_info.impersonate = Some(user.to_owned());
         config.auth_info.impersonate_groups = Some(groups.map(str::to_owned).collect());
+        client(config)
+    }
+
+    /// A client that acts as a user for somebody else, as an authenticator would say it.
+    pub fn as_user_for(&self, user: &str, groups: &[&str], on_behalf_of: &str) -> Client {
+        let mut config = self.config();
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups.iter().map(|&g| g.to_owned()).collect());
+        let header = "impersonate-extra-secrets.kliv.dev%2fon-behalf-of";
+        let value = HeaderValue::from_bytes(on_behalf_of.as_bytes()).expect("a header's value");
+        config.headers.push((HeaderName::from_static(header), value));
         client(config)
     }
 

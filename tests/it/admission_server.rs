@@ -97,6 +97,15 @@ impl Door {
         tokio::task::spawn_blocking(ask).await.expect("no panic")
     }
 
+    /// So many deletes were seen, and can't be recorded.
+    #[track_caller]
+    fn lost(&self, count: usize) {
+        let page = self.metrics.text().expect("text");
+        let line = page.lines().find(|line| line.contains("deletes_seen_total{result=\"lost\"}"));
+        let counted = line.map_or("0", |line| line.rsplit(' ').next().unwrap_or_default());
+        assert_eq!(counted, count.to_string(), "{page}");
+    }
+
     async fn seals_with(&self, trusted: &CertificateDer<'static>, keyring: &Keyring) -> bool {
         let review = create(secret(json!({ "value": "made-up-value-1" })));
         let Some((200, body)) = self.post("/mutate", trusted, &review).await else { return false };
@@ -179,11 +188,13 @@ async fn opens_once_certificate_and_sealing_key_are_there_and_seals() {
 }
 
 #[tokio::test]
-async fn a_delete_waits_for_nobody_and_what_was_seen_of_it_is_handed_on_or_lost() {
+async fn a_delete_is_allowed_at_once_and_what_was_seen_of_it_handed_on_or_lost() {
     let (mut door, certificate, _) = Door::open().await;
     let review = delete(secret(json!({ "sealed": "kliv1.x.y" })));
     for _ in 0..2 {
-        let (status, body) = door.post("/gone", &certificate, &review).await.expect("answered");
+        let answer = door.post("/gone", &certificate, &review);
+        let answer = tokio::time::timeout(Duration::from_secs(1), answer).await;
+        let (status, body) = answer.expect("before the API server gives up").expect("answered");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!((status, &answer["response"]["allowed"]), (200, &json!(true)));
         assert_eq!(answer["response"]["patch"], Value::Null);
@@ -191,10 +202,48 @@ async fn a_delete_waits_for_nobody_and_what_was_seen_of_it_is_handed_on_or_lost(
     let event = door.deletes.try_recv().expect("the first");
     assert_eq!(event.spec.actor, "anna");
     assert!(door.deletes.try_recv().is_err(), "there was no room for the second");
-    let counted = door.metrics.text().expect("text");
-    assert!(counted.contains("deletes_seen_total{result=\"lost\"} 1"), "{counted}");
+    door.lost(1);
     door.stop.cancel();
     assert!(door.deletes.recv().await.is_none(), "whoever records can end");
+}
+
+#[tokio::test]
+async fn where_many_deletes_come_at_once_they_wait_and_none_is_lost() {
+    let (mut door, certificate, _) = Door::open().await;
+    let review = delete(secret(json!({ "sealed": "kliv1.x.y" })));
+    door.post("/gone", &certificate, &review).await.expect("takes the room there is");
+    let (address, trusted, body) = (door.address, certificate.clone(), review.to_string());
+    let waits =
+        tokio::task::spawn_blocking(move || post(address, "/gone", trusted, body.as_bytes()));
+    let reviewed = async || {
+        let counted = door.metrics.text().expect("text");
+        counted.contains("admission_reviews_total{result=\"untouched\"} 2")
+    };
+    until("the second is understood", reviewed).await;
+    door.deletes.recv().await.expect("the first");
+    let answered = waits.await.expect("no panic").expect("answered");
+    assert_eq!(answered.0, 200);
+    door.deletes.try_recv().expect("the second");
+    door.lost(0);
+}
+
+#[tokio::test]
+async fn a_delete_that_can_not_be_read_is_lost_and_a_dry_run_is_not() {
+    let (mut door, certificate, _) = Door::open().await;
+    let mut dry = delete(secret(json!({ "sealed": "kliv1.x.y" })));
+    dry["request"]["dryRun"] = json!(true);
+    door.post("/gone", &certificate, &dry).await.expect("answered");
+    door.lost(0);
+    let countless = json!({ "request": { "oldObject": vec![0; 200_000] } });
+    let (_, body) = door.post("/gone", &certificate, &countless).await.expect("answered");
+    let answer: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(answer["response"]["allowed"], true);
+    door.lost(1);
+    // The rest is not read, so the answer may be lost on its way.
+    let endless = json!({ "request": { "oldObject": "x".repeat(13 * 1024 * 1024) } });
+    door.post("/gone", &certificate, &endless).await;
+    door.lost(2);
+    assert!(door.deletes.try_recv().is_err());
 }
 
 #[tokio::test]

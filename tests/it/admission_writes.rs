@@ -262,6 +262,36 @@ fn stamps_are_those_stored_and_one_more_whatever_the_write_brings() {
 }
 
 #[test]
+fn a_stamp_names_the_human_on_whose_behalf_somebody_writes() {
+    let mut review = create(secret(json!({ "value": VALUE })));
+    let extra = |human: Value| json!({ "secrets.kliv.dev/on-behalf-of": human, "scopes": ["x"] });
+    for (human, through) in [
+        (json!(["Anna A", "bo"]), "kubectl:Anna%20A"),
+        (json!(["100%"]), "kubectl:100%25"),
+        (json!([""]), "kubectl"),
+        (json!([]), "kubectl"),
+        (json!("anna"), "kubectl"),
+        (json!(null), "kubectl"),
+    ] {
+        review["request"]["userInfo"]["extra"] = extra(human);
+        let line = format!("1 {NOW} value {through} anna");
+        assert_eq!(stamps(&ask(&review).allowed()), Some(&*line));
+    }
+    for human in [format!("a\n9 {NOW} value api b"), "a\u{1b}[2J".into(), "x".repeat(1025)] {
+        review["request"]["userInfo"]["extra"] = extra(json!([human]));
+        let reply = ask(&review);
+        assert_eq!(reply.refused().0, format!("metadata.annotations[{STAMPS}]"));
+        assert!(reply.refused().1.contains("on whose behalf"));
+        // Who changes nothing of the spec is not in the way.
+        let stored = secret(json!({ "sealed": sealed(VALUE) }));
+        let labelled = with_metadata(stored.clone(), json!({ "labels": { "a": "b" } }));
+        let mut label = update(stored, labelled.clone());
+        label["request"]["userInfo"]["extra"] = extra(json!([human]));
+        assert_eq!(ask(&label).allowed(), labelled);
+    }
+}
+
+#[test]
 fn a_write_of_metadata_alone_keeps_spec_and_stamps() {
     let line = format!("2 {NOW} value api bo");
     let stored = stamped(secret(json!({ "sealed": sealed(VALUE) })), &line);

@@ -4,6 +4,7 @@ mod account_bundle;
 mod account_unsealed;
 mod admission_examples;
 mod admission_leaks;
+mod admission_record;
 mod admission_server;
 mod admission_support;
 mod admission_writes;

@@ -209,12 +209,12 @@ spec:
 
 {{- /* A stamp, as a regular expression for CEL: just what `src/api/stamps.rs` reads. */ -}}
 {{- define "kliv-secrets.stamp" -}}
-^[1-9][0-9]{0,14} [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z (value|spec) [a-z]{1,32} .
+^[1-9][0-9]{0,14} [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z (value|spec) [a-z]{1,32}(:([^ %]|%20|%25)+)? .
 {{- end }}
 
 {{- /* One that is made now: of a time that there is, but for the ends of short months. */ -}}
 {{- define "kliv-secrets.newStamp" -}}
-^[1-9][0-9]{0,14} [0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z (value|spec) [a-z]{1,32} .
+^[1-9][0-9]{0,14} [0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z (value|spec) [a-z]{1,32}(:([^ %]|%20|%25)+)? .
 {{- end }}
 
 {{- /* Whether the cluster has MutatingAdmissionPolicy. `helm template` does not ask it. */ -}}

@@ -26,7 +26,7 @@ fn stamped(mut secret: SecretObject, stamps: &str) -> SecretObject {
 
 #[test]
 fn a_new_value_is_told_with_mask_version_time_and_who_did_it() {
-    let stamps = "4 2026-11-24T11:00:00Z value web Anna Andersson\n\
+    let stamps = "4 2026-11-24T11:00:00Z value web:Eva%20E Anna Andersson\n\
                       5 2026-11-24T11:30:00Z spec kubectl bob";
     let spec = json!({ "sealed": sealed(256, 'b') });
     let mut secret = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
@@ -39,6 +39,8 @@ fn a_new_value_is_told_with_mask_version_time_and_who_did_it() {
     assert_eq!(status.masked_value.as_deref(), Some("sk-p****z789"));
     assert_eq!(status.version, Some(2));
     assert_eq!(status.updated_by.as_deref(), Some("Anna Andersson"));
+    assert_eq!(status.on_behalf_of.as_deref(), Some("Eva E"));
+    assert_eq!(status.history[0].on_behalf_of.as_deref(), Some("Eva E"));
     assert_eq!(status.via.as_deref(), Some("web"));
     assert_eq!(status.updated_time.map(|t| t.0), Some(time("2026-11-24T11:00:00Z")));
     assert_eq!(status.created_time.map(|t| t.0), Some(ago(9999)));
