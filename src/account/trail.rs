@@ -2,11 +2,14 @@
 //! The audit trail: who did what, whether the record is whole, and a copy of it to keep
 //! elsewhere.
 
+use std::collections::BTreeSet;
+use std::future::ready;
+
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
 use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, ResourceExt};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -89,10 +92,12 @@ impl Trail {
     pub fn export(&self) -> String {
         let account = self.account.as_str();
         let pending = self.record.iter().flat_map(|record| &record.pending);
-        let last = self.events.last().and_then(|event| event.sequence).unwrap_or_default();
-        let pending = pending.filter(|event| event.sequence > Some(last));
-        let events = self.events.iter().chain(pending);
-        let lines = events.map(|event| serde_json::to_string(&Line { account, event }));
+        // Several are made at a time: a later one may be there before an earlier one.
+        let is_there = |n: Option<i64>| self.events.iter().any(|event| event.sequence == n);
+        let pending = pending.filter(|event| !is_there(event.sequence));
+        let mut events: Vec<_> = self.events.iter().chain(pending).collect();
+        events.sort_by_key(|event| event.sequence);
+        let lines = events.into_iter().map(|event| serde_json::to_string(&Line { account, event }));
         let head = serde_json::to_string(&Head { account, head: &self.head() });
         // Made of texts and numbers: it can be written.
         lines.chain([head]).flatten().map(|line| line + "\n").collect()
@@ -138,6 +143,41 @@ fn link(value: &Value) -> Option<ChainLink> {
     Some(ChainLink { sequence, hash: hash.to_owned() })
 }
 
+/// Which events are new. Not by their numbers: several are made at a time and come in any
+/// order, and an account that is made anew counts from 1 again.
+struct News {
+    /// Those that are there and were told, by uid.
+    told: BTreeSet<String>,
+    /// Those of a list that is just being read.
+    listed: Option<BTreeSet<String>>,
+}
+
+impl News {
+    fn of(&mut self, event: watcher::Event<KlivAuditEvent>) -> Option<KlivAuditEvent> {
+        let event = match event {
+            watcher::Event::Apply(event) | watcher::Event::InitApply(event) => event,
+            watcher::Event::Delete(event) => {
+                self.told.remove(&event.uid()?);
+                return None;
+            }
+            watcher::Event::Init => {
+                self.listed = Some(BTreeSet::new());
+                return None;
+            }
+            watcher::Event::InitDone => {
+                self.told = self.listed.take()?;
+                return None;
+            }
+        };
+        let uid = event.uid()?;
+        if let Some(listed) = &mut self.listed {
+            listed.insert(uid.clone());
+        }
+        let is_new = event.spec.sequence.is_some() && self.told.insert(uid);
+        is_new.then_some(event)
+    }
+}
+
 impl Caller {
     /// The events of the account, or of all accounts, oldest first; those that wait for the
     /// controller are not among them.
@@ -160,15 +200,17 @@ impl Caller {
         Ok(events)
     }
 
-    /// The account's events as they come, those that are there first. Ends never of itself;
-    /// what goes wrong is tried again.
-    pub fn audit_watch(&self) -> impl Stream<Item = KlivAuditEvent> + Send + use<> {
+    /// The account's events as they come, each once and none of those that are known. Ends
+    /// never of itself; what goes wrong is tried again.
+    pub fn audit_watch(
+        &self,
+        known: &[KlivAuditEvent],
+    ) -> impl Stream<Item = KlivAuditEvent> + Send + use<> {
         let api: Api<KlivAuditEvent> = self.api();
-        let watch = watcher(api, watcher::Config::default()).default_backoff().applied_objects();
-        watch.filter_map(async |event| event.ok()).filter(|event| {
-            let counts = event.spec.sequence.is_some();
-            async move { counts }
-        })
+        let watch = watcher(api, watcher::Config::default()).default_backoff();
+        let mut news =
+            News { told: known.iter().filter_map(ResourceExt::uid).collect(), listed: None };
+        watch.filter_map(move |event| ready(event.ok().and_then(|event| news.of(event))))
     }
 
     /// The whole trail of the account.
@@ -259,6 +301,53 @@ mod tests {
         let forged = Trail { account: "acme".into(), events, record };
         assert_eq!(forged.verify(&[]), []);
         assert!(!forged.verify(&links).is_empty());
+    }
+
+    #[test]
+    fn an_export_leaves_nothing_out_that_is_made_after_a_later_event() {
+        let mut trail = trail();
+        let record = trail.record.as_mut().unwrap();
+        record.pending.insert(0, trail.events.remove(1));
+
+        let links = anchor("acme", &trail.export()).unwrap();
+
+        let numbers: Vec<i64> = links.iter().map(|link| link.sequence).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 4]);
+    }
+
+    #[test]
+    fn each_event_is_news_once_in_whatever_order_it_comes_and_however_often_it_is_listed() {
+        use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
+        let made = |uid: &str, sequence: Option<i64>| {
+            let spec = KlivAuditEventSpec { sequence, ..event("a", "anna", 1) };
+            let mut event = KlivAuditEvent::new("any", spec);
+            event.metadata.uid = Some(uid.into());
+            event
+        };
+        let [one, two, three] = [("u1", 1), ("u2", 2), ("u3", 3)].map(|(u, n)| made(u, Some(n)));
+        let anew = made("u4", Some(1));
+        let waits = made("u5", None);
+        let mut news = News { told: BTreeSet::from(["u1".to_owned()]), listed: None };
+        for (at, (event, is_told)) in [
+            (Init, false),
+            (InitApply(one.clone()), false),
+            (InitDone, false),
+            (Apply(three.clone()), true),
+            (Apply(two.clone()), true),
+            (Apply(waits), false),
+            (Init, false),
+            (InitApply(one.clone()), false),
+            (InitApply(three), false),
+            (InitDone, false),
+            (Delete(one), false),
+            (Apply(anew), true),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(news.of(event).is_some(), is_told, "{at}");
+        }
+        assert_eq!(news.told.len(), 2, "of those that are gone nothing is kept");
     }
 
     #[test]
