@@ -2,6 +2,9 @@
 //! The events are made up: here it is what readers make of them that counts.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kliv_secrets::api::{
@@ -128,6 +131,32 @@ async fn the_list_reads_like_a_log_and_shows_what_the_filters_want() {
         let said = trail.kliv(&["audit", "-o", shown, "--no-mask"]).success();
         assert!(!said.contains("****"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn what_comes_is_shown_also_where_a_later_event_came_before_it() {
+    let trail = Trail::new(three()).await;
+    let args = ["audit", "-w", "--no-headers", "-n", &trail.namespace];
+    let mut watch = kubectl_kliv(trail.cluster, &args);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut lines =
+        BufReader::new(watch.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    assert_eq!(lines.by_ref().take(3).count(), 3);
+
+    for sequence in [5, 4] {
+        let event = KlivAuditEventSpec {
+            sequence: Some(sequence),
+            ..event(AuditAction::Updated, &format!("key-{sequence}"), "anna", 3)
+        };
+        let event = KlivAuditEvent::new(&audit::name(sequence), event);
+        trail.events().create(&PostParams::default(), &event).await.expect("is made");
+    }
+
+    let both = tokio::task::spawn_blocking(move || lines.take(2).collect::<Vec<String>>());
+    let shown = tokio::time::timeout(Duration::from_secs(60), both).await;
+    watch.kill().and_then(|()| watch.wait()).expect("it ends");
+    let shown = shown.expect("both are shown").expect("lines");
+    assert!(shown[0].contains("key-5") && shown[1].contains("key-4"), "{shown:?}");
 }
 
 #[tokio::test]
