@@ -1,12 +1,17 @@
 //! The audit trail: who did what, whether the record is whole, and a copy of it to keep
 //! elsewhere.
 
+use std::collections::BTreeSet;
+use std::future::ready;
+
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use kube::api::ListParams;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Caller, Error};
+use super::{Caller, Error, Seen};
 use crate::api::{AuditRecord, ChainLink, KlivAuditEvent, KlivAuditEventSpec};
 use crate::audit::{self, Finding};
 
@@ -85,10 +90,12 @@ impl Trail {
     pub fn export(&self) -> String {
         let account = self.account.as_str();
         let pending = self.record.iter().flat_map(|record| &record.pending);
-        let last = self.events.last().and_then(|event| event.sequence).unwrap_or_default();
-        let pending = pending.filter(|event| event.sequence > Some(last));
-        let events = self.events.iter().chain(pending);
-        let lines = events.map(|event| serde_json::to_string(&Line { account, event }));
+        // Several are made at a time: a later one may be there before an earlier one.
+        let is_there = |n: Option<i64>| self.events.iter().any(|event| event.sequence == n);
+        let pending = pending.filter(|event| !is_there(event.sequence));
+        let mut events: Vec<_> = self.events.iter().chain(pending).collect();
+        events.sort_by_key(|event| event.sequence);
+        let lines = events.into_iter().map(|event| serde_json::to_string(&Line { account, event }));
         let head = serde_json::to_string(&Head { account, head: &self.head() });
         // Made of texts and numbers: it can be written.
         lines.chain([head]).flatten().map(|line| line + "\n").collect()
@@ -134,6 +141,29 @@ fn link(value: &Value) -> Option<ChainLink> {
     Some(ChainLink { sequence, hash: hash.to_owned() })
 }
 
+/// Which events are new. Not by their numbers: several are made at a time and come in any
+/// order, and an account that is made anew counts from 1 again.
+struct News {
+    /// Those that are there and were told, by uid.
+    told: BTreeSet<String>,
+}
+
+impl News {
+    fn of(&mut self, seen: Seen<KlivAuditEvent>) -> Option<KlivAuditEvent> {
+        match seen {
+            Seen::There(event) => {
+                let is_new = event.spec.sequence.is_some() && self.told.insert(event.uid()?);
+                is_new.then_some(event)
+            }
+            // That one grew too old is not what happened.
+            Seen::Gone(event) => {
+                self.told.remove(&event.uid()?);
+                None
+            }
+        }
+    }
+}
+
 impl Caller {
     /// The events of the account, or of all accounts, oldest first; those that wait for the
     /// controller are not among them.
@@ -154,6 +184,17 @@ impl Caller {
             }
         });
         Ok(events)
+    }
+
+    /// The account's events as they come, each once and none of those that are known. What
+    /// passes by itself is tried again; after an error there is no more.
+    pub fn audit_watch(
+        &self,
+        known: &[KlivAuditEvent],
+    ) -> impl Stream<Item = Result<KlivAuditEvent, Error>> + Send + use<> {
+        let mut news = News { told: known.iter().filter_map(ResourceExt::uid).collect() };
+        let watch = self.watch::<KlivAuditEvent>("audit events", false);
+        watch.filter_map(move |seen| ready(seen.map(|seen| news.of(seen)).transpose()))
     }
 
     /// The whole trail of the account.
@@ -244,6 +285,48 @@ mod tests {
         let forged = Trail { account: "acme".into(), events, record };
         assert_eq!(forged.verify(&[]), []);
         assert!(!forged.verify(&links).is_empty());
+    }
+
+    #[test]
+    fn an_export_leaves_nothing_out_that_is_made_after_a_later_event() {
+        let mut trail = trail();
+        let record = trail.record.as_mut().unwrap();
+        record.pending.insert(0, trail.events.remove(1));
+
+        let links = anchor("acme", &trail.export()).unwrap();
+
+        let numbers: Vec<i64> = links.iter().map(|link| link.sequence).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 4]);
+    }
+
+    #[test]
+    fn each_event_is_news_once_in_whatever_order_it_comes_and_however_often_it_is_seen() {
+        use Seen::{Gone, There};
+        let made = |uid: &str, sequence: Option<i64>| {
+            let spec = KlivAuditEventSpec { sequence, ..event("a", "anna", 1) };
+            let mut event = KlivAuditEvent::new("any", spec);
+            event.metadata.uid = Some(uid.into());
+            event
+        };
+        let [one, two, three] = [("u1", 1), ("u2", 2), ("u3", 3)].map(|(u, n)| made(u, Some(n)));
+        let anew = made("u4", Some(1));
+        let waits = made("u5", None);
+        let mut news = News { told: BTreeSet::from(["u1".to_owned()]) };
+        for (at, (seen, is_told)) in [
+            (There(one.clone()), false),
+            (There(three.clone()), true),
+            (There(two), true),
+            (There(waits), false),
+            (There(three), false),
+            (Gone(one), false),
+            (There(anew), true),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(news.of(seen).is_some(), is_told, "{at}");
+        }
+        assert_eq!(news.told.len(), 3, "of those that are gone nothing is kept");
     }
 
     #[test]

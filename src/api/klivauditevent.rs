@@ -10,7 +10,7 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened. Written once, never changed; chained to the one before it, so
@@ -149,7 +149,8 @@ impl KlivAuditEventSpec {
 }
 
 /// What happened.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[schemars(transform = one_of_the_known)]
 pub enum AuditAction {
     /// A secret got its first value.
     Created,
@@ -175,6 +176,18 @@ pub enum AuditAction {
     OpeningFailed,
     /// The record of the account was lost; from here on it is kept anew.
     Resumed,
+    /// One that only a later version knows, under the name that it has there: an event of it
+    /// is read, listed and verified all the same.
+    #[schemars(skip)]
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// The API server takes none but those: that one more can be read is not its concern.
+fn one_of_the_known(schema: &mut Schema) {
+    if let Some(known) = schema.remove("anyOf") {
+        schema.insert("oneOf".to_owned(), known);
+    }
 }
 
 impl fmt::Display for AuditAction {

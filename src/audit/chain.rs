@@ -111,21 +111,53 @@ pub enum Wrong {
     /// There are two of this number.
     Double,
     /// The record was lost and kept anew from here on: whether something was removed just
-    /// before can't be told without an anchor.
+    /// before, or at the beginning, can't be told without an anchor.
     Restarted,
     /// The account's head names another event than this, or does not know of it.
     Head,
-    /// There is no record of the account's head.
-    NoHead,
+    /// There is no record of the account's head, nor of where what is kept begins.
+    NoHead {
+        /// The oldest one that is there.
+        since: i64,
+    },
     /// What was noted elsewhere at the time is another event.
     Anchor,
+    /// This is the newest that was noted elsewhere, and it is not kept any more: who can move
+    /// the checkpoint could have written anew all that is.
+    Uncompared {
+        /// The oldest one that is kept.
+        kept: i64,
+    },
 }
 
 impl Wrong {
     /// Whether the chain is broken; if not, it only can't prove as much as usual.
     #[must_use]
     pub fn is_broken(self) -> bool {
-        !matches!(self, Self::Restarted | Self::NoHead)
+        !matches!(self, Self::Restarted | Self::NoHead { .. } | Self::Uncompared { .. })
+    }
+}
+
+/// What a look at a trail showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is missing, nothing was changed.
+    Whole,
+    /// The same of what can be seen; something that would show it is not there.
+    AsFarAsSeen,
+    /// Something was removed, reordered or edited.
+    Broken,
+}
+
+impl Verdict {
+    /// What these findings come to.
+    #[must_use]
+    pub fn of(findings: &[Finding]) -> Self {
+        match findings {
+            [] => Self::Whole,
+            findings if findings.iter().any(|finding| finding.what.is_broken()) => Self::Broken,
+            _ => Self::AsFarAsSeen,
+        }
     }
 }
 
@@ -141,25 +173,30 @@ impl fmt::Display for Finding {
             Wrong::Restarted => write!(
                 f,
                 "the record was lost and kept anew from event {n} on: what may have been removed \
-                 just before it, only an earlier export or log line can tell"
+                 just before it, or before the oldest, only an earlier export or log line can tell"
             ),
             Wrong::Head => write!(f, "event {n} is not what the account's head says"),
-            Wrong::NoHead => write!(
+            Wrong::NoHead { since } => write!(
                 f,
-                "there is no record of the account's head: what may have been removed after \
-                 event {n} can't be told"
+                "there is no record of the account's head: what may have been removed before \
+                 event {since} or after event {n} can't be told"
             ),
             Wrong::Anchor => {
                 write!(f, "event {n} is not what was noted elsewhere at the time")
             }
+            Wrong::Uncompared { kept } => write!(
+                f,
+                "nothing was compared: what was noted elsewhere ends with event {n}, and only \
+                 event {kept} and later ones are kept; give an export that holds one of those"
+            ),
         }
     }
 }
 
 /// Looks whether the events of an account are complete and as they were written: from the
 /// checkpoint of the record to its head, those that are about to be made included. Each link
-/// of `anchor` was noted elsewhere at the time, from an export or a log line; without one, who
-/// can rewrite the events and the record can rewrite the past.
+/// of `anchor` was noted elsewhere at the time, from an export or a log line; without one that
+/// is still kept, who can rewrite the events and the record can rewrite the past.
 ///
 /// Events come in any order; those that wait for the controller (without a number) don't count.
 #[must_use]
@@ -182,7 +219,15 @@ pub fn verify(
             chain.entry(sequence).or_insert(event);
         }
     }
-    let checkpoint = record.and_then(|record| record.checkpoint.clone()).unwrap_or_default();
+    let oldest = chain.first_key_value().map(|(&sequence, &event)| (sequence, event));
+    let checkpoint = match (record, oldest) {
+        (Some(record), _) => record.checkpoint.clone().unwrap_or_default(),
+        // Nobody says what is kept: what is there.
+        (None, Some((sequence @ 2.., event))) => {
+            ChainLink { sequence: sequence - 1, hash: event.previous.clone().unwrap_or_default() }
+        }
+        (None, _) => ChainLink::default(),
+    };
     let mut before: Option<(i64, Option<&str>)> = None;
     for (&sequence, event) in &chain {
         let mut found = |sequence, what| findings.push(Finding { sequence, what });
@@ -229,7 +274,9 @@ pub fn verify(
         Some(head) if head.sequence < newest || at(newest) != Some(&head.hash) => {
             findings.push(Finding { sequence: newest, what: Wrong::Head });
         }
-        None if newest > 0 => findings.push(Finding { sequence: newest, what: Wrong::NoHead }),
+        None => findings.extend(
+            oldest.map(|(since, _)| Finding { sequence: newest, what: Wrong::NoHead { since } }),
+        ),
         _ => {}
     }
     for link in anchor {
@@ -241,6 +288,11 @@ pub fn verify(
         if is_other {
             findings.push(Finding { sequence: link.sequence, what: Wrong::Anchor });
         }
+    }
+    let noted = anchor.iter().map(|link| link.sequence).max();
+    if let Some(sequence) = noted.filter(|noted| newest > 0 && *noted <= checkpoint.sequence) {
+        let kept = checkpoint.sequence.saturating_add(1);
+        findings.push(Finding { sequence, what: Wrong::Uncompared { kept } });
     }
     findings.sort_by_key(|finding| finding.sequence);
     findings

@@ -14,5 +14,5 @@
 mod chain;
 mod facts;
 
-pub use chain::{Finding, Wrong, append, hash, name, verify};
+pub use chain::{Finding, Verdict, Wrong, append, hash, name, verify};
 pub use facts::{Facts, MAX_PENDING, Seen, covers, known, resume, start, tell};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::pin::pin;
 
-use futures::TryStreamExt as _;
+use futures::{Stream, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{Format, Showing};
@@ -12,9 +12,10 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use crate::account::{Caller, Filter, Seen, Target, anchor};
+use crate::account::{Error, Filter, Target, Trail, anchor};
 use crate::api::text::harmless;
-use crate::api::{KlivAuditEvent, KlivAuditEventSpec};
+use crate::api::{ChainLink, KlivAuditEvent, KlivAuditEventSpec};
+use crate::audit::{Finding, Verdict, Wrong};
 use crate::runtime::clock;
 
 /// Show who did what to which secret, and when; prove that nothing was removed or changed
@@ -34,6 +35,9 @@ enum Verb {
     /// Every event carries the hash of the one before it, and the account the newest one's.
     /// Who can rewrite all of that can rewrite the past, unless it is compared with what was
     /// noted elsewhere: --anchor.
+    ///
+    /// Ends with 0 where the record is whole, with 1 where it is broken or can't be read, and
+    /// with 2 where it is whole as far as can be seen: it says what can't be, and why.
     Verify(Verify),
     /// Write the record as JSON, one event a line, the newest hash at the end
     Export,
@@ -42,7 +46,7 @@ enum Verb {
 #[derive(clap::Args, Debug)]
 struct Verify {
     /// Compare with what was noted earlier: a file that audit export wrote, or lines of the
-    /// controller's JSON log
+    /// controller's JSON log. It has to hold an event that is still kept
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
 }
@@ -85,13 +89,13 @@ async fn list(args: &List, session: &Session) -> Result<(), Failure> {
     let filter = filter(args, clock::now())?;
     let caller = session.caller().await?;
     let mut events = caller.audit_events(args.all_namespaces).await?;
-    let newest = events.iter().filter_map(|event| event.spec.sequence).max();
+    let news = args.watch.then(|| caller.audit_watch(&events));
     events.retain(|event| filter.wants(&event.spec));
     if args.showing.no_mask {
         events.iter_mut().for_each(|event| event.spec.masked_value = None);
     }
-    if args.watch {
-        return follow(args, &caller, &filter, &events, newest.unwrap_or_default(), session).await;
+    if let Some(news) = news {
+        return follow(args, news, &filter, &events, session).await;
     }
     if events.is_empty() && args.showing.output.is_none() {
         output::tell(&match args.all_namespaces {
@@ -105,24 +109,22 @@ async fn list(args: &List, session: &Session) -> Result<(), Failure> {
 
 async fn follow(
     args: &List,
-    caller: &Caller,
+    news: impl Stream<Item = Result<KlivAuditEvent, Error>>,
     filter: &Filter,
     there: &[KlivAuditEvent],
-    newest: i64,
     session: &Session,
 ) -> Result<(), Failure> {
     let headers = !args.showing.no_headers;
-    output::print(&shown(args, there, headers, session, true))?;
-    let mut told = newest;
-    let mut changes = pin!(caller.watch::<KlivAuditEvent>("audit events", false));
-    while let Some(change) = changes.try_next().await? {
-        // That one grew too old is not what happened.
-        let Seen::There(mut event) = change else { continue };
-        let sequence = event.spec.sequence.unwrap_or_default();
-        if sequence <= told {
-            continue;
+    match args.showing.output {
+        None | Some(Format::Wide) => output::print(&shown(args, there, headers, session, false))?,
+        Some(_) => {
+            for event in there {
+                output::print(&shown(args, std::slice::from_ref(event), false, session, true))?;
+            }
         }
-        told = sequence;
+    }
+    let mut news = pin!(news);
+    while let Some(mut event) = news.try_next().await? {
         if filter.wants(&event.spec) {
             if args.showing.no_mask {
                 event.spec.masked_value = None;
@@ -232,29 +234,51 @@ async fn verify(args: &Verify, session: &Session) -> Result<(), Failure> {
     let anchor = anchor.map_err(|error| Failure::plain(format!("--anchor: {error}")))?;
     let trail = caller.trail().await?;
     let findings = trail.verify(anchor.as_deref().unwrap_or_default());
-    let mut text = String::new();
-    for finding in &findings {
-        text.push_str(&format!("{finding}\n"));
-    }
-    let broken = findings.iter().filter(|finding| finding.what.is_broken()).count();
-    let head = trail.head();
-    text.push_str(&match (broken, head.sequence) {
-        (0, 0) => "there are no audit events yet\n".to_owned(),
-        (0, newest) => format!(
-            "whole: {} events, the newest {newest}, head {}\n",
-            trail.events.len(),
-            harmless(&head.hash, 64)
-        ),
-        (broken, _) => format!("broken: {broken} findings, see above\n"),
-    });
-    output::done(&text);
-    if anchor.is_none() && broken == 0 {
+    let verdict = Verdict::of(&findings);
+    output::done(&told(&trail, &findings, verdict, anchor.as_deref()));
+    if anchor.is_none() && verdict != Verdict::Broken {
         output::tell(
             "Who can rewrite events and head alike would not be found so: keep an export elsewhere \
              and compare with --anchor",
         );
     }
-    if broken > 0 { Err(Failure::Told) } else { Ok(()) }
+    match verdict {
+        Verdict::Whole => Ok(()),
+        Verdict::AsFarAsSeen => Err(Failure::Unsure),
+        Verdict::Broken => Err(Failure::Told),
+    }
+}
+
+/// The findings, and what they come to.
+fn told(
+    trail: &Trail,
+    findings: &[Finding],
+    verdict: Verdict,
+    anchor: Option<&[ChainLink]>,
+) -> String {
+    let head = trail.head();
+    let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    let is_whole = match verdict {
+        Verdict::Broken => {
+            let broken = findings.iter().filter(|finding| finding.what.is_broken()).count();
+            return text + &format!("broken: {broken} findings, see above\n");
+        }
+        _ if head.sequence == 0 => return text + "there are no audit events yet\n",
+        Verdict::AsFarAsSeen => "whole as far as can be seen",
+        Verdict::Whole => "whole",
+    };
+    text.push_str(&format!(
+        "{is_whole}: {} events, the newest {}, head {}",
+        trail.events.len(),
+        head.sequence,
+        harmless(&head.hash, 64)
+    ));
+    let is_compared = !findings.iter().any(|f| matches!(f.what, Wrong::Uncompared { .. }));
+    let noted = anchor.filter(|_| is_compared).unwrap_or_default();
+    if let Some(noted) = noted.iter().map(|link| link.sequence).max() {
+        text.push_str(&format!("; up to event {noted} as it was noted elsewhere"));
+    }
+    text + "\n"
 }
 
 #[cfg(test)]

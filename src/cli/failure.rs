@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// findings.
     #[error("")]
     Told,
+    /// The same, where nothing bad was seen and not all could be.
+    #[error("")]
+    Unsure,
     /// Nobody reads standard output any more.
     #[error("")]
     Unread,

@@ -31,6 +31,7 @@ pub fn main() -> ExitCode {
     });
     match ended {
         Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
+        Err(Failure::Unsure) => ExitCode::from(2),
         Err(Failure::Told) => ExitCode::FAILURE,
         Err(failure) => {
             output::tell(&format!("error: {failure}"));

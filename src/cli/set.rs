@@ -109,7 +109,7 @@ pub(crate) fn look_at(
     session: &Session,
 ) -> Result<(), Failure> {
     if let Some(what) = recognise(value) {
-        output::tell(&format!("this is a {what}"));
+        output::tell(&format!("recognised: {what}"));
     }
     let warnings = warnings(&target.intent(), is_new, Some(value));
     for warning in &warnings {

@@ -195,25 +195,7 @@ impl Applier {
                 let uid = answer.pointer("/metadata/uid").and_then(Value::as_str);
                 vec![Effect::Created(name.to_owned(), uid.map(str::to_owned))]
             }
-            // The name says what is in it.
-            Err(Error::Api(status)) if status.code == 409 => {
-                vec![Effect::Created(name.to_owned(), None)]
-            }
-            Err(Error::Api(status)) if status.message.contains("exceeded quota") => {
-                vec![Effect::Blocked(Reason::QuotaExceeded, quota_text(&status.message))]
-            }
-            Err(Error::Api(status)) if namespace_is_going(&status) => vec![Effect::Stale],
-            Err(Error::Api(status)) if (400..500).contains(&status.code) && status.code != 429 => {
-                vec![Effect::Blocked(
-                    Reason::PublishFailed,
-                    format!(
-                        "the API server refused the published set (HTTP {}): see whether the \
-                         chart's rights and policies are installed; the last published set stays",
-                        status.code
-                    ),
-                )]
-            }
-            Err(error) => vec![trouble("publish a set", &error)],
+            Err(error) => vec![not_made(name, &error)],
         }
     }
 
@@ -293,7 +275,7 @@ impl Applier {
         self.client.request::<Value>(request).await.map(|_| ())
     }
 
-    /// A dry-run create of an empty Secret: 409 means that the name is there. Under a full
+    /// A dry-run create of an empty Secret finds out whether the name is there. Under a full
     /// quota each name is answered alike, and nothing is found out.
     async fn probe(&self, account: &Account, sets: &[String]) -> Vec<Effect> {
         let mut missing = BTreeSet::new();
@@ -304,7 +286,7 @@ impl Applier {
                 Ok(_) => {
                     missing.insert(name.clone());
                 }
-                Err(Error::Api(status)) if status.code == 409 => {
+                Err(error) if is_already_exists(&error) => {
                     effects.push(Effect::Found(name.clone()));
                 }
                 // A current set's turn comes again.
@@ -342,6 +324,35 @@ fn answer<K>(
     match result {
         Ok(object) => vec![Effect::Change(change(&object))],
         Err(error) => vec![trouble(what, &error)],
+    }
+}
+
+/// Whether a create found the name taken. Not every 409 says so: a quota that others were
+/// counted in at the same moment is a 409 as well, and then nothing was made.
+pub(super) fn is_already_exists(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.is_already_exists())
+}
+
+/// What an answer to the create of a set means that is not its success.
+fn not_made(name: &str, error: &Error) -> Effect {
+    match error {
+        // The name says what is in it.
+        error if is_already_exists(error) => Effect::Created(name.to_owned(), None),
+        Error::Api(status) if status.message.contains("exceeded quota") => {
+            Effect::Blocked(Reason::QuotaExceeded, quota_text(&status.message))
+        }
+        Error::Api(status) if namespace_is_going(status) || status.code == 409 => Effect::Stale,
+        Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
+            Effect::Blocked(
+                Reason::PublishFailed,
+                format!(
+                    "the API server refused the published set (HTTP {}): see whether the chart's \
+                     rights and policies are installed; the last published set stays",
+                    status.code
+                ),
+            )
+        }
+        error => trouble("publish a set", error),
     }
 }
 
@@ -385,6 +396,20 @@ pub(super) fn namespace_is_going(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_counts_as_there_when_its_name_is_taken_and_not_when_a_quota_was_in_conflict() {
+        let answer = |code, reason: &str| {
+            let status = Status { code, reason: reason.into(), ..Status::default() };
+            Error::Api(status.boxed())
+        };
+        let (taken, conflict) = (answer(409, "AlreadyExists"), answer(409, "Conflict"));
+        assert!(is_already_exists(&taken) && !is_already_exists(&conflict));
+        assert!(matches!(not_made("set", &taken), Effect::Created(name, None) if name == "set"));
+        assert!(matches!(not_made("set", &conflict), Effect::Stale));
+        assert!(matches!(not_made("set", &answer(403, "Forbidden")), Effect::Blocked(..)));
+        assert!(matches!(not_made("set", &answer(500, "")), Effect::Failed(..)));
+    }
 
     #[test]
     fn a_full_quota_is_told_with_its_number_and_nothing_else_of_the_answer() {

@@ -6,8 +6,9 @@ use kube::runtime::events::{Event, EventType};
 use super::observed::{AccountObject, SecretObject};
 use crate::api::condition::{self, Behind, Reason};
 use crate::api::names::{ACCOUNT_NAME, GROUP, VERSION};
-use crate::api::text::as_note;
-use crate::api::{AuditAction, KlivAuditEventSpec, KlivSecretStatus, PublishedSet};
+use crate::api::text::{as_note, harmless};
+use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, PublishedSet};
+use crate::audit::covers;
 use crate::inject::{Function, Injection};
 
 /// One Event, and about what.
@@ -30,8 +31,13 @@ pub struct Note {
 }
 
 impl Note {
-    /// What became of a KlivSecret, where its `Ready` reason or version changed.
-    pub(super) fn secret(secret: &SecretObject, next: &KlivSecretStatus) -> Option<Self> {
+    /// What became of a KlivSecret, where its `Ready` reason or version changed and no event
+    /// of these records of the audit trail says so: the one there is, and the coming one.
+    pub(super) fn secret(
+        secret: &SecretObject,
+        next: &KlivSecretStatus,
+        records: [Option<&AuditRecord>; 2],
+    ) -> Option<Self> {
         let ready = |status: &KlivSecretStatus| {
             let condition = condition::ready(&status.conditions)?;
             Some((condition.reason.clone(), condition.message.clone(), status.version))
@@ -40,6 +46,9 @@ impl Note {
         if ready(&secret.status)
             .is_some_and(|(r, m, v)| (r, m, v) == (reason.clone(), message.clone(), version))
         {
+            return None;
+        }
+        if records.into_iter().flatten().any(|record| tells(record, secret, next, &reason)) {
             return None;
         }
         let (warning, reason, text) = if reason == Reason::Published.as_str() {
@@ -63,35 +72,35 @@ impl Note {
         })
     }
 
-    /// What the audit trail tells, where nothing else says it already.
+    /// What the audit trail tells: an Event for each event, without the mask.
     pub(super) fn audit(
         event: &KlivAuditEventSpec,
         account: Option<&AccountObject>,
     ) -> Option<Self> {
-        let reason = match event.action {
-            AuditAction::Updated | AuditAction::Answered if event.version.is_none() => "Updated",
-            AuditAction::RolledBack => "RolledBack",
-            AuditAction::Compromised => "Compromised",
-            AuditAction::Deleted => "Deleted",
-            AuditAction::Published => "RevisionLive",
-            AuditAction::KeyRotated => "KeyRotated",
-            AuditAction::Resumed => "AuditResumed",
-            _ => return None,
+        let (warning, reason) = match event.action {
+            AuditAction::Created => (false, "Created"),
+            AuditAction::Updated => (false, "Updated"),
+            AuditAction::RolledBack => (false, "RolledBack"),
+            AuditAction::Compromised => (false, "Compromised"),
+            AuditAction::Deleted => (false, "Deleted"),
+            AuditAction::Requested => (false, "Requested"),
+            AuditAction::Answered => (false, "Answered"),
+            AuditAction::Published => (false, "RevisionLive"),
+            AuditAction::Refused => (true, "Refused"),
+            AuditAction::KeyRotated => (false, "KeyRotated"),
+            AuditAction::OpeningFailed => (true, "OpeningFailed"),
+            AuditAction::Resumed => (true, "AuditResumed"),
+            AuditAction::Other(_) => (false, "Recorded"),
         };
         let (kind, name, uid) = match (&event.secret, &event.secret_uid) {
             (Some(secret), Some(uid)) => ("KlivSecret", secret.clone(), uid.clone()),
             _ => ("KlivAccount", ACCOUNT_NAME.to_owned(), account?.uid.clone()),
         };
         let version = event.version.map(|version| format!("version {version}"));
-        let human = event.on_behalf_of.iter().map(|human| format!(" on behalf of {human}"));
-        let through = Some(&event.via).filter(|via| !via.is_empty());
-        let through = through.map(|via| format!(" via {via}"));
-        let more: String = human.chain(through).collect();
-        let who = (!event.actor.is_empty()).then(|| format!("by {}{more}", event.actor));
         let parts: Vec<String> =
-            [version, who, event.detail.clone()].into_iter().flatten().collect();
-        let warning = event.action == AuditAction::Resumed;
-        Some(Self { kind, name, uid, warning, reason, text: parts.join(": "), news: true })
+            [version, who(event), event.detail.clone()].into_iter().flatten().collect();
+        let text = harmless(&parts.join(": "), 1024).into_owned();
+        Some(Self { kind, name, uid, warning, reason, text, news: true })
     }
 
     pub(super) fn function(
@@ -148,6 +157,35 @@ impl Note {
     }
 }
 
+/// Whether an event of this record says the same of a secret, or has said it.
+fn tells(
+    record: &AuditRecord,
+    secret: &SecretObject,
+    next: &KlivSecretStatus,
+    reason: &str,
+) -> bool {
+    let action = match reason {
+        "Published" => {
+            return next.version > secret.status.version && covers(Some(record), &secret.uid, next);
+        }
+        "AwaitingValue" => AuditAction::Requested,
+        "DecryptionFailed" => AuditAction::OpeningFailed,
+        "LimitExceeded" | "InvalidSpec" | "SealedTooEarly" => AuditAction::Refused,
+        _ => return false,
+    };
+    let of_it = |event: &KlivAuditEventSpec| event.secret_uid.as_ref() == Some(&secret.uid);
+    record.pending.iter().any(|event| of_it(event) && event.action == action)
+}
+
+/// Who did it, as far as it is known.
+fn who(event: &KlivAuditEventSpec) -> Option<String> {
+    let KlivAuditEventSpec { actor, via, on_behalf_of, .. } = event;
+    let human = on_behalf_of.as_ref().map(|human| format!(" on behalf of {human}"));
+    let via = (!via.is_empty()).then(|| format!(" via {via}"));
+    let more: String = human.into_iter().chain(via).collect();
+    (!actor.is_empty()).then(|| format!("by {actor}{more}"))
+}
+
 /// What a Deployment is told that is no function any more.
 pub(super) const STRIPPED: &str = "is no edge function any more: the account's variables were \
      taken from its env";
@@ -196,4 +234,51 @@ pub(super) fn injection_text(injection: &Injection, sets: &[PublishedSet]) -> St
         );
     }
     parts.join(". ")
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn each_event_of_the_trail_is_an_event_that_says_who_and_through_what_as_far_as_it_is_known() {
+        let known = |actor: &str, via: &str, whom: Option<&str>| KlivAuditEventSpec {
+            secret: Some("api-key".into()),
+            secret_uid: Some("u".into()),
+            version: Some(2),
+            masked_value: Some("sk-p****z789".into()),
+            actor: actor.into(),
+            via: via.into(),
+            on_behalf_of: whom.map(str::to_owned),
+            ..KlivAuditEventSpec::new(AuditAction::Deleted, Timestamp::UNIX_EPOCH)
+        };
+        for (event, says) in [
+            (known("anna", "kubectl", None), "version 2: by anna via kubectl"),
+            (known("anna", "", None), "version 2: by anna"),
+            (
+                known("bot", "agent", Some("e\u{1b}va")),
+                "version 2: by bot on behalf of e\\u{1b}va via agent",
+            ),
+            (known("", "operator", None), "version 2"),
+        ] {
+            assert_eq!(Note::audit(&event, None).map(|note| note.text).as_deref(), Some(says));
+        }
+        let mut event = known("anna", "kubectl", None);
+        for (action, warning) in [
+            (AuditAction::Created, false),
+            (AuditAction::Updated, false),
+            (AuditAction::RolledBack, false),
+            (AuditAction::Compromised, false),
+            (AuditAction::Requested, false),
+            (AuditAction::Answered, false),
+            (AuditAction::Refused, true),
+            (AuditAction::OpeningFailed, true),
+        ] {
+            event.action = action;
+            let note = Note::audit(&event, None).map(|note| (note.reason.to_owned(), note.warning));
+            assert_eq!(note, Some((event.action.to_string(), warning)));
+        }
+    }
 }

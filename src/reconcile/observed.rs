@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -266,11 +267,19 @@ impl SecretObject {
 }
 
 impl AccountObject {
-    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt. Of
-    /// names that no set can have nothing is kept: sets are deleted by them.
+    /// Keeps what counts; a status that can't be read counts as empty and is rebuilt, the
+    /// record of the audit trail apart from the rest. Of names that no set can have nothing is
+    /// kept: sets are deleted by them.
     #[must_use]
     pub fn of(object: &DynamicObject) -> Self {
-        let mut status: KlivAccountStatus = part(&object.data, "status").unwrap_or_default();
+        let mut status = part(&object.data, "status");
+        if status.is_none()
+            && let Some(Value::Object(mut fields)) = object.data.get("status").cloned()
+        {
+            fields.remove("audit");
+            status = KlivAccountStatus::deserialize(Value::Object(fields)).ok();
+        }
+        let mut status: KlivAccountStatus = status.unwrap_or_default();
         status.sets.retain(|set| is_set_name(&set.name));
         status.pending.retain(|name| is_set_name(name));
         status.superseded.retain(|set| is_set_name(&set.name));

@@ -305,7 +305,8 @@ fn secrets(
         if next == secret.status || is_held_back(&secret.uid, write, memory, now, plan) {
             continue;
         }
-        plan.notes.extend(Note::secret(secret, &next));
+        let records = [trail.object.status.audit.as_ref(), coming];
+        plan.notes.extend(Note::secret(secret, &next, records));
         plan.actions.push(Action::WriteSecret {
             name: name.clone(),
             uid: secret.uid.clone(),

@@ -142,7 +142,8 @@ impl Context {
                 Effect::Probed(_) if memory.next_probe.is_none_or(|due| due <= clock::now()) => {
                     memory.next_probe = Some(self.next_probe());
                 }
-                Effect::Trail(Trailed::Told(event, true)) => {
+                // Like the log line it may come twice; it never stays away.
+                Effect::Trail(Trailed::Told(event, _)) => {
                     news.extend(Note::audit(&event, account.object.as_ref()));
                 }
                 Effect::Stale | Effect::LostSight => overtaken = true,

@@ -37,7 +37,7 @@ pub struct CommonArgs {
 
     /// What is logged: a level (error, warn, info, debug, trace), or levels by part, e.g.
     /// `info,kliv_secrets::reconcile=debug`. Libraries never say more than warnings: at
-    /// finer levels they would print what they carry
+    /// finer levels they would print what they carry. The audit trail is logged at any level
     #[arg(long, default_value = "info", env = "KLIV_LOG_LEVEL")]
     pub log_level: String,
 

@@ -19,6 +19,9 @@ use tracing_subscriber::{
 use super::args::LogFormat;
 use crate::api::text::is_harmless;
 
+/// The target of the audit trail's lines, which no filter takes away.
+const AUDIT: &str = "audit";
+
 /// The user's filter can't be read.
 #[derive(thiserror::Error, Debug)]
 #[error(
@@ -50,6 +53,8 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let wanted: Targets = filter.parse().map_err(|_| BadFilter)?;
+    // Events die with their namespace, and then these lines are all that is left.
+    let wanted = wanted.with_target(AUDIT, LevelFilter::INFO);
     let lines = match format {
         LogFormat::Text => {
             fmt::layer().with_ansi(false).with_writer(Escaped(writer, as_text)).boxed()
@@ -67,7 +72,7 @@ fn cap() -> Targets {
     Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("kliv_secrets", LevelFilter::TRACE)
-        .with_target("audit", LevelFilter::INFO)
+        .with_target(AUDIT, LevelFilter::INFO)
         .with_target("kube_client", LevelFilter::ERROR)
         .with_target("kube_runtime", LevelFilter::ERROR)
 }

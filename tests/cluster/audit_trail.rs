@@ -24,7 +24,7 @@ impl Account<'_> {
     async fn tells(&self, wanted: &[AuditAction]) -> Vec<KlivAuditEventSpec> {
         let events = eventually(&format!("the trail tells {wanted:?}"), async || {
             let events = self.trail().await;
-            let told = events.iter().map(|event| event.action);
+            let told = events.iter().map(|event| event.action.clone());
             let done = told.filter(|action| *action != AuditAction::Published).eq(wanted.to_vec());
             done.then_some(events)
         })
@@ -118,7 +118,7 @@ async fn killed_at_any_time_the_controller_leaves_neither_gap_nor_double() {
     }
     let account = Account::at(&operator, namespace.clone());
     let mut wanted = vec![Created];
-    wanted.extend([Updated; 7]);
+    wanted.extend(std::iter::repeat_n(Updated, 7));
     let events = account.tells(&wanted).await;
     let versions: Vec<_> =
         events.iter().filter(|e| e.secret.is_some()).filter_map(|e| e.version).collect();

@@ -58,7 +58,7 @@ async fn a_value_that_is_set_is_live_on_every_function_when_the_verb_ends() {
     let set = ["set", "STRIPE_API_KEY", "--from-stdin", "--description=card payments"];
     let said = account.kliv_reading(&format!("{CANARY}\n"), &set);
 
-    assert!(said.stderr.contains("this is a Stripe live secret key"), "{}", said.stderr);
+    assert!(said.stderr.contains("recognised: Stripe live secret key"), "{}", said.stderr);
     let said = said.success();
     assert!(said.contains("klivsecret.secrets.kliv.dev/stripe-api-key created"), "{said}");
     assert!(said.ends_with("live on 2 of 2 functions\n"), "{said}");

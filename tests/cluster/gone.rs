@@ -111,7 +111,7 @@ async fn on_whose_behalf_somebody_acts_is_in_the_trail_from_the_first_value_to_t
     .await;
     let told: Vec<_> = told
         .iter()
-        .map(|e| (e.action, e.actor.as_str(), e.via.as_str(), e.on_behalf_of.as_deref()))
+        .map(|e| (e.action.clone(), e.actor.as_str(), e.via.as_str(), e.on_behalf_of.as_deref()))
         .collect();
     assert_eq!(
         told,

@@ -57,7 +57,7 @@ async fn a_value_that_is_typed_is_not_shown_and_the_progress_is() {
     terminal.types("wrong\u{15}");
     terminal.types(&format!("{CANARY}\r"));
 
-    terminal.shows("this is a Stripe live secret key");
+    terminal.shows("recognised: Stripe live secret key");
     terminal.shows("stripe-api-key created");
     terminal.shows(&format!("{ERASE_LINE}waiting for the operator"));
     let shown = ends_well(terminal);

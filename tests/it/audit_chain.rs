@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kliv_secrets::api::{AuditAction, AuditRecord, ChainLink, KlivAuditEventSpec};
-use kliv_secrets::audit::{Finding, Wrong, append, hash, name, verify};
+use kliv_secrets::audit::{Finding, Verdict, Wrong, append, hash, name, verify};
 use proptest::prelude::*;
 
 use crate::seal_support::time;
@@ -95,6 +95,18 @@ fn an_event_comes_back_from_the_api_server_with_the_same_hash() {
 }
 
 #[test]
+fn an_action_that_only_a_later_version_knows_keeps_its_name_and_its_place_in_the_chain() {
+    let (mut events, mut record) = chain(1);
+    let later = KlivAuditEventSpec { action: AuditAction::Other("Borrowed".into()), ..event(1) };
+    events.push(append(ACCOUNT, &mut record.head, later));
+    let text = serde_json::to_string(&events).expect("JSON");
+    assert!(text.contains(r#""action":"Borrowed""#), "{text}");
+    let read: Vec<KlivAuditEventSpec> = serde_json::from_str(&text).expect("the same");
+    assert_eq!(read[1].action.to_string(), "Borrowed");
+    assert_eq!(verify(ACCOUNT, &read, Some(&record), &[]), []);
+}
+
+#[test]
 fn what_is_about_to_be_made_counts_as_there() {
     let (mut events, mut record) = chain(5);
     record.pending = events.split_off(3);
@@ -109,8 +121,23 @@ fn a_record_that_was_lost_is_told_and_no_more() {
     let found = verify(ACCOUNT, &events, Some(&record), &[]);
     assert_eq!(found, [Finding { sequence: 3, what: Wrong::Restarted }]);
     assert!(!broken(&found));
+    assert_eq!(Verdict::of(&found), Verdict::AsFarAsSeen);
     let found = verify(ACCOUNT, &events[..2], None, &[]);
-    assert_eq!(found, [Finding { sequence: 2, what: Wrong::NoHead }]);
+    assert_eq!(found, [Finding { sequence: 2, what: Wrong::NoHead { since: 1 } }]);
+    assert_eq!(Verdict::of(&found), Verdict::AsFarAsSeen);
+}
+
+#[test]
+fn without_a_record_nobody_knows_how_much_is_kept_and_that_is_no_proof_of_a_removal() {
+    let (events, _) = chain(6);
+    let found = verify(ACCOUNT, &events[3..], None, &[]);
+    assert_eq!(found, [Finding { sequence: 6, what: Wrong::NoHead { since: 4 } }]);
+    let found = verify(ACCOUNT, &[&events[3..4], &events[5..]].concat(), None, &[]);
+    assert_eq!(found[0], Finding { sequence: 5, what: Wrong::Removed { until: 5 } });
+    let mut noted = links(&events);
+    assert!(!broken(&verify(ACCOUNT, &events[3..], None, &noted)));
+    noted[2].hash = "ab".into();
+    assert!(broken(&verify(ACCOUNT, &events[3..], None, &noted)));
 }
 
 #[test]
@@ -134,6 +161,31 @@ fn who_rewrites_the_head_as_well_is_found_by_an_anchor_alone() {
     assert_eq!(verify(ACCOUNT, &forged[..4], Some(&record), noted), [wrong]);
 }
 
+#[test]
+fn a_note_of_nothing_that_is_kept_proves_nothing_whoever_moves_the_checkpoint() {
+    let (events, _) = chain(5);
+    let noted = links(&events);
+    for (checkpoint, is_own) in [(5, true), (5, false), (6, false), (99, false)] {
+        // All is deleted, and a trail made up from there on.
+        let hash = if is_own { noted[4].hash.clone() } else { "ab".repeat(32) };
+        let checkpoint = ChainLink { sequence: checkpoint, hash };
+        let mut head = checkpoint.clone();
+        let forged: Vec<_> = (0..3).map(|n| append(ACCOUNT, &mut head, event(n))).collect();
+        let kept = checkpoint.sequence + 1;
+        let is_anothers = checkpoint.sequence == 5 && !is_own;
+        let record = AuditRecord { head, checkpoint: Some(checkpoint), ..AuditRecord::default() };
+        assert_eq!(verify(ACCOUNT, &forged, Some(&record), &[]), []);
+
+        let found = verify(ACCOUNT, &forged, Some(&record), &noted);
+
+        let uncompared = Finding { sequence: 5, what: Wrong::Uncompared { kept } };
+        assert!(found.contains(&uncompared), "{found:?}");
+        assert!(uncompared.to_string().contains(&format!("only event {kept} and later")));
+        let verdict = if is_anothers { Verdict::Broken } else { Verdict::AsFarAsSeen };
+        assert_eq!(Verdict::of(&found), verdict, "{found:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn an_untouched_chain_is_whole_from_any_checkpoint_whatever_is_deleted_up_to_it(
@@ -152,7 +204,11 @@ proptest! {
         events.retain(|_| { n += 1; n > checkpoint || !gone[n - 1] });
         let turn = turn.min(events.len());
         events.rotate_left(turn);
-        prop_assert_eq!(verify(ACCOUNT, &events, Some(&record), &anchor), []);
+        let found = verify(ACCOUNT, &events, Some(&record), &anchor);
+        // The newest is always kept; a note of it alone would prove nothing.
+        let is_compared = checkpoint < length || length == 0;
+        let wanted = if is_compared { Verdict::Whole } else { Verdict::AsFarAsSeen };
+        prop_assert_eq!(Verdict::of(&found), wanted);
     }
 
     #[test]

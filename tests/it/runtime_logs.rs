@@ -81,6 +81,19 @@ fn a_filter_can_make_everything_quieter_and_one_part_louder() {
 }
 
 #[test]
+fn no_filter_takes_the_audit_trail_away() {
+    for filter in ["info", "warn", "error", "off", "kliv_secrets=debug", "audit=off"] {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let text = logged(format, filter, || {
+                tracing::info!(target: "audit", sequence = 7, "audit event");
+                tracing::debug!(target: "audit", "more");
+            });
+            assert!(text.contains("audit event") && !text.contains("more"), "{filter}: {text}");
+        }
+    }
+}
+
+#[test]
 fn text_that_came_from_a_user_can_neither_forge_a_line_nor_command_a_terminal() {
     let hostile = "x\n2026-11-24 INFO all is well\u{1b}[2J\r\u{9b}1m\u{202e}y\u{2028}";
     let text = logged(LogFormat::Text, "info", || {

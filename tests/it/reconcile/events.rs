@@ -1,9 +1,15 @@
 //! What people are told in Events.
 
+use kliv_secrets::reconcile::Trailed;
+
 use super::*;
 
 fn said(account: &Account, memory: &Memory) -> Vec<String> {
-    let said = plan_of(account, memory).notes.into_iter().filter(|note| note.news);
+    notes(plan_of(account, memory))
+}
+
+fn notes(plan: Plan) -> Vec<String> {
+    let said = plan.notes.into_iter().filter(|note| note.news);
     said.map(|note| {
         let kind = if note.warning { "Warning" } else { "Normal" };
         format!("{kind} {} {}: {}", note.name, note.reason, note.text)
@@ -12,8 +18,13 @@ fn said(account: &Account, memory: &Memory) -> Vec<String> {
 }
 
 #[test]
-fn a_secret_says_what_became_of_it_once() {
+fn a_secret_says_what_became_of_it_once_where_the_audit_trail_does_not() {
     let mut account = settled();
+    let mut untold = Memory::default();
+    untold.fold(&Effect::Trail(Trailed::Untold("a quota".into())), now());
+    let said_alone = |account: &Account| {
+        notes(kliv_secrets::reconcile::plan(account, &untold, &timings(), now()))
+    };
     let set = |account: &mut Account| {
         let sets = decide(account).1;
         let status = &mut account.object.as_mut().expect("there").status;
@@ -32,8 +43,9 @@ fn a_secret_says_what_became_of_it_once() {
     assert_eq!(said(&account, &Memory::default()), Vec::<String>::new());
     change(&mut account, new_value());
     set(&mut account);
+    assert_eq!(said(&account, &Memory::default()), Vec::<String>::new(), "Created says it");
     assert_eq!(
-        said(&account, &Memory::default()),
+        said_alone(&account),
         ["Normal api-key Published: version 1: all functions of the account get this value"]
     );
     change(&mut account, Candidate::Unreadable(Why::Refused));
@@ -43,6 +55,11 @@ fn a_secret_says_what_became_of_it_once() {
         ["Warning api-key NotPublished: DecryptionFailed: spec.sealed was altered, or sealed \
               for another account, name or environment: set the value again here"]
     );
+    // It is told with this plan.
+    account.object.as_mut().expect("there").status.audit = Some(AuditRecord::default());
+    let plan = kliv_secrets::reconcile::plan(&account, &Memory::default(), &timings(), now());
+    assert!(plan.actions.iter().any(|action| matches!(action, Action::WriteSecret { .. })));
+    assert_eq!(notes(plan), Vec::<String>::new(), "OpeningFailed says it");
 }
 
 #[test]

@@ -5,6 +5,23 @@ use kube::CustomResourceExt as _;
 
 use super::*;
 
+#[test]
+fn an_audit_record_that_cant_be_read_costs_the_account_nothing_but_that_record() {
+    let set = json!({ "environment": "", "name": "kliv-env-x", "uid": "uid-set", "keys": ["API_KEY"],
+        "revision": 4 });
+    let read = |event: Value| {
+        let status = json!({ "revision": 4, "sets": [set], "audit": { "pending": [event] } });
+        account_object(status).expect("there").status
+    };
+    let event = json!({ "time": NOW, "action": "Borrowed", "sequence": 1 });
+    assert_eq!(read(event).audit.map(|record| record.pending.len()), Some(1), "of a later version");
+    for unreadable in [json!({ "time": NOW, "action": 7 }), json!("x"), json!({})] {
+        let status = read(unreadable);
+        assert_eq!((status.revision, status.sets.len()), (4, 1));
+        assert_eq!(status.audit, None);
+    }
+}
+
 fn version(mut secret: SecretObject, uid: &str, version: &str) -> Box<SecretObject> {
     (secret.uid, secret.resource_version) = (uid.into(), version.into());
     Box::new(secret)
