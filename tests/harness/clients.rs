@@ -62,7 +62,7 @@ impl Cluster {
         name
     }
 
-    fn config(&self) -> Config {
+    pub(super) fn config(&self) -> Config {
         let kubeconfig = Kubeconfig::read_from(self.kubeconfig()).expect("a kubeconfig");
         let options = KubeConfigOptions::default();
         let loading = Config::from_custom_kubeconfig(kubeconfig, &options);
@@ -71,6 +71,6 @@ impl Cluster {
     }
 }
 
-fn client(config: Config) -> Client {
+pub(super) fn client(config: Config) -> Client {
     Client::try_from(config).expect("a client")
 }

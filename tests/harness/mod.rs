@@ -10,6 +10,7 @@
 //!          .namespace()      a fresh one
 //!          .etcd_history()   every key at every revision
 //!          .audit()          what was asked of the API server
+//!          .proxy()          a way to it that can be cut at any call
 //!  Terminal::start()         a program with a person before it
 //!  eventually("claim", async || …)
 //! ```
@@ -19,6 +20,7 @@ mod clients;
 mod cluster;
 mod command;
 mod etcd;
+mod proxy;
 mod terminal;
 mod wait;
 
@@ -26,5 +28,6 @@ pub use audit::{AuditMark, Request};
 pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
 pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
+pub use proxy::{Cut, Proxy};
 pub use terminal::{Left, Terminal};
-pub use wait::eventually;
+pub use wait::{eventually, eventually_or_why};
