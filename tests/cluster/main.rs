@@ -5,6 +5,7 @@
 mod account;
 mod argo;
 mod audit_cli;
+mod audit_killed;
 mod audit_trail;
 mod away;
 mod bench;

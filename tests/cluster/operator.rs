@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::account::{Account, env_of, function, secret};
 use crate::chart::{self, NAMESPACE};
-use crate::harness::{self, Cluster, Options, eventually};
+use crate::harness::{self, Cluster, Options, Proxy, eventually};
 
 /// How long a superseded set stays at least with the operators that tests share.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
@@ -40,6 +40,8 @@ pub(crate) struct Operator {
     pub(crate) cluster: Cluster,
     folder: PathBuf,
     controller_flags: Vec<String>,
+    /// Where the controller finds the API server, if not where everybody does.
+    controller_server: Option<String>,
     /// The webhook's, then where controller and webhook tell of themselves.
     addresses: [SocketAddr; 3],
     /// The Secret that the webhook's pods mount.
@@ -101,6 +103,7 @@ impl Operator {
             cluster,
             folder,
             controller_flags: controller_flags.iter().map(|&flag| flag.to_owned()).collect(),
+            controller_server: None,
             addresses: [(); 3].map(|()| free_address()),
             certificate: String::new(),
         };
@@ -122,6 +125,12 @@ impl Operator {
         self.stop_controller();
         self.controller_flags.extend(more_flags.iter().map(|&flag| flag.to_owned()));
         self.start_processes().await;
+    }
+
+    /// Ends the controller and starts it again, with another way to the API server.
+    pub(crate) async fn restart_controller_through(&mut self, proxy: &Proxy) {
+        self.controller_server = Some(proxy.url());
+        self.restart_controller(&[]).await;
     }
 
     /// The flags that the controller is started with from now on.
@@ -167,6 +176,9 @@ impl Operator {
     pub(crate) fn start_controller(&mut self) {
         if self.controller.is_none() {
             let kubeconfig = self.kubeconfig_of("kliv-secrets-controller");
+            if let Some(server) = &self.controller_server {
+                redirect(&kubeconfig, server);
+            }
             let command = self.controller_command(self.addresses[1], &kubeconfig);
             self.controller = Some(Process::start(command, &self.log("controller")));
         }
@@ -196,6 +208,13 @@ impl Operator {
         let path = self.folder.join(name);
         fs::write(&path, content).expect("a file");
         path
+    }
+
+    /// What the controller has logged so far, in whole lines.
+    pub(crate) fn controller_log(&self) -> String {
+        let mut log = fs::read_to_string(self.log("controller")).expect("a log");
+        log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+        log
     }
 
     /// What both processes have logged so far, at the finest level.
@@ -428,6 +447,14 @@ pub(crate) fn write_kubeconfig(cluster: &Cluster, namespace: &str, name: &str, p
     let mut config: Value = serde_json::from_str(&config).expect("JSON");
     config["users"][0]["user"] = json!({ "token": token.trim() });
     fs::write(path, config.to_string()).expect("a file");
+}
+
+/// Has a kubeconfig lead somewhere else, in plain HTTP.
+fn redirect(kubeconfig: &Path, server: &str) {
+    let config = fs::read(kubeconfig).expect("a kubeconfig");
+    let mut config: Value = serde_json::from_slice(&config).expect("JSON");
+    config["clusters"][0]["cluster"] = json!({ "server": server });
+    fs::write(kubeconfig, config.to_string()).expect("a file");
 }
 
 /// One that nobody listens on: none of those that the system hands out for connections,
