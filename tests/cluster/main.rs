@@ -5,7 +5,10 @@
 mod account;
 mod argo;
 mod audit_cli;
+mod audit_kept;
 mod audit_killed;
+mod audit_proof;
+mod audit_told;
 mod audit_trail;
 mod away;
 mod bench;

@@ -196,7 +196,7 @@ async fn key_of(account: &Account<'_>, env_var: &str) -> String {
     Sealed::parse(&sealed).expect("a sealed value").key_id().to_string()
 }
 
-fn not_before_now() -> String {
+pub(crate) fn not_before_now() -> String {
     format!("--sealing-key-not-before={}", clock::now())
 }
 
