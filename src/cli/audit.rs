@@ -115,14 +115,7 @@ async fn follow(
     session: &Session,
 ) -> Result<(), Failure> {
     let headers = !args.showing.no_headers;
-    match args.showing.output {
-        None | Some(Format::Wide) => output::print(&shown(args, there, headers, session, false))?,
-        Some(_) => {
-            for event in there {
-                output::print(&shown(args, std::slice::from_ref(event), false, session, true))?;
-            }
-        }
-    }
+    output::print(&shown(args, there, headers, session, true))?;
     let mut news = pin!(news);
     while let Some(mut event) = news.try_next().await? {
         if filter.wants(&event.spec) {
