@@ -79,6 +79,7 @@ mod tests {
             on_behalf_of: None,
             via: "cli".into(),
             masked_value: "****".into(),
+            stamp: None,
             restores: None,
             sealed: format!("kliv1.{version}"),
         };

@@ -10,7 +10,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::KlivAuditEventSpec;
+use super::{KlivAuditEventSpec, Stamp, Stamps};
 
 /// What the account has published and which functions are on it. Made by the
 /// controller, always named `default`.
@@ -94,12 +94,33 @@ pub struct KlivAccountStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 512))]
     pub superseded: Vec<SupersededSet>,
+    /// What secrets refuse that was sealed earlier, also those that were deleted since: the
+    /// latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub refused: Vec<RefusedBefore>,
     /// The account's functions.
     #[serde(default)]
     pub functions: FunctionReport,
     /// The account's audit trail, as far as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditRecord>,
+}
+
+/// What was sealed before this time for a secret is refused.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedBefore {
+    /// The KlivSecret's name: its variable and environment.
+    #[schemars(length(max = 253))]
+    pub secret: String,
+    /// The time.
+    pub before: Time,
+}
+
+impl RefusedBefore {
+    /// How many are kept; as many as the CRD takes.
+    pub const MAX: usize = 64;
 }
 
 /// The head of the audit trail, and what it covers: written before the events are, so that
@@ -151,15 +172,43 @@ pub struct KnownSecret {
     /// Its uid.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// The newest stamp that was told.
+    /// The newest stamp that was looked at: all up to it are told, but for `waiting`.
     #[serde(default)]
     pub stamp: i64,
     /// The newest version that was told.
     #[serde(default)]
     pub version: i64,
-    /// The generation of which it was told that it is refused or does not open.
+    /// The stamp of a value that is not published yet, as it stands on the object: who handed
+    /// it in is told with what becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub waiting: Option<String>,
+    /// The number of the stamp of which it was told that it is refused or does not open; 0
+    /// where that is nobody's doing. Absent again when all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<i64>,
+    /// It was told that somebody asks for a value, and none has come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
+    /// The latest `status.refuseSealedBefore` of which it was told what that put an end to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_before: Option<Time>,
+    /// `spec.refuseSealedBefore`, where that is still to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub will_refuse: Option<Time>,
+}
+
+impl KnownSecret {
+    /// The longest stamp that is kept, characters.
+    pub const LONGEST_WAITING: usize = 4096;
+    /// How many secrets a record knows of; as many as the CRD takes.
+    pub const MAX: usize = 512;
+
+    /// The stamp of the value that waits.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Stamp> {
+        Stamps::parse(self.waiting.as_deref()?).0.pop()
+    }
 }
 
 /// A current set: an immutable Secret.

@@ -246,6 +246,9 @@ pub struct HistoryEntry {
     /// Its mask.
     #[schemars(length(max = 64))]
     pub masked_value: String,
+    /// The number of the stamp that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<i64>,
     /// The version that it brought back, where it is a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<i64>,

@@ -23,7 +23,7 @@ pub use intent::{
 };
 pub use klivaccount::{
     AuditRecord, ChainLink, FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus,
-    KnownSecret, NotUpdated, PublishedSet, SupersededSet,
+    KnownSecret, NotUpdated, PublishedSet, RefusedBefore, SupersededSet,
 };
 pub use klivauditevent::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
 pub use klivsecret::{

@@ -132,6 +132,12 @@ impl Stamps {
         Self(annotation.split('\n').filter_map(parse_line).collect())
     }
 
+    /// Whether a text can say through what a change came: one word.
+    #[must_use]
+    pub fn is_word(text: &str) -> bool {
+        (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase())
+    }
+
     /// The last change of the value that is not covered by `recorded`.
     #[must_use]
     pub fn last_value_change(&self, recorded: i64) -> Option<&Stamp> {
@@ -170,7 +176,7 @@ fn parse_line(line: &str) -> Option<Stamp> {
         Some((via, word)) => (via, Some(from_one_word(word)?)),
         None => (through, None),
     };
-    let via = Some(via).filter(|text| is_word(text))?.to_owned();
+    let via = Some(via).filter(|text| Stamps::is_word(text))?.to_owned();
     let user = parts.next().filter(|text| !text.is_empty())?.to_owned();
     Some(Stamp { seq, written, what, via, on_behalf_of, user })
 }
@@ -198,10 +204,6 @@ fn is_like_a_time(text: &str) -> bool {
             b'0' => byte.is_ascii_digit(),
             shape => byte == *shape,
         })
-}
-
-fn is_word(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase())
 }
 
 #[cfg(test)]

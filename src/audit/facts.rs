@@ -6,23 +6,18 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 
 use super::chain::append;
-use crate::api::condition::{self, Reason};
+use super::secret::{Seen, awaits, of_secret, refusal};
 use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{
-    AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, KnownSecret, Stamp, Stamps,
-    What,
+    AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, KnownSecret, Stamps,
 };
 
 /// How many events may wait to be made; as many as the CRD takes.
 pub const MAX_PENDING: usize = 50;
 
 const OPERATOR: &str = "operator";
-const UNSEEN_CHANGE: &str = "observed: nobody could see who changed it";
 const UNSEEN_DELETE: &str = "observed: nobody could see who deleted it";
-const OVERWRITTEN: &str = "this value was overwritten before it was published";
-const VALUE_STAYED: &str = "the value stayed as it was";
-const ONLY_SPEC: &str = "the value stayed as it was, something else of the spec changed";
 const RESUMED: &str =
     "the record of this account was lost: what happened just before may be missing";
 
@@ -40,51 +35,34 @@ pub struct Facts<'a> {
     pub now: Timestamp,
 }
 
-/// One secret.
-pub struct Seen<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its uid.
-    pub uid: &'a str,
-    /// When the object was made.
-    pub created: Timestamp,
-    /// The generation of its spec.
-    pub generation: i64,
-    /// Who changed it.
-    pub stamps: &'a Stamps,
-    /// What it says of itself.
-    pub before: &'a KlivSecretStatus,
-    /// What it is about to say of itself: what that covers is told.
-    pub next: &'a KlivSecretStatus,
-    /// Whether it asks for a value and has none.
-    pub asks: bool,
-    /// Whether the keyring is lost: then it is no news that nothing opens.
-    pub is_blind: bool,
-}
-
 /// Starts a record from what the secrets say of themselves (name, uid, status), without
-/// telling it again; but for a value that was published while nothing could be told, which is
-/// marked by `true`.
+/// telling it again; but for values that were published while nothing could be told.
 #[must_use]
 pub fn start<'a>(
-    secrets: impl IntoIterator<Item = (&'a str, &'a str, &'a KlivSecretStatus, bool)>,
+    secrets: impl IntoIterator<Item = (&'a str, &'a str, &'a KlivSecretStatus)>,
     revision: i64,
 ) -> AuditRecord {
-    let known = |(name, uid, status, is_untold): (&str, &str, &KlivSecretStatus, bool)| {
+    let known = |(name, uid, status): (&str, &str, &KlivSecretStatus)| {
         let stamp = Stamps::recorded(status.recorded_stamp);
-        let version = match status.version.unwrap_or(0) {
-            _ if is_untold && stamp == 0 => 0,
-            version => version.saturating_sub(i64::from(is_untold)),
-        };
+        let untold = status.history.iter().filter(|entry| entry.stamp > Some(stamp));
+        let untold = untold.map(|entry| entry.version.saturating_sub(1)).min();
+        let version = untold.or(status.version).unwrap_or(0);
         (stamp > 0 || version > 0).then(|| KnownSecret {
             name: name.to_owned(),
             uid: uid.to_owned(),
             stamp,
             version,
-            refused: status.observed_generation.filter(|_| refusal(status).is_some()),
+            // That of a value which waits is the next one.
+            refused: refusal(status).map(|_| stamp + 1),
+            asked: awaits(status),
+            refused_before: status.refuse_sealed_before.clone(),
+            ..KnownSecret::default()
         })
     };
-    let secrets = secrets.into_iter().filter_map(known).collect();
+    let mut secrets: Vec<KnownSecret> = secrets.into_iter().filter_map(known).collect();
+    // Those that have something to lose come first where there is not room for all.
+    secrets.sort_by_key(|known| known.version == 0);
+    secrets.truncate(KnownSecret::MAX);
     AuditRecord { secrets, revision, ..AuditRecord::default() }
 }
 
@@ -112,6 +90,9 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
     }
     for seen in &facts.secrets {
         let at = secrets.iter().position(|known| known.uid == seen.uid);
+        if at.is_none() && secrets.len() >= KnownSecret::MAX {
+            continue;
+        }
         let (told, known) = of_secret(seen, at.map(|at| &secrets[at]), facts.now);
         if !room(&events, told.len()) {
             continue;
@@ -160,163 +141,20 @@ pub fn known<'a>(record: Option<&'a AuditRecord>, uid: &str) -> Option<&'a Known
     record?.secrets.iter().find(|known| known.uid == uid)
 }
 
+/// Whether a secret that the record does not know is none that it could take in: an account
+/// has far fewer that are published.
+#[must_use]
+pub fn has_no_room_for(record: Option<&AuditRecord>, uid: &str) -> bool {
+    record.is_some_and(|record| record.secrets.len() >= KnownSecret::MAX)
+        && known(record, uid).is_none()
+}
+
 /// Whether the record has told everything that this status covers.
 #[must_use]
 pub fn covers(record: Option<&AuditRecord>, uid: &str, status: &KlivSecretStatus) -> bool {
     let stamp = Stamps::recorded(status.recorded_stamp);
     known(record, uid)
         .is_some_and(|known| known.stamp >= stamp && known.version >= status.version.unwrap_or(0))
-}
-
-/// All that is to be told of one secret, and what is known of it then.
-fn of_secret(
-    seen: &Seen<'_>,
-    known: Option<&KnownSecret>,
-    now: Timestamp,
-) -> (Vec<KlivAuditEventSpec>, KnownSecret) {
-    let (told, had, refused) =
-        known.map_or((0, 0, None), |known| (known.stamp, known.version, known.refused));
-    let version = seen.next.version.unwrap_or(0);
-    let covered = Stamps::recorded(seen.next.recorded_stamp);
-    let mut news: Vec<&Stamp> =
-        seen.stamps.0.iter().filter(|stamp| stamp.seq > told && stamp.seq <= covered).collect();
-    news.drain(..news.len().saturating_sub(Stamps::MAX));
-    let refusal = refusal(seen.next).filter(|(action, _)| {
-        let is_news = refused != Some(seen.generation);
-        is_news && !(seen.is_blind && *action == AuditAction::OpeningFailed)
-    });
-    let is_refused = refusal.is_some();
-    // Who handed in a value that waits. A spec that can't be understood is its last writer's;
-    // that what is in use does not open any more is nobody's.
-    let is_of_last = refusal.as_ref().is_some_and(|(action, _)| *action == AuditAction::Refused);
-    let last = seen.stamps.0.last().filter(|_| is_of_last);
-    let refused_one = seen.stamps.last_value_change(covered).or(last);
-    let mut teller = Teller {
-        seen,
-        events: Vec::new(),
-        // The first value of a secret that asked for it answers.
-        asked: awaited(seen.before) || had == 0 && told > 0 && refused.is_none(),
-        had_value: had > 0,
-        earliest: Stamp::earliest(seen.created),
-        now,
-    };
-
-    let lost = news.first().map_or(0, |first| first.seq - told - 1);
-    if lost > 0 {
-        let detail = format!(
-            "{lost} changes before the next one: too many came while nobody could record them"
-        );
-        teller.tell(AuditAction::Updated, None, Some(detail));
-    }
-    let last_value = news.iter().rposition(|stamp| stamp.what == What::Value);
-    for (i, stamp) in news.iter().enumerate() {
-        let is_newest = i + 1 == news.len();
-        let is_last_value = Some(i) == last_value;
-        match stamp.what {
-            What::Value if is_last_value && version > had => teller.value(Some(stamp), None),
-            // Told below, as what was refused.
-            _ if is_refused && refused_one == Some(*stamp) => {}
-            What::Value if seen.stamps.last_value_change(stamp.seq).is_none() => {
-                let action = teller.action_of_value();
-                teller.tell(action, Some(stamp), Some(VALUE_STAYED.to_owned()));
-            }
-            What::Value => teller.value(Some(stamp), Some(OVERWRITTEN)),
-            What::Spec if stamp.seq == 1 || is_newest && seen.asks && !teller.asked => {
-                teller.asks(stamp);
-            }
-            What::Spec if is_newest && last_value.is_none() && teller.calls_compromised() => {
-                teller.tell(AuditAction::Compromised, Some(stamp), None);
-            }
-            What::Spec => {
-                teller.tell(AuditAction::Updated, Some(stamp), Some(ONLY_SPEC.to_owned()));
-            }
-        }
-    }
-    if version > had && last_value.is_none() {
-        teller.value(None, Some(UNSEEN_CHANGE));
-    }
-    if let Some((action, detail)) = refusal {
-        teller.tell(action, refused_one, Some(detail));
-    }
-    let known = KnownSecret {
-        name: seen.name.to_owned(),
-        uid: seen.uid.to_owned(),
-        stamp: covered.max(told),
-        version: version.max(had),
-        refused: if is_refused { Some(seen.generation) } else { refused },
-    };
-    (teller.events, known)
-}
-
-/// Tells of one secret.
-struct Teller<'a> {
-    seen: &'a Seen<'a>,
-    events: Vec<KlivAuditEventSpec>,
-    asked: bool,
-    had_value: bool,
-    earliest: Timestamp,
-    now: Timestamp,
-}
-
-impl Teller<'_> {
-    /// A value came; with a word on it where it is not as usual.
-    fn value(&mut self, stamp: Option<&Stamp>, detail: Option<&str>) {
-        let next = self.seen.next;
-        let is_used = detail != Some(OVERWRITTEN);
-        let newest = next.history.first().filter(|entry| Some(entry.version) == next.version);
-        let restores = newest.and_then(|entry| entry.restores).filter(|_| is_used);
-        let mut action = self.action_of_value();
-        let mut detail = detail.map(str::to_owned);
-        if is_used && self.calls_compromised() {
-            action = AuditAction::Compromised;
-        } else if let Some(restores) = restores.filter(|_| action == AuditAction::Updated) {
-            action = AuditAction::RolledBack;
-            detail = Some(match detail {
-                None => format!("the value of version {restores} is back"),
-                Some(detail) => format!("the value of version {restores} is back; {detail}"),
-            });
-        }
-        self.tell(action, stamp, detail);
-        if is_used && let Some(event) = self.events.last_mut() {
-            event.version = next.version;
-            event.masked_value.clone_from(&next.masked_value);
-        }
-    }
-
-    /// What it is called when a value comes.
-    fn action_of_value(&mut self) -> AuditAction {
-        let had_value = std::mem::replace(&mut self.had_value, true);
-        match std::mem::take(&mut self.asked) {
-            true => AuditAction::Answered,
-            false if had_value => AuditAction::Updated,
-            false => AuditAction::Created,
-        }
-    }
-
-    fn asks(&mut self, stamp: &Stamp) {
-        self.asked = true;
-        self.tell(AuditAction::Requested, Some(stamp), None);
-    }
-
-    fn calls_compromised(&self) -> bool {
-        let time = |status: &KlivSecretStatus| status.refuse_sealed_before.as_ref().map(|t| t.0);
-        time(self.seen.next) > time(self.seen.before)
-    }
-
-    fn tell(&mut self, action: AuditAction, stamp: Option<&Stamp>, detail: Option<String>) {
-        let time = Stamp::time_of(stamp, self.earliest, self.now);
-        self.earliest = time;
-        let mut event = KlivAuditEventSpec::new(action, time);
-        event.secret = Some(self.seen.name.to_owned());
-        event.secret_uid = Some(self.seen.uid.to_owned());
-        event.actor =
-            stamp.map(|s| harmless(&s.user, MAX_USER_CHARS).into_owned()).unwrap_or_default();
-        event.via = stamp.map(|stamp| stamp.via.clone()).unwrap_or_default();
-        let human = stamp.and_then(|stamp| stamp.on_behalf_of.as_deref());
-        event.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
-        event.detail = detail;
-        self.events.push(event);
-    }
 }
 
 fn deleted(
@@ -335,7 +173,8 @@ fn deleted(
         Some(seen) => {
             let words = |text: &String, longest| harmless(text, longest).into_owned();
             event.actor = words(&seen.actor, MAX_USER_CHARS);
-            event.via = words(&seen.via, 32);
+            event.via =
+                Some(&seen.via).filter(|via| Stamps::is_word(via)).cloned().unwrap_or_default();
             event.on_behalf_of = seen.on_behalf_of.as_ref().map(|name| words(name, MAX_USER_CHARS));
             event.detail = seen.detail.as_ref().map(|detail| words(detail, 512));
         }
@@ -350,26 +189,4 @@ fn of_operator(action: AuditAction, detail: String, now: Timestamp) -> KlivAudit
         detail: Some(detail),
         ..KlivAuditEventSpec::new(action, now)
     }
-}
-
-/// Whether a status says that it waits for a value.
-fn awaited(status: &KlivSecretStatus) -> bool {
-    ready(status).is_some_and(|(reason, _)| reason == Reason::AwaitingValue.as_str())
-}
-
-/// What a status says that was not carried out.
-fn refusal(status: &KlivSecretStatus) -> Option<(AuditAction, String)> {
-    let (reason, message) = ready(status)?;
-    let action = match reason {
-        "DecryptionFailed" => AuditAction::OpeningFailed,
-        "LimitExceeded" | "InvalidSpec" | "SealedTooEarly" => AuditAction::Refused,
-        _ => return None,
-    };
-    let detail = format!("{reason}: {message}");
-    Some((action, detail.chars().take(512).collect()))
-}
-
-fn ready(status: &KlivSecretStatus) -> Option<(&str, &str)> {
-    let ready = condition::ready(&status.conditions)?;
-    Some((&ready.reason, &ready.message))
 }

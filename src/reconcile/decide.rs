@@ -156,7 +156,7 @@ fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decisio
         sealed: sealed.to_owned(),
     };
     match (&secret.candidate, in_use(secret)) {
-        (Candidate::Current | Candidate::SameValue, Some(current)) => {
+        (Candidate::Current | Candidate::SameValue { .. }, Some(current)) => {
             published(with(current.generation), false)
         }
         (Candidate::Unreadable(why), current) => {
@@ -181,6 +181,12 @@ fn sealed_value(secret: &SecretObject, intent: &Intent, sealed: &str) -> Decisio
             Reason::SealedTooEarly,
             "spec.sealed was sealed before spec.refuseSealedBefore, or a time that it once had: \
              set a new value; functions keep the one in use until then",
+        ),
+        (Candidate::Compromised, current) => refused(
+            current,
+            Reason::SealedTooEarly,
+            "spec.sealed holds the value that spec.refuseSealedBefore refuses, sealed anew: set \
+             another one; functions keep the one in use until then",
         ),
         _ => published(with(secret.generation), true),
     }

@@ -1,11 +1,13 @@
 //! What is left behind: by a rotation of the sealing key, and by a value that somebody
 //! else may know.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::observed::{Account, SecretObject};
-use crate::api::{HistoryEntry, KlivSecretStatus};
+use crate::api::{HistoryEntry, KlivAccountStatus, KlivSecretStatus, RefusedBefore};
 use crate::seal::{KeyId, Sealed};
 
 /// KlivSecrets of an account that name a key which is not the current one.
@@ -38,25 +40,63 @@ impl Former {
 }
 
 /// Ciphertexts of a secret that were sealed before this time are refused: the latest time
-/// that `spec.refuseSealedBefore` has had. One that is still to come does not count yet, so
-/// a slip of the pen shuts nobody out. In whole seconds, as times are stored.
-pub(super) fn refused_before(secret: &SecretObject, now: Timestamp) -> Option<Timestamp> {
+/// that `spec.refuseSealedBefore` has had, also on an object of this name that was deleted
+/// since. One that is still to come does not count yet, so a slip of the pen shuts nobody out.
+/// In whole seconds, as times are stored.
+pub(super) fn refused_before(
+    secret: &SecretObject,
+    kept: &[RefusedBefore],
+    now: Timestamp,
+) -> Option<Timestamp> {
     let asked = secret.refuse_sealed_before.filter(|time| *time <= now);
-    let asked = asked.and_then(|time| Timestamp::from_second(time.as_second()).ok());
-    asked.max(secret.status.refuse_sealed_before.as_ref().map(|time| time.0))
+    let asked = asked.and_then(in_whole_seconds);
+    let kept = kept.iter().filter(|kept| kept.secret == secret.name).map(|kept| kept.before.0);
+    let own = secret.status.refuse_sealed_before.as_ref().map(|time| time.0);
+    asked.max(own).max(kept.max())
+}
+
+pub(super) fn in_whole_seconds(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_second(time.as_second()).ok()
 }
 
 /// Records it. Where the time is a later one, all former versions leave the history.
-pub(super) fn refuse(secret: &SecretObject, next: &mut KlivSecretStatus, now: Timestamp) {
-    let before = refused_before(secret, now).map(Time);
+pub(super) fn refuse(secret: &SecretObject, next: &mut KlivSecretStatus) {
+    let before = secret.refused_before.map(Time);
     if before > next.refuse_sealed_before {
         next.refuse_sealed_before = before;
         next.history.truncate(1);
     }
 }
 
-/// The version that a ciphertext brings back: the value is in use again after others.
-pub(super) fn restored(history: &[HistoryEntry], sealed: &str) -> Option<i64> {
-    let oldest = history.iter().rev().find(|entry| entry.sealed == sealed)?;
+/// Keeps in the KlivAccount what every secret refuses, so that it stays refused when the
+/// secret is deleted and made again from an old manifest. There is room for the latest.
+pub(super) fn remember(account: &mut KlivAccountStatus, nexts: &BTreeMap<&str, KlivSecretStatus>) {
+    let mut all: BTreeMap<&str, &Time> =
+        account.refused.iter().map(|kept| (kept.secret.as_str(), &kept.before)).collect();
+    for (name, next) in nexts {
+        if let Some(before) = &next.refuse_sealed_before {
+            let kept = all.entry(name).or_insert(before);
+            *kept = before.max(kept);
+        }
+    }
+    let mut all: Vec<RefusedBefore> = all
+        .into_iter()
+        .map(|(secret, before)| RefusedBefore { secret: secret.to_owned(), before: before.clone() })
+        .collect();
+    all.sort_by(|a, b| b.before.cmp(&a.before).then_with(|| a.secret.cmp(&b.secret)));
+    all.truncate(RefusedBefore::MAX);
+    if account.refused != all {
+        account.refused = all;
+    }
+}
+
+/// The version that a value brings back: it is in use again after others.
+pub(super) fn restored(
+    history: &[HistoryEntry],
+    sealed: &str,
+    same_as: Option<i64>,
+) -> Option<i64> {
+    let is_it = |entry: &&HistoryEntry| entry.sealed == sealed || Some(entry.version) == same_as;
+    let oldest = history.iter().rev().find(is_it)?;
     Some(oldest.restores.unwrap_or(oldest.version))
 }

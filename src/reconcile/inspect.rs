@@ -4,10 +4,10 @@
 use super::decide::rank;
 use super::former;
 use super::observed::{Account, Memory, SecretObject};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::api::Intent;
 use crate::api::names::MAX_SECRETS;
+use crate::api::{HistoryEntry, Intent};
 use crate::seal::{Binding, Keyring, Malformed, OpenError, Opened, Sealed, mask};
 
 /// What `spec.sealed` is, compared with the value in use (`status.history[0]`).
@@ -19,16 +19,23 @@ pub enum Candidate {
     /// It is the very ciphertext in use.
     Current,
     /// Another ciphertext of the value in use: no new version.
-    SameValue,
+    SameValue {
+        /// Whether it was sealed no earlier than the one in use.
+        is_newer: bool,
+    },
     /// A new value.
     New {
         /// Its mask.
         mask: String,
+        /// The version of the history that has this value.
+        restores: Option<i64>,
     },
     /// It does not open here.
     Unreadable(Why),
     /// It was sealed before what is refused.
     TooOld,
+    /// It is the value in use, sealed anew: that one is refused.
+    Compromised,
     /// It was not opened, since the account has too many.
     TooMany,
 }
@@ -37,7 +44,14 @@ impl Candidate {
     /// Whether it is a value that waits, or that is refused, unless it is published now.
     #[must_use]
     pub fn waits(&self) -> bool {
-        matches!(self, Self::New { .. } | Self::Unreadable(_) | Self::TooOld | Self::TooMany)
+        match self {
+            Self::Nothing | Self::Current | Self::SameValue { .. } => false,
+            Self::New { .. }
+            | Self::Unreadable(_)
+            | Self::TooOld
+            | Self::Compromised
+            | Self::TooMany => true,
+        }
     }
 }
 
@@ -69,17 +83,48 @@ pub(super) fn disown(account: &mut Account, memory: &Memory) {
 /// let one account keep the engine busy. Without a keyring nothing opens.
 pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp) {
     account.sealing_key = keyring.map(|keyring| keyring.active().id.to_string());
+    let kept = account.object.as_ref().map(|object| &object.status.refused);
+    let kept = kept.cloned().unwrap_or_default();
     let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
     secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
     for (i, secret) in secrets.into_iter().enumerate() {
+        secret.refused_before = former::refused_before(secret, &kept, now);
         if i >= MAX_SECRETS {
             secret.candidate = Candidate::TooMany;
             continue;
         }
         secret.candidate = candidate(&account.namespace, secret, keyring);
-        if let Some(before) = former::refused_before(secret, now) {
+        count_what_a_fast_clock_asks(&account.namespace, secret, keyring, now);
+        if let Some(before) = secret.refused_before {
             refuse_too_old(&account.namespace, secret, before, keyring);
         }
+    }
+}
+
+/// How far the clock of somebody who seals may be ahead of ours.
+const FAST: SignedDuration = SignedDuration::from_mins(5);
+
+/// A time that is hardly still to come counts at once where the value beside it was sealed at
+/// that time or later: both are of one clock, which is ahead of ours.
+fn count_what_a_fast_clock_asks(
+    namespace: &str,
+    secret: &mut SecretObject,
+    keyring: Option<&Keyring>,
+    now: Timestamp,
+) {
+    let Some(asked) = secret.refuse_sealed_before.and_then(former::in_whole_seconds) else {
+        return;
+    };
+    let is_near = asked > now && asked.duration_since(now) <= FAST;
+    if !is_near || secret.refused_before >= Some(asked) {
+        return;
+    }
+    let opened = match (&secret.intent, secret.sealed()) {
+        (Ok(intent), Some(sealed)) => open(namespace, intent, sealed, keyring).ok(),
+        _ => None,
+    };
+    if opened.is_some_and(|opened| opened.sealed_at >= asked) {
+        secret.refused_before = Some(asked);
     }
 }
 
@@ -105,6 +150,8 @@ fn refuse_too_old(
     secret.in_use_refused = in_use_is.is_some_and(|is| is != Some(false));
     if is == Some(true) {
         secret.candidate = Candidate::TooOld;
+    } else if secret.in_use_refused && matches!(secret.candidate, Candidate::SameValue { .. }) {
+        secret.candidate = Candidate::Compromised;
     }
 }
 
@@ -128,10 +175,19 @@ fn candidate(namespace: &str, secret: &SecretObject, keyring: Option<&Keyring>) 
         Ok(opened) => opened,
         Err(why) => return Candidate::Unreadable(why),
     };
-    let same = current
-        .and_then(|entry| open(namespace, intent, &entry.sealed, keyring).ok())
-        .is_some_and(|before| before.value.same_as(&opened.value));
-    if same { Candidate::SameValue } else { Candidate::New { mask: mask(&opened.value) } }
+    let earlier = |entry: &HistoryEntry| open(namespace, intent, &entry.sealed, keyring).ok();
+    if let Some(before) = current.and_then(earlier)
+        && before.value.same_as(&opened.value)
+    {
+        return Candidate::SameValue { is_newer: opened.sealed_at >= before.sealed_at };
+    }
+    // A value that was there before may come back as another ciphertext of it, e.g. by a
+    // revert in git.
+    let mut oldest_first = secret.status.history.iter().skip(1).rev();
+    let restores = oldest_first
+        .find(|entry| earlier(entry).is_some_and(|then| then.value.same_as(&opened.value)))
+        .map(|entry| entry.version);
+    Candidate::New { mask: mask(&opened.value), restores }
 }
 
 /// Opens one ciphertext of a secret.

@@ -66,8 +66,11 @@ pub fn learn(account: &Account, learned: &mut Learned, keyring: Option<&Keyring>
 fn subject(secret: &SecretObject) -> Option<&str> {
     match secret.candidate {
         Candidate::TooMany => None,
-        Candidate::Current | Candidate::SameValue | Candidate::New { .. } => secret.sealed(),
-        Candidate::Nothing | Candidate::Unreadable(_) | Candidate::TooOld => {
+        Candidate::Current | Candidate::SameValue { .. } | Candidate::New { .. } => secret.sealed(),
+        Candidate::Nothing
+        | Candidate::Unreadable(_)
+        | Candidate::TooOld
+        | Candidate::Compromised => {
             secret.status.history.first().map(|entry| entry.sealed.as_str())
         }
     }

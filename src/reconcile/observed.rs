@@ -71,6 +71,8 @@ pub struct SecretObject {
     /// What `spec.sealed` is, compared with the value in use; filled by
     /// [`inspect`](super::inspect()).
     pub candidate: Candidate,
+    /// Before when what was sealed is refused; filled likewise.
+    pub refused_before: Option<Timestamp>,
     /// Whether the value in use was sealed too early; filled likewise.
     pub in_use_refused: bool,
 }
@@ -252,6 +254,7 @@ impl SecretObject {
             refuse_sealed_before: spec.and_then(|spec| spec.refuse_sealed_before.map(|t| t.0)),
             status: part(&object.data, "status").unwrap_or_default(),
             candidate: Candidate::Nothing,
+            refused_before: None,
             in_use_refused: false,
         }
     }

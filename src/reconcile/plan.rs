@@ -14,6 +14,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::action::{Action, Plan, Record};
 use super::decide::{Decision, IN_USE_UNOPENABLE, NO_KEYRING, decide};
 use super::events::{self, Note};
+use super::former;
 use super::observed::{Account, AccountObject, Memory};
 use super::publish::{differs, has_room, publish};
 use super::refused::{Refusal, write_of_function, write_of_status};
@@ -92,7 +93,9 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
         let trail = Trail { account, object, memory, now };
         for action in &mut plan.actions {
             if let Action::WriteAccount(Record::Switch, next) = action {
-                trail.advance(next, &trail.nexts(&decisions, None), None);
+                let nexts = trail.nexts(&decisions, None);
+                former::remember(next, &nexts);
+                trail.advance(next, &nexts, None);
             }
         }
         trail.look(timings, &mut plan);
@@ -377,6 +380,7 @@ fn progress(
     let Progress { report, moving } = report::of(injections, memory, now);
     let has_arrived = !moving && next.revision > 0;
     let arrived = has_arrived.then_some((next.revision, report.updated, report.total));
+    former::remember(&mut next, nexts);
     trail.advance(&mut next, nexts, arrived);
     // A rollout that goes on, and a set that is about to be deleted, end with a write.
     let held = held(account);

@@ -36,11 +36,13 @@ pub(super) fn secret(
         None => (decision.reason, decision.message.clone()),
     };
     next.recorded_stamp = recorded_stamp(secret, reason == Reason::Published);
-    former::refuse(secret, &mut next, now);
+    former::refuse(secret, &mut next);
     if reason == Reason::Published {
         match &secret.candidate {
-            Candidate::New { mask, .. } => accept(secret, &mut next, decision, mask, known, now),
-            Candidate::SameValue => {
+            Candidate::New { mask, restores } => {
+                accept(secret, &mut next, decision, (mask, *restores), known, now);
+            }
+            Candidate::SameValue { is_newer: true } => {
                 // The newer ciphertext is kept, so that old sealing keys fall out of use.
                 if let (Some(entry), Some(sealed)) = (next.history.first_mut(), secret.sealed()) {
                     sealed.clone_into(&mut entry.sealed);
@@ -92,7 +94,8 @@ fn version(secret: &SecretObject, known: Option<&KnownSecret>) -> i64 {
     let before = secret.status.version.unwrap_or(0);
     match known {
         Some(known) if known.version > before => {
-            let is_told = secret.stamps.last_value_change(known.stamp).is_none();
+            let is_newest = secret.stamps.last_value_change(known.stamp).is_none();
+            let is_told = is_newest && known.waiting.is_none();
             known.version.saturating_add(i64::from(!is_told))
         }
         _ => before.saturating_add(1),
@@ -104,12 +107,14 @@ fn accept(
     secret: &SecretObject,
     next: &mut KlivSecretStatus,
     decision: &Decision,
-    mask: &str,
+    (mask, same_as): (&str, Option<i64>),
     known: Option<&KnownSecret>,
     now: Timestamp,
 ) {
     let Some(member) = &decision.member else { return };
+    let waiting = known.and_then(KnownSecret::waiting);
     let stamp = secret.stamps.last_value_change(recorded_before(secret).unwrap_or(0));
+    let stamp = stamp.or(waiting.as_ref());
     let time = Time(changed_at(secret, stamp, now));
     let version = version(secret, known);
     next.version = Some(version);
@@ -120,7 +125,7 @@ fn accept(
     next.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
     next.via = stamp.map(|stamp| stamp.via.clone());
     next.masked_value = Some(mask.to_owned());
-    let restores = former::restored(&next.history, &member.sealed);
+    let restores = former::restored(&next.history, &member.sealed, same_as);
     if secret.in_use_refused {
         next.history.clear();
     }
@@ -134,6 +139,7 @@ fn accept(
             on_behalf_of: next.on_behalf_of.clone(),
             via: next.via.clone().unwrap_or_default(),
             masked_value: mask.to_owned(),
+            stamp: stamp.map(|stamp| stamp.seq),
             restores,
             sealed: member.sealed.clone(),
         },

@@ -25,7 +25,7 @@ use super::status;
 use crate::api::condition::{AUDITED, Reason};
 use crate::api::{
     AuditRecord, ChainLink, Intent, KlivAccountStatus, KlivAuditEventSpec, KlivSecretStatus,
-    KnownSecret, Source, Stamps,
+    KnownSecret, Source,
 };
 use crate::audit::{self, Facts, Seen};
 
@@ -174,12 +174,7 @@ impl<'a> Trail<'a> {
             return None;
         }
         let secrets = self.account.secrets.values();
-        let secrets = secrets.map(|s| {
-            let recorded = Stamps::recorded(s.status.recorded_stamp);
-            let is_untold = (!s.candidate.waits() || recorded == 0)
-                && s.stamps.last_value_change(recorded).is_some();
-            (s.name.as_str(), s.uid.as_str(), &s.status, is_untold)
-        });
+        let secrets = secrets.map(|s| (s.name.as_str(), s.uid.as_str(), &s.status));
         let mut record = audit::start(secrets, status.revision);
         record.head = end.head.clone();
         record.checkpoint.clone_from(&end.checkpoint);
@@ -206,9 +201,9 @@ impl<'a> Trail<'a> {
                     name: &secret.name,
                     uid: &secret.uid,
                     created: secret.created,
-                    generation: secret.generation,
                     stamps: &secret.stamps,
-                    before: &secret.status,
+                    waits: secret.candidate.waits(),
+                    will_refuse: secret.refuse_sealed_before.filter(|time| *time > self.now),
                     next: nexts.get(secret.name.as_str())?,
                     asks: matches!(secret.intent, Ok(Intent { source: Source::Question(_), .. })),
                     is_blind,
@@ -297,7 +292,7 @@ impl<'a> Trail<'a> {
         }
         let is_coming =
             self.memory.trail.untold.is_none() || audit::covers(coming, &secret.uid, next);
-        if is_coming && !is_held {
+        if is_coming && !is_held && !audit::has_no_room_for(coming, &secret.uid) {
             return false;
         }
         let told = self.known(secret).map(|known| known.stamp).filter(|stamp| *stamp > 0);

@@ -9,6 +9,7 @@ mod admission_server;
 mod admission_support;
 mod admission_writes;
 mod audit_chain;
+mod audit_facts;
 #[path = "../inject-cases/mod.rs"]
 mod cases;
 mod chart;

@@ -14,6 +14,7 @@ mod worlds;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
@@ -80,7 +81,7 @@ fn secret(
 }
 
 fn new_value() -> Candidate {
-    Candidate::New { mask: "sk-p****z789".into() }
+    Candidate::New { mask: "sk-p****z789".into(), restores: None }
 }
 
 /// One that was never published.
@@ -149,12 +150,22 @@ fn timings() -> Timings {
 /// `reconcile_model.rs`'s to say, and `reconcile/trail.rs`'s.
 fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestamp) -> Plan {
     let mut account = account.clone();
+    let (decisions, _) = decide(&account);
+    let refused = [
+        Reason::DecryptionFailed,
+        Reason::InvalidSpec,
+        Reason::LimitExceeded,
+        Reason::SealedTooEarly,
+    ];
+    let is_refused = |name: &String| refused.contains(&decisions[name].reason);
     let known = |secret: &SecretObject| KnownSecret {
         name: secret.name.clone(),
         uid: secret.uid.clone(),
         stamp: 99_999_999_999_999,
         version: secret.status.version.unwrap_or(0) + 1,
-        refused: Some(secret.generation),
+        refused: is_refused(&secret.name).then_some(0),
+        refused_before: Some(Time(Timestamp::MAX)),
+        ..KnownSecret::default()
     };
     let secrets = account.secrets.values().map(known).collect();
     if let Some(object) = &mut account.object {

@@ -28,7 +28,7 @@ fn a_ciphertext_is_compared_with_the_value_in_use() {
     };
     assert_eq!(mask, "sk-p****z789");
     assert_eq!(candidate(&keyring, &first, Some(&first)), Candidate::Current);
-    assert_eq!(candidate(&keyring, &again, Some(&first)), Candidate::SameValue);
+    assert_eq!(candidate(&keyring, &again, Some(&first)), Candidate::SameValue { is_newer: true });
     assert!(matches!(candidate(&keyring, &first, Some(&other)), Candidate::New { .. }));
 }
 

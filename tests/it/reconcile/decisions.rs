@@ -76,7 +76,7 @@ fn a_value_that_does_not_open_leaves_the_last_good_one() {
 fn the_same_value_sealed_anew_keeps_the_sets_name() {
     let spec = json!({ "sealed": sealed(256, 'b') });
     let mut again = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
-    again.candidate = Candidate::SameValue;
+    again.candidate = Candidate::SameValue { is_newer: true };
     let before = only_set(&account([settled_secret("API_KEY", None)]));
     assert_eq!(only_set(&account([again])), before);
 }

@@ -39,7 +39,7 @@ fn a_secret_says_what_became_of_it_once_where_the_audit_trail_does_not() {
     };
     account.functions.clear();
     assert_eq!(said(&account, &Memory::default()), Vec::<String>::new());
-    change(&mut account, Candidate::SameValue);
+    change(&mut account, Candidate::SameValue { is_newer: true });
     assert_eq!(said(&account, &Memory::default()), Vec::<String>::new());
     change(&mut account, new_value());
     set(&mut account);

@@ -27,18 +27,22 @@ fn going(becomes: &str, history: &[&str]) -> SecretObject {
     secret
 }
 
+/// The sets of an account, as they are recorded once they are published.
+fn recorded(account: &Account) -> Vec<Value> {
+    let (_, sets) = decide(account);
+    let set = |set: &kliv_secrets::reconcile::DesiredSet| {
+        let keys: Vec<&String> = set.members.iter().map(|member| &member.env_var).collect();
+        json!({ "environment": "", "name": set.name, "uid": "u", "keys": keys, "revision": 1 })
+    };
+    sets.iter().map(set).collect()
+}
+
 /// What is decided, and the status that is written.
 fn settle(secret: SecretObject) -> (Reason, KlivSecretStatus) {
     let mut account = account([secret]);
     inspect(&mut account, Some(&keyring(1)), now());
-    let (decisions, sets) = decide(&account);
-    let sets: Vec<Value> = sets
-        .iter()
-        .map(|set| {
-            json!({ "environment": "", "name": set.name, "uid": "u", "keys": ["API_KEY"],
-            "revision": 1 })
-        })
-        .collect();
+    let (decisions, _) = decide(&account);
+    let sets = recorded(&account);
     account.object = account_object(json!({ "revision": 1, "sets": sets }));
     let written =
         plan_of(&account, &looked()).actions.into_iter().find_map(|action| match action {
@@ -132,4 +136,100 @@ fn when_a_later_time_is_refused_former_versions_leave_the_history() {
         assert_eq!(reason, Reason::Published);
         assert_eq!(versions(&status), [(3, None)]);
     }
+}
+
+/// Seals by a clock that is so many seconds ahead of ours.
+fn value_at(value: &[u8], ahead: i64) -> String {
+    let value = kliv_secrets::seal::Plaintext::new(value.to_vec());
+    let rng = &mut crate::seal_support::Tape(&[9; 32]);
+    let sealed =
+        kliv_secrets::seal::seal(keyring(1).sealing_key(), &PLACE, &value, ago(-ahead), rng);
+    sealed.expect("not too large").to_string()
+}
+
+#[test]
+fn a_time_of_a_clock_that_is_ahead_counts_at_once_with_the_value_that_was_sealed_by_it() {
+    let old = value(b"old", 1);
+    for (asked, sealed, counts) in
+        [(2, 2, true), (300, 300, true), (2, 1, false), (301, 301, false), (2, 9, true)]
+    {
+        let new = value_at(b"new", sealed);
+        let mut secret = going(&new, &[&old]);
+        secret.refuse_sealed_before = Some(ago(-asked));
+        let (reason, status) = settle(secret);
+        assert_eq!(reason, Reason::Published);
+        let kept = if counts { vec![(2, None)] } else { vec![(2, None), (1, None)] };
+        assert_eq!(versions(&status), kept, "{asked} {sealed}");
+        assert_eq!(status.refuse_sealed_before.is_some(), counts);
+    }
+}
+
+#[test]
+fn the_compromised_value_sealed_anew_is_no_new_value() {
+    let (old, again) = (value(b"old", 1), value_at(b"old", 0));
+    let mut secret = going(&again, &[&old]);
+    secret.refuse_sealed_before = Some(now());
+    let (reason, status) = settle(secret);
+    assert_eq!(reason, Reason::SealedTooEarly);
+    assert_eq!(status.history[0].sealed, old, "what is in use stays what it is");
+    assert!(status.conditions[0].message.contains("sealed anew"), "{:?}", status.conditions);
+}
+
+#[test]
+fn a_value_that_comes_back_as_another_ciphertext_is_a_rollback_too() {
+    // It was sealed anew since, and git has the former ciphertext.
+    let (one, again, two) = (value(b"one", 1), value(b"one", 2), value(b"two", 3));
+    let (_, status) = settle(going(&one, &[&two, &again]));
+    assert_eq!(versions(&status)[0], (3, Some(1)));
+}
+
+#[test]
+fn an_older_ciphertext_of_the_value_in_use_does_not_replace_a_newer_one() {
+    let (older, newer) = (value(b"one", 1), value_at(b"one", 0));
+    let (reason, status) = settle(going(&older, &[&newer]));
+    assert_eq!((reason, status.history[0].sealed.as_str()), (Reason::Published, newer.as_str()));
+    let (_, status) = settle(going(&newer, &[&older]));
+    assert_eq!(status.history[0].sealed, newer);
+}
+
+#[test]
+fn what_was_refused_stays_refused_when_a_secret_is_deleted_and_made_again() {
+    let before = time(SEALED) + SignedDuration::from_secs(1);
+    let settle = |sealed: &str, kept: &str| {
+        let mut account = account([going(sealed, &[])]);
+        let kept = json!([{ "secret": kept, "before": before }]);
+        account.object = account_object(json!({ "refused": kept }));
+        inspect(&mut account, Some(&keyring(1)), now());
+        decide(&account).0["api-key"].reason
+    };
+    assert_eq!(settle(&value(b"old", 1), "api-key"), Reason::SealedTooEarly);
+    assert_eq!(settle(&value(b"old", 1), "api-key.prod"), Reason::Published);
+    assert_eq!(settle(&value_at(b"new", 0), "api-key"), Reason::Published);
+}
+
+#[test]
+fn an_account_remembers_what_its_secrets_refuse_the_latest_first_and_no_more_than_fits() {
+    let kept = |count: usize| {
+        let mut account = account((0..count).map(|n| {
+            let mut secret = settled_secret(&format!("V{n}"), None);
+            let since = ago(i64::try_from(count - n).expect("few"));
+            secret.refused_before = Some(since);
+            secret.status.refuse_sealed_before =
+                Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(since));
+            secret
+        }));
+        let gone = json!([{ "secret": "gone", "before": ago(3) }]);
+        let sets = recorded(&account);
+        account.object = account_object(json!({ "revision": 1, "sets": sets, "refused": gone }));
+        let plan = plan_of(&account, &looked());
+        let written = plan.actions.into_iter().find_map(|action| match action {
+            Action::WriteAccount(_, status) => Some(status.refused),
+            _ => None,
+        });
+        let names = written.expect("written").into_iter().map(|kept| kept.secret);
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(kept(2), ["v1", "v0", "gone"]);
+    let all = kept(100);
+    assert_eq!((all.len(), all[0].as_str(), all[2].as_str()), (64, "v99", "gone"));
 }

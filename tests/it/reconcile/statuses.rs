@@ -57,7 +57,7 @@ fn a_new_value_is_told_with_mask_version_time_and_who_did_it() {
 fn the_same_value_again_is_no_new_version_and_its_newer_ciphertext_is_kept() {
     let spec = json!({ "sealed": sealed(256, 'b') });
     let mut again = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
-    again.candidate = Candidate::SameValue;
+    again.candidate = Candidate::SameValue { is_newer: true };
     again.status.version = Some(1);
     again.status.updated_by = Some("anna".into());
     let before = again.status.clone();

@@ -1,0 +1,366 @@
+//! What the audit trail tells of a secret: each change once, by who made it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kliv_secrets::api::condition::{Reason, conditions};
+use kliv_secrets::api::{
+    AuditAction, AuditRecord, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret,
+    Stamp, Stamps, What,
+};
+use kliv_secrets::audit::{Facts, MAX_PENDING, Seen, start, tell};
+
+use crate::seal_support::time;
+
+/// A secret, and what was told of it.
+struct Story {
+    now: Timestamp,
+    record: AuditRecord,
+    stamps: Stamps,
+    status: KlivSecretStatus,
+    waits: bool,
+    asks: bool,
+    will_refuse: Option<Timestamp>,
+}
+
+impl Story {
+    fn new() -> Self {
+        Self {
+            now: time("2026-11-24T12:00:00Z"),
+            record: AuditRecord::default(),
+            stamps: Stamps::default(),
+            status: KlivSecretStatus::default(),
+            waits: false,
+            asks: false,
+            will_refuse: None,
+        }
+    }
+
+    /// Somebody writes; the oldest stamps go.
+    fn write(&mut self, user: &str, what: What) -> &mut Self {
+        self.now += SignedDuration::from_secs(1);
+        let seq = self.stamps.newest().unwrap_or(0) + 1;
+        self.stamps.0.push(Stamp::new(seq, self.now, what, "kubectl", user));
+        let surplus = self.stamps.0.len().saturating_sub(Stamps::MAX);
+        self.stamps.0.drain(..surplus);
+        self
+    }
+
+    fn value(&mut self, user: &str) -> &mut Self {
+        self.write(user, What::Value)
+    }
+
+    fn spec(&mut self, user: &str) -> &mut Self {
+        self.write(user, What::Spec)
+    }
+
+    /// The value that this stamp brought is the one in use.
+    fn publish(&mut self, stamp: i64) -> &mut Self {
+        let version = self.status.version.unwrap_or(0) + 1;
+        self.status.version = Some(version);
+        self.status.history.insert(
+            0,
+            HistoryEntry {
+                version,
+                generation: stamp,
+                time: Time(self.now),
+                by: String::new(),
+                on_behalf_of: None,
+                via: String::new(),
+                masked_value: format!("mask {version}"),
+                stamp: Some(stamp),
+                restores: None,
+                sealed: format!("kliv1.{version}"),
+            },
+        );
+        self.status.history.truncate(5);
+        self.is(Reason::Published, false)
+    }
+
+    /// What its status is about to say, and whether a value waits.
+    fn is(&mut self, reason: Reason, waits: bool) -> &mut Self {
+        self.status.conditions = conditions(&[], reason, "why", None, self.now);
+        self.waits = waits;
+        self.asks = reason == Reason::AwaitingValue;
+        self
+    }
+
+    fn refuse_before(&mut self, at: Timestamp) -> &mut Self {
+        self.status.refuse_sealed_before = Some(Time(at));
+        self.status.history.truncate(1);
+        self
+    }
+
+    /// The engine looks.
+    fn events(&mut self) -> Vec<KlivAuditEventSpec> {
+        let seen = Seen {
+            name: "api-key",
+            uid: "u",
+            created: time("2026-11-24T11:00:00Z"),
+            stamps: &self.stamps,
+            waits: self.waits,
+            will_refuse: self.will_refuse,
+            next: &self.status,
+            asks: self.asks,
+            is_blind: false,
+        };
+        look(&mut self.record, vec![seen], &BTreeMap::new(), self.now)
+    }
+
+    /// The same, in words: action, who, version.
+    fn told(&mut self) -> Vec<String> {
+        let told = self.events().iter().map(word).collect();
+        assert!(self.events().is_empty(), "told twice");
+        told
+    }
+}
+
+fn look(
+    record: &mut AuditRecord,
+    secrets: Vec<Seen<'_>>,
+    gone: &BTreeMap<String, Option<KlivAuditEventSpec>>,
+    now: Timestamp,
+) -> Vec<KlivAuditEventSpec> {
+    let facts = Facts { secrets, gone, arrived: None, sealing_key: None, now };
+    tell("shop", record, &facts);
+    std::mem::take(&mut record.pending)
+}
+
+fn word(event: &KlivAuditEventSpec) -> String {
+    let version = event.version.map(|version| format!(" v{version}")).unwrap_or_default();
+    let actor = if event.actor.is_empty() { "nobody" } else { &event.actor };
+    format!("{} by {actor}{version}", event.action)
+}
+
+#[test]
+fn a_refusal_is_told_once_by_who_caused_it_and_each_later_change_by_who_made_it() {
+    for (reason, action) in [
+        (Reason::DecryptionFailed, "OpeningFailed"),
+        (Reason::LimitExceeded, "Refused"),
+        (Reason::SealedTooEarly, "Refused"),
+    ] {
+        let mut story = Story::new();
+        let told = story.value("anna").is(reason, true).told();
+        assert_eq!(told, [format!("{action} by anna")]);
+        for n in 0..30 {
+            let user = if n % 2 == 0 { "bert" } else { "cleo" };
+            assert_eq!(story.spec(user).told(), [format!("Updated by {user}")]);
+        }
+        // It is published after all, when its stamp has long fallen off.
+        assert_eq!(story.publish(1).told(), ["Created by anna v1"]);
+        assert_eq!(story.value("cleo").is(reason, true).told(), [format!("{action} by cleo")]);
+    }
+}
+
+#[test]
+fn a_spec_that_can_not_be_understood_is_its_last_writers() {
+    let mut story = Story::new();
+    assert_eq!(story.value("anna").publish(1).told(), ["Created by anna v1"]);
+    story.spec("bert").spec("cleo").is(Reason::InvalidSpec, false);
+    assert_eq!(story.told(), ["Updated by bert", "Refused by cleo"]);
+    assert_eq!(story.spec("bert").told(), ["Refused by bert"]);
+    assert_eq!(story.spec("bert").is(Reason::Published, false).told(), ["Updated by bert"]);
+    // A later version of the operator understands less.
+    assert_eq!(story.is(Reason::InvalidSpec, false).told(), ["Refused by nobody"]);
+}
+
+#[test]
+fn that_a_value_in_use_does_not_open_any_more_is_nobodys_doing_and_told_each_time() {
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    for _ in 0..2 {
+        assert_eq!(story.is(Reason::DecryptionFailed, true).told(), ["OpeningFailed by nobody"]);
+        assert_eq!(story.spec("bert").told(), ["Updated by bert"]);
+        assert!(story.is(Reason::Published, false).told().is_empty());
+    }
+}
+
+#[test]
+fn a_value_that_waits_is_told_with_what_becomes_of_it() {
+    let mut story = Story::new();
+    assert!(story.value("anna").is(Reason::QuotaExceeded, true).told().is_empty());
+    assert_eq!(story.spec("bert").told(), ["Updated by bert"]);
+    assert_eq!(story.value("cleo").told(), ["Updated by anna"], "overwritten");
+    for _ in 0..30 {
+        assert_eq!(story.spec("bert").told(), ["Updated by bert"]);
+    }
+    assert_eq!(story.publish(3).told(), ["Created by cleo v1"]);
+}
+
+#[test]
+fn a_value_that_never_opened_is_told_once_and_the_first_that_did_is_the_first() {
+    let mut story = Story::new();
+    story.value("anna").is(Reason::DecryptionFailed, true);
+    assert_eq!(story.told(), ["OpeningFailed by anna"]);
+    assert_eq!(story.value("cleo").publish(2).told(), ["Created by cleo v1"]);
+}
+
+#[test]
+fn a_question_is_answered_by_the_first_good_value_also_after_a_bad_one() {
+    let mut story = Story::new();
+    let asked = story.spec("agent").is(Reason::AwaitingValue, false).told();
+    assert_eq!(asked, ["Requested by agent"]);
+    assert_eq!(story.spec("agent").told(), ["Updated by agent"]);
+    story.value("anna").is(Reason::DecryptionFailed, true);
+    assert_eq!(story.told(), ["OpeningFailed by anna"]);
+    assert_eq!(story.value("bert").publish(4).told(), ["Answered by bert v1"]);
+    assert_eq!(story.value("cleo").publish(5).told(), ["Updated by cleo v2"]);
+}
+
+#[test]
+fn values_that_were_published_while_nothing_could_be_told_are_told_as_published() {
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    story.value("bert").publish(2).value("cleo").publish(3);
+    // The value in use again, and one that never got there.
+    story.value("dora").value("anna");
+    let events = story.events();
+    let words: Vec<String> = events.iter().map(word).collect();
+    let expected = ["Updated by bert v2", "Updated by cleo v3", "Updated by dora"];
+    assert_eq!(words[..3], expected);
+    assert_eq!(words[3], "Updated by anna");
+    assert_eq!(events[0].masked_value.as_deref(), Some("mask 2"));
+    assert!(events[2].detail.as_ref().is_some_and(|text| text.contains("overwritten")));
+    assert!(events[3].detail.as_ref().is_some_and(|text| text.contains("stayed")));
+
+    // One whose stamp is not on the object any more: the history says who it was.
+    let mut fallen = Story::new();
+    fallen.value("anna").publish(1);
+    fallen.status.history[0].by = "anna".into();
+    for _ in 0..Stamps::MAX {
+        fallen.spec("bert");
+    }
+    let told = fallen.told();
+    assert_eq!(told[..2], ["Created by anna v1", "Updated by nobody"]);
+
+    // More than the history keeps: nothing false is said of the oldest.
+    for seq in 6..13 {
+        story.value("bert").publish(seq);
+    }
+    let events = story.events();
+    let versions: Vec<Option<i64>> = events.iter().map(|event| event.version).collect();
+    assert_eq!(versions, [None, None, Some(6), Some(7), Some(8), Some(9), Some(10)]);
+    assert!(events[0].detail.as_ref().is_some_and(|text| text.contains("can't be told any more")));
+}
+
+#[test]
+fn what_is_called_compromised_is_told_whenever_that_comes_to_count() {
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    let now = story.now;
+    assert_eq!(story.spec("bert").refuse_before(now).told(), ["Compromised by bert"]);
+    let later = now + SignedDuration::from_secs(2);
+    story.value("cleo").publish(3).refuse_before(later);
+    assert_eq!(story.told(), ["Compromised by cleo v2"]);
+    // The same value again does not count, and its people see that.
+    let later = later + SignedDuration::from_secs(2);
+    story.value("cleo").is(Reason::SealedTooEarly, true).refuse_before(later);
+    assert_eq!(story.told(), ["Refused by cleo", "Compromised by cleo"]);
+
+    // Nothing could be told when it came to count.
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    story.value("bert").publish(2).refuse_before(now).told();
+    assert_eq!(story.record.secrets[0].refused_before, Some(Time(now)));
+}
+
+#[test]
+fn a_first_value_puts_an_end_to_nothing() {
+    let mut story = Story::new();
+    let now = story.now;
+    assert_eq!(story.value("anna").publish(1).refuse_before(now).told(), ["Created by anna v1"]);
+}
+
+#[test]
+fn where_it_can_not_be_seen_who_called_a_value_compromised_nobody_is_named() {
+    // One of two changes: by the order of stamps alone it might be either.
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    let now = story.now;
+    story.spec("bert").spec("cleo").refuse_before(now);
+    assert_eq!(story.told(), ["Updated by bert", "Updated by cleo", "Compromised by nobody"]);
+    let now = story.now;
+    story.spec("bert").value("cleo").publish(5).refuse_before(now);
+    assert_eq!(story.told(), ["Updated by bert", "Updated by cleo v2", "Compromised by nobody"]);
+
+    // The time was named before.
+    story.will_refuse = Some(story.now + SignedDuration::from_secs(60));
+    assert_eq!(story.spec("anna").told(), ["Updated by anna"]);
+    let time = story.will_refuse.take().expect("a time");
+    story.now = time;
+    assert_eq!(
+        story.spec("bert").refuse_before(time).told(),
+        ["Updated by bert", "Compromised by nobody"]
+    );
+}
+
+#[test]
+fn a_record_knows_of_no_more_secrets_than_its_crd_takes() {
+    let now = time("2026-11-24T12:00:00Z");
+    let stamps = Stamps::parse("1 2026-11-24T12:00:00Z value kubectl anna");
+    let names: Vec<String> = (0..600).map(|n| format!("secret-{n:03}")).collect();
+    let mut status = KlivSecretStatus::default();
+    let seen = |name, status| Seen {
+        name,
+        uid: name,
+        created: now,
+        stamps: &stamps,
+        waits: true,
+        will_refuse: None,
+        next: status,
+        asks: false,
+        is_blind: false,
+    };
+    let mut record = AuditRecord::default();
+    let mut told = 0;
+    for _ in 0..20 {
+        let all = names.iter().map(|name| seen(name.as_str(), &status)).collect();
+        let events = look(&mut record, all, &BTreeMap::new(), now);
+        assert!(events.len() <= MAX_PENDING);
+        told += events.len();
+    }
+    assert_eq!((record.secrets.len(), told), (KnownSecret::MAX, 0));
+    // One that is told as gone makes room.
+    let gone = BTreeMap::from([(names[0].clone(), None)]);
+    let all = names[1..].iter().map(|name| seen(name.as_str(), &status)).collect();
+    look(&mut record, all, &gone, now);
+    assert_eq!(record.secrets.len(), KnownSecret::MAX);
+    assert!(record.secrets.iter().any(|known| known.name == names[512]));
+
+    status.recorded_stamp = Some(1);
+    let all = names.iter().map(|name| (name.as_str(), name.as_str(), &status));
+    assert_eq!(start(all, 1).secrets.len(), KnownSecret::MAX);
+}
+
+#[test]
+fn changes_that_were_too_many_are_counted_and_move_no_other_in_time() {
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    for _ in 0..25 {
+        story.spec("bert");
+    }
+    story.now += SignedDuration::from_hours(9);
+    let events = story.events();
+    assert_eq!(events.len(), 1 + Stamps::MAX);
+    assert!(events[0].detail.as_ref().is_some_and(|text| text.starts_with("5 changes")));
+    let times: Vec<i64> = events[1..].iter().map(|event| event.time.0.as_second()).collect();
+    assert!(times.windows(2).all(|pair| pair[1] == pair[0] + 1), "{times:?}");
+}
+
+#[test]
+fn what_a_notice_of_a_delete_says_is_made_harmless() {
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    let notice = |via: &str, user: &str| {
+        let mut notice = KlivAuditEventSpec::new(AuditAction::Deleted, story.now);
+        (notice.via, notice.on_behalf_of) = (via.to_owned(), Some(user.to_owned()));
+        BTreeMap::from([("u".to_owned(), Some(notice))])
+    };
+    for (via, kept) in [("kubectl", "kubectl"), ("\u{1b}[2J", ""), ("operator x", ""), ("", "")] {
+        let mut record = story.record.clone();
+        let told = look(&mut record, Vec::new(), &notice(via, "a\u{1b}[2Jb"), story.now);
+        assert_eq!(told[0].via, kept);
+        assert_eq!(told[0].on_behalf_of.as_deref(), Some("a\\u{1b}[2Jb"));
+    }
+}
