@@ -4,8 +4,12 @@
 //! The values of one variable are looked at together, once for each ciphertext: whether two
 //! environments have the same one shows only where both are open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
 
 use super::inspect::{Candidate, open};
 use super::observed::{Account, SecretObject};
@@ -89,16 +93,16 @@ fn odd(
             Some(open(namespace, intent, sealed, keyring).ok()?.value)
         })
         .collect();
-    let random: Vec<bool> = opened.iter().map(|v| v.as_ref().is_some_and(is_random)).collect();
+    let drawn: Vec<bool> = opened.iter().map(|v| v.as_ref().is_some_and(is_drawn)).collect();
     let place = |at: usize| members[at].0.place.as_ref().and_then(|place| place.1.as_deref());
     let same_as = |at: usize, value: &Plaintext| -> Vec<String> {
-        let others = opened.iter().enumerate().filter(|(other, _)| *other != at && random[*other]);
+        let others = opened.iter().enumerate().filter(|(other, _)| *other != at && drawn[*other]);
         let same = others.filter(|(_, other)| other.as_ref().is_some_and(|o| o.same_as(value)));
         same.map(|(other, _)| place(other).unwrap_or_default().to_owned()).collect()
     };
     let about = |(at, value): (usize, &Option<Plaintext>)| {
         let value = value.as_ref()?;
-        let same = if random[at] { same_as(at, value) } else { Vec::new() };
+        let same = if drawn[at] { same_as(at, value) } else { Vec::new() };
         let wrong = place(at).zip(recognise(value));
         let wrong = wrong.and_then(|(environment, what)| wrong_side(environment, what));
         let same = (!same.is_empty()).then_some(Oddity::SameValueInEnvironments(same));
@@ -115,13 +119,20 @@ const LONGEST: usize = 512;
 /// It must hold so many different characters.
 const DIFFERENT: usize = 8;
 
-/// Whether a value looks as if a machine had drawn it: nobody can try out such values by
-/// writing them under another environment, to see whether they are said to be the same. So:
-/// no words, numbers or dates, but small letters, capitals and digits in constant change.
+/// Whether a value is a key that its provider has drawn: nobody can try out such values by
+/// writing them under another environment, to see whether they are said to be the same.
+///
+/// How random a text looks does not tell: Base64 or a hash of a password looks as random as a
+/// key does. So it must be known how the provider's keys begin, and what follows must be small
+/// letters, capitals and digits in constant change, which no hexadecimal hash is, and no text
+/// in Base64.
 #[expect(clippy::disallowed_methods, reason = "whether it could be guessed shows in its shape")]
-fn is_random(value: &Plaintext) -> bool {
+fn is_drawn(value: &Plaintext) -> bool {
+    if recognise(value).is_none_or(|what| what.provider.is_empty()) {
+        return false;
+    }
     let value = value.expose();
-    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_+/=.~".contains(b);
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
     if !(SHORTEST..=LONGEST).contains(&value.len()) || !value.iter().all(is_plain) {
         return false;
     }
@@ -130,10 +141,24 @@ fn is_random(value: &Plaintext) -> bool {
     let drawn = drawn.unwrap_or_default();
     let kind = |b: u8| (b.is_ascii_lowercase(), b.is_ascii_uppercase(), b.is_ascii_digit());
     let changes = drawn.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
-    let mut different = [false; 256];
-    drawn.iter().for_each(|b| different[usize::from(*b)] = true);
-    let different = different.into_iter().filter(|is_there| *is_there).count();
-    drawn.len() >= SHORTEST && changes * 3 >= drawn.len() && different >= DIFFERENT
+    let kinds: BTreeSet<_> = drawn.iter().map(|b| kind(*b)).collect();
+    let different: BTreeSet<&u8> = drawn.iter().collect();
+    drawn.len() >= SHORTEST
+        && changes * 3 >= drawn.len()
+        && kinds.len() == 3
+        && different.len() >= DIFFERENT
+        && !is_encoded_text(drawn)
+}
+
+/// Whether it is Base64 of something that can be read, or a part of such.
+fn is_encoded_text(drawn: &[u8]) -> bool {
+    (0..4).any(|cut| {
+        let part = drawn.get(cut..).unwrap_or_default();
+        let whole = part.get(..part.len() / 4 * 4).unwrap_or_default();
+        STANDARD_NO_PAD.decode(whole).map(Zeroizing::new).is_ok_and(|bytes| {
+            bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+        })
+    })
 }
 
 /// Tells ciphertexts apart within this process.
@@ -145,38 +170,72 @@ fn mark(of: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     #[test]
-    fn only_what_a_machine_has_drawn_is_compared() {
+    fn only_keys_that_their_provider_has_drawn_are_compared() {
         for value in [
-            "4eC39HqLyjWDarjtT1zdp7dc",
             "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
-            "9f86d081884c7d659a2feaa0c55ad015",
             "SG.ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf",
-            "bm90IGEgc2VjcmV0IQ==",
+            "ghp_4eC39HqLyjWDarjtT1zdp7dcR2b6Qw8K1xYz",
+            "sk-proj-4eC39HqLyjWDarjtT1zdp7dcR2b6Qw8K1xYz",
         ] {
-            assert!(is_random(&Plaintext::new(value.into())), "{value}");
+            assert!(is_drawn(&Plaintext::new(value.into())), "{value}");
         }
         for value in [
             "",
             "1234",
-            "4711",
             "hunter2",
-            "4eC39HqLyjWDarj",
             "4929123456789012",
-            "0000000000000000",
             "correct-horse-battery-staple",
             "Summer2026Password",
             "production_password_1234",
             "sk_live_0000000000000042",
             "sk_live_a1B2",
-            "a1a1a1a1a1a1a1a1a1a1",
+            "sk_live_a1a1a1a1a1a1a1a1a1a1",
+            // Drawn or not, nobody can tell.
+            "4eC39HqLyjWDarjtT1zdp7dc",
+            "live_4eC39HqLyjWDarjtT1zdp7dc",
             "postgres://app:4eC39HqLyjWDarjtT1zdp7dc@db/app",
-            "4eC39HqLyjWDarjtT1zdp7dc\n",
-            "2026-11-24T10:00:00Z",
+            "sk_test_4eC39HqLyjWDarjtT1zdp7dc\n",
         ] {
-            assert!(!is_random(&Plaintext::new(value.into())), "{value}");
+            assert!(!is_drawn(&Plaintext::new(value.into())), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_guess_in_any_clothing_is_never_compared() {
+        let clothe = |guess: String| {
+            let digest = Sha256::digest(&guess);
+            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            [
+                STANDARD.encode(&guess),
+                STANDARD_NO_PAD.encode(&guess),
+                URL_SAFE.encode(format!("{guess}~?>")),
+                hex[..32].to_owned(),
+                hex[..40].to_owned(),
+                hex.clone(),
+                hex.to_uppercase(),
+                STANDARD.encode(digest),
+                guess,
+            ]
+        };
+        for n in (0..10_000).step_by(7) {
+            let guesses = [
+                format!("serviceuser:{n:04}"),
+                format!("{n:04}"),
+                format!("admin:Summer{n}"),
+                format!("{{\"user\":\"app\",\"pin\":{n}}}"),
+            ];
+            for value in guesses.into_iter().flat_map(clothe) {
+                for beginning in ["", "sk_live_", "sk-proj-", "whsec_", "key-", "eyJ"] {
+                    let value = format!("{beginning}{value}");
+                    assert!(!is_drawn(&Plaintext::new(value.clone().into())), "{value}");
+                }
+            }
         }
     }
 }
