@@ -43,7 +43,7 @@ pub(crate) struct Cluster {
     /// Who deleted secrets, by uid, as the webhook noted it.
     pub(crate) notices: BTreeMap<String, KlivAuditEventSpec>,
     /// Stamps of each secret, by uid.
-    pub(crate) stamped: BTreeMap<String, usize>,
+    pub(crate) stamped: BTreeMap<String, Vec<Stamp>>,
     /// Successful writes of the engine.
     pub(crate) writes: Vec<String>,
     /// Sets that somebody took away: functions may wait for them.
@@ -137,9 +137,12 @@ impl Cluster {
             stamps.0.retain(|stamp| stamp.seq > recorded);
             let what = if value { What::Value } else { What::Spec };
             let via = "kubectl".to_owned();
-            stamps.0.push(Stamp::new(seq, self.now, what, &via, user));
+            let stamp = Stamp::new(seq, self.now, what, &via, user);
+            stamps.0.push(stamp.clone());
+            let surplus = stamps.0.len().saturating_sub(Stamps::MAX);
+            stamps.0.drain(..surplus);
             let uid = object["metadata"]["uid"].as_str().expect("text").to_owned();
-            *self.stamped.entry(uid).or_default() += 1;
+            self.stamped.entry(uid).or_default().push(stamp);
             let generation = object["metadata"]["generation"].as_i64().expect("a number");
             object["metadata"]["generation"] = (generation + i64::from(!is_new)).into();
             object["metadata"]["annotations"] = json!({ ANNOTATION_STAMPS: stamps.to_string() });

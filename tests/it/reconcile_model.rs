@@ -13,14 +13,14 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::names::{
     ANNOTATION_INJECT, ANNOTATION_REVISION, ANNOTATION_ROLLOUT, FUNCTION_LABEL, LABEL_ENVIRONMENT,
 };
-use kliv_secrets::api::{PublishedSet, object_name};
+use kliv_secrets::api::{PublishedSet, Stamps, object_name};
 use kliv_secrets::reconcile::{Account, Action, Effect, Memory, Timings, inspect, learn, plan};
 use kliv_secrets::seal::{Binding, Keyring, Sealed, mask};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::reconcile_cluster::{ACCOUNT, Cluster, environment, is_function, ours};
-use crate::seal_support::{Tape, bytes, keyring, without_retired};
+use crate::seal_support::{Tape, bytes, keyring, time, without_retired};
 
 /// The places that secrets of the test are for.
 const PLACES: [(&str, Option<&str>); 5] = [
@@ -55,6 +55,18 @@ enum Step {
     },
     Describe {
         place: usize,
+    },
+    /// The same, more often than an object has room for stamps.
+    DescribeOften {
+        place: usize,
+    },
+    /// Values from before are called compromised, mostly with a new one, by a clock that is
+    /// ahead of ours.
+    Compromise {
+        place: usize,
+        value: Option<usize>,
+        user: usize,
+        ahead: i64,
     },
     /// A ciphertext that was made for somewhere else.
     Misplace {
@@ -163,6 +175,14 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(place, value, user, old_key)| Step::Put { place, value, user, old_key }),
         2 => place().prop_map(|place| Step::PutBack { place }),
         1 => place().prop_map(|place| Step::Describe { place }),
+        1 => place().prop_map(|place| Step::DescribeOften { place }),
+        2 => (
+            place(),
+            prop::option::weighted(0.7, 0..VALUES.len()),
+            0..USERS.len(),
+            prop::sample::select(vec![0, 2, 600])
+        )
+            .prop_map(|(place, value, user, ahead)| Step::Compromise { place, value, user, ahead }),
         1 => (place(), place()).prop_map(|(place, from)| Step::Misplace { place, from }),
         1 => place().prop_map(|place| Step::Garbage { place }),
         1 => place().prop_map(|place| Step::Ask { place }),
@@ -281,11 +301,29 @@ impl Model {
                 }
             }
             Step::Describe { place } => {
-                if let Some(object) = self.cluster.secrets.get(&name(place)) {
-                    let mut spec = object["spec"].clone();
-                    spec["description"] = self.cluster.now.to_string().into();
-                    self.write(place, &spec, 0);
+                self.describe(place, &self.cluster.now.to_string(), 0);
+            }
+            Step::DescribeOften { place } => {
+                // Who handed in a value that nobody has looked at yet.
+                self.authors_lost.insert(place);
+                for n in 0..Stamps::MAX + 5 {
+                    self.describe(place, &format!("{n} {}", self.cluster.now), n % USERS.len());
                 }
+            }
+            Step::Compromise { place, value, user, ahead } => {
+                let at = self.cluster.now.checked_add(SignedDuration::from_secs(ahead));
+                let at = time(&format!("{:.0}", at.expect("a time")));
+                let spec = self.cluster.secrets.get(&name(place)).map(|object| &object["spec"]);
+                let mut spec = spec.cloned().unwrap_or_else(|| json!({}));
+                if let Some(value) = value {
+                    let (var, env) = PLACES[place];
+                    let now = std::mem::replace(&mut self.cluster.now, at);
+                    spec = json!({ "sealed":
+                        self.cluster.seal(&self.keyrings[0], var, env, VALUES[value]) });
+                    self.cluster.now = now;
+                }
+                spec["refuseSealedBefore"] = at.to_string().into();
+                self.write(place, &spec, user);
             }
             Step::Misplace { place, from } => {
                 let sealed = self.cluster.secrets.get(&name(from));
@@ -392,6 +430,14 @@ impl Model {
             spec["environment"] = env.into();
         }
         self.cluster.write_spec(&name(place), &spec, USERS[user]);
+    }
+
+    fn describe(&mut self, place: usize, text: &str, user: usize) {
+        if let Some(object) = self.cluster.secrets.get(&name(place)) {
+            let mut spec = object["spec"].clone();
+            spec["description"] = text.into();
+            self.write(place, &spec, user);
+        }
     }
 
     fn edit(&mut self, function: usize, edit: impl FnOnce(&mut Value)) {

@@ -1,7 +1,8 @@
 //! How an account comes to rest, and what must hold then.
 
-use kliv_secrets::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
-use kliv_secrets::audit::{Wrong, verify};
+use kliv_secrets::api::{AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, Stamp};
+use kliv_secrets::audit::{Finding, Wrong, verify};
+use kliv_secrets::reconcile::SecretObject;
 
 use super::*;
 
@@ -91,17 +92,27 @@ impl Model {
             return;
         };
         let found = verify(ACCOUNT, &events, Some(record), &[]);
-        assert!(found.iter().all(|finding| finding.what == Wrong::Restarted), "{found:?}");
+        // Of those that waited when the record was lost, some may never have been made.
+        let restarted = found.iter().rfind(|finding| finding.what == Wrong::Restarted);
+        let until = restarted.map_or(0, |finding| finding.sequence);
+        let is_said = |finding: &Finding| match finding.what {
+            Wrong::Restarted => true,
+            Wrong::Removed { .. } => finding.sequence < until,
+            _ => false,
+        };
+        assert!(found.iter().all(is_said), "{found:?}");
         assert!(record.pending.is_empty(), "what waits was made");
         let secrets = self.cluster.read_secrets();
         for (uid, stamps) in &self.cluster.stamped {
-            let of_it = || events.iter().filter(|event| event.secret_uid.as_ref() == Some(uid));
-            let deletes = of_it().filter(|e| e.action == AuditAction::Deleted).count();
+            let of_it: Vec<&KlivAuditEventSpec> =
+                events.iter().filter(|event| event.secret_uid.as_ref() == Some(uid)).collect();
+            let deletes = of_it.iter().filter(|e| e.action == AuditAction::Deleted).count();
             assert!(deletes <= 1, "deleted twice");
             if self.records_lost.contains(uid) {
                 continue;
             }
-            let mut versions: Vec<i64> = of_it()
+            let mut versions: Vec<i64> = of_it
+                .iter()
                 .filter(|event| event.action != AuditAction::Deleted)
                 .filter_map(|event| event.version)
                 .collect();
@@ -109,16 +120,15 @@ impl Model {
             versions.dedup();
             assert_eq!(versions.len(), told, "a version is told once: {versions:?}");
             match secrets.values().find(|secret| secret.uid == *uid) {
-                None => assert!(deletes == usize::from(of_it().next().is_some()), "a gap"),
+                None => assert!(deletes == usize::from(!of_it.is_empty()), "a gap"),
                 Some(secret) => {
                     assert_eq!(deletes, 0);
                     // One that was published for a moment may never have got into a status.
                     assert!(versions.last().copied() >= secret.status.version, "{versions:?}");
-                    let failures = [AuditAction::OpeningFailed, AuditAction::Refused];
-                    let changes = of_it().filter(|event| !failures.contains(&event.action));
-                    let covered = secret.status.recorded_stamp.unwrap_or(0);
-                    let waiting = secret.stamps.0.iter().filter(|s| s.seq > covered).count();
-                    assert_eq!(changes.count(), stamps - waiting, "{uid}");
+                    check_who(&of_it, stamps, &secret.status);
+                    let known = record.secrets.iter().find(|known| known.uid == *uid);
+                    let refused = known.and_then(|known| known.refused_before.clone());
+                    assert_eq!(refused, secret.status.refuse_sealed_before, "told as compromised");
                 }
             }
         }
@@ -165,6 +175,7 @@ impl Model {
             let ready = &status.conditions[0];
             let opens = secret.sealed().is_some_and(|sealed| self.open(place, sealed).is_some());
             let reason = match self.cluster.secrets[&name(place)]["spec"].get("sealed") {
+                Some(_) if opens && self.is_refused(place, secret) => "SealedTooEarly",
                 Some(_) if opens => "Published",
                 Some(_) => "DecryptionFailed",
                 None if values.contains_key(&place) => "Published",
@@ -188,8 +199,8 @@ impl Model {
                         ))),
                     "who wrote {value} into {place}? not {by:?}"
                 );
-                if opens {
-                    assert_eq!(secret.sealed(), Some(first.sealed.as_str()));
+                if let Some(sealed) = secret.sealed().filter(|_| reason == "Published") {
+                    assert_eq!(self.open(place, sealed), Some(value));
                 }
             }
         }
@@ -204,17 +215,34 @@ impl Model {
             if spec.get("request").is_some() {
                 return None;
             }
-            let now = secret.sealed().and_then(|sealed| self.open(place, sealed));
+            let now = secret.sealed().filter(|_| !self.is_refused(place, secret));
+            let now = now.and_then(|sealed| self.open(place, sealed));
             now.or_else(|| self.open(place, &secret.status.history.first()?.sealed))
         };
         (0..PLACES.len()).filter_map(|place| Some((place, value(place)?))).collect()
     }
 
+    /// Whether what a secret asks for was called compromised.
+    fn is_refused(&self, place: usize, secret: &SecretObject) -> bool {
+        let Some(before) = &secret.status.refuse_sealed_before else { return false };
+        let opened = |sealed: &str| self.opened(place, sealed);
+        let is_old = |opened: &(usize, Timestamp)| opened.1 < before.0;
+        let Some(new) = secret.sealed().and_then(opened) else { return false };
+        let in_use = secret.status.history.first().and_then(|entry| opened(&entry.sealed));
+        is_old(&new) || in_use.is_some_and(|in_use| is_old(&in_use) && in_use.0 == new.0)
+    }
+
     pub(super) fn open(&self, place: usize, sealed: &str) -> Option<usize> {
+        Some(self.opened(place, sealed)?.0)
+    }
+
+    /// Which value it is, and when it was sealed.
+    fn opened(&self, place: usize, sealed: &str) -> Option<(usize, Timestamp)> {
         let (variable, environment) = PLACES[place];
         let binding = Binding { account: ACCOUNT, variable, environment };
         let opened = self.keyrings[0].open(&Sealed::parse(sealed).ok()?, &binding).ok()?;
-        VALUES.iter().position(|value| *value == bytes(&opened.value))
+        let value = VALUES.iter().position(|value| *value == bytes(&opened.value))?;
+        Some((value, opened.sealed_at))
     }
 
     fn expected(&self, env: &str, values: &BTreeMap<usize, usize>) -> BTreeMap<String, Vec<u8>> {
@@ -227,5 +255,54 @@ impl Model {
         let mut expected = of(None);
         expected.extend(of(Some(env)));
         expected
+    }
+}
+
+/// Each change is told by who made it: once as done, and before that once as refused, where it
+/// was. And who brought a version is the same in the trail and in the history.
+fn check_who(events: &[&KlivAuditEventSpec], stamps: &[Stamp], status: &KlivSecretStatus) {
+    type Who = (Timestamp, String);
+    let mut made: BTreeMap<Who, usize> = BTreeMap::new();
+    for stamp in stamps {
+        *made.entry((stamp.time().expect("a time"), stamp.user.clone())).or_default() += 1;
+    }
+    let mut told: BTreeMap<Who, [usize; 3]> = BTreeMap::new();
+    let mut lost = 0;
+    for event in events {
+        let kind = match event.action {
+            AuditAction::OpeningFailed | AuditAction::Refused => 0,
+            AuditAction::Compromised if event.version.is_none() => 1,
+            _ => 2,
+        };
+        if !event.actor.is_empty() {
+            told.entry((event.time.0, event.actor.clone())).or_default()[kind] += 1;
+            continue;
+        }
+        let count = event.detail.as_deref().and_then(|text| text.split_once(' '));
+        match count.and_then(|(count, _)| count.parse::<usize>().ok()) {
+            Some(count) => lost += count,
+            None => assert!(kind < 2 || lost > 0, "nobody did it: {event:?}"),
+        }
+    }
+    for (who, kinds) in &told {
+        let made = made.get(who).copied().unwrap_or(0);
+        assert!(
+            kinds.iter().all(|told| *told <= made),
+            "{who:?} is said to have done more: {kinds:?}"
+        );
+    }
+    let missing = |(who, made): (&Who, &usize)| {
+        made.saturating_sub(told.get(who).map_or(0, |kinds| kinds.iter().sum()))
+    };
+    let missing: usize = made.iter().map(missing).sum();
+    assert!(
+        missing <= lost,
+        "{missing} changes are not told, {lost} are said to be lost: {made:?} {told:?}"
+    );
+    // The trail may know it where the stamp fell off the object before the value was published.
+    for entry in status.history.iter().filter(|entry| !entry.by.is_empty()) {
+        let event = events.iter().find(|event| event.version == Some(entry.version));
+        let actor = event.map(|event| event.actor.as_str());
+        assert_eq!(actor, Some(entry.by.as_str()), "who brought version {}", entry.version);
     }
 }
