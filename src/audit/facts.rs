@@ -1,7 +1,7 @@
 //! What happened, told from what is to be seen: a pure function of what the record has told
 //! of each secret before, and of how things are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -20,6 +20,7 @@ pub const MAX_PENDING: usize = 50;
 const OPERATOR: &str = "operator";
 const UNSEEN_CHANGE: &str = "observed: nobody could see who changed it";
 const UNSEEN_DELETE: &str = "observed: nobody could see who deleted it";
+const UNKNOWN: &str = "of this secret nothing else could be recorded before it was deleted";
 const OVERWRITTEN: &str = "this value was overwritten before it was published";
 const VALUE_STAYED: &str = "the value stayed as it was";
 const ONLY_SPEC: &str = "the value stayed as it was, something else of the spec changed";
@@ -30,7 +31,8 @@ const RESUMED: &str =
 pub struct Facts<'a> {
     /// Its secrets.
     pub secrets: Vec<Seen<'a>>,
-    /// Secrets that are surely gone, by uid; and who deleted them, where that is known.
+    /// Secrets that are surely gone, by uid; and who deleted them, where that is known. One of
+    /// which the record knows nothing is told of where somebody saw it go.
     pub gone: &'a BTreeMap<String, Option<KlivAuditEventSpec>>,
     /// A revision that has arrived: its number, and at how many functions of how many.
     pub arrived: Option<(i64, i32, i32)>,
@@ -102,12 +104,28 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
     let room =
         |events: &Vec<_>, more: usize| record.pending.len() + events.len() + more <= MAX_PENDING;
     let mut secrets = Vec::new();
+    // Where the watch is behind, it is told first what it has still to tell.
+    let there: BTreeSet<&str> = facts.secrets.iter().map(|secret| secret.uid).collect();
+    let gone = |uid: &str| facts.gone.get(uid).filter(|_| !there.contains(uid));
     for known in &record.secrets {
-        match facts.gone.get(&known.uid) {
+        match gone(&known.uid) {
             Some(seen) if room(&events, 1) => {
                 events.push(deleted(known, seen.as_ref(), facts.now));
             }
             _ => secrets.push(known.clone()),
+        }
+    }
+    let is_stranger = |uid: &str| {
+        !there.contains(uid)
+            && known(Some(record), uid).is_none()
+            && deleted_of(record).all(|told| told != uid)
+    };
+    for (uid, notice) in facts.gone {
+        if let Some(notice) = notice
+            && is_stranger(uid)
+            && room(&events, 1)
+        {
+            events.push(deleted_unknown(uid, notice, facts.now));
         }
     }
     for seen in &facts.secrets {
@@ -158,6 +176,12 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
 #[must_use]
 pub fn known<'a>(record: Option<&'a AuditRecord>, uid: &str) -> Option<&'a KnownSecret> {
     record?.secrets.iter().find(|known| known.uid == uid)
+}
+
+/// The uids of secrets of which it is about to be told that they are deleted.
+pub fn deleted_of(record: &AuditRecord) -> impl Iterator<Item = &str> {
+    let deleted = record.pending.iter().filter(|event| event.action == AuditAction::Deleted);
+    deleted.filter_map(|event| event.secret_uid.as_deref())
 }
 
 /// Whether the record has told everything that this status covers.
@@ -233,7 +257,11 @@ fn of_secret(
         }
     }
     if version > had && last_value.is_none() {
-        teller.value(None, Some(UNSEEN_CHANGE));
+        // It may be told already as one that changes nothing: while a key was there that is
+        // lost now, so that it can't be compared any more with what it replaces.
+        let recorded = Stamps::recorded(seen.before.recorded_stamp);
+        let stamp = seen.stamps.last_value_change(recorded);
+        teller.value(stamp, stamp.is_none().then_some(UNSEEN_CHANGE));
     }
     if let Some((action, detail)) = refusal {
         teller.tell(action, refused_one, Some(detail));
@@ -341,6 +369,15 @@ fn deleted(
         }
         None => event.detail = Some(UNSEEN_DELETE.to_owned()),
     }
+    event
+}
+
+/// One that was made and deleted while nobody recorded: all that is known is who deleted it.
+fn deleted_unknown(uid: &str, seen: &KlivAuditEventSpec, now: Timestamp) -> KlivAuditEventSpec {
+    let name = seen.secret.clone().unwrap_or_default();
+    let known = KnownSecret { name, uid: uid.to_owned(), ..KnownSecret::default() };
+    let mut event = deleted(&known, Some(seen), now);
+    event.detail.get_or_insert_with(|| UNKNOWN.to_owned());
     event
 }
 

@@ -15,4 +15,4 @@ mod chain;
 mod facts;
 
 pub use chain::{Finding, Verdict, Wrong, append, hash, name, verify};
-pub use facts::{Facts, MAX_PENDING, Seen, covers, known, resume, start, tell};
+pub use facts::{Facts, MAX_PENDING, Seen, covers, deleted_of, known, resume, start, tell};

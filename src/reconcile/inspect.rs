@@ -3,6 +3,7 @@
 
 use super::decide::rank;
 use super::former;
+use super::learned::Learned;
 use super::observed::{Account, Memory, SecretObject};
 use k8s_openapi::jiff::Timestamp;
 
@@ -67,7 +68,12 @@ pub(super) fn disown(account: &mut Account, memory: &Memory) {
 
 /// Fills in the [`Candidate`] of every secret that the account may have; opening more would
 /// let one account keep the engine busy. Without a keyring nothing opens.
-pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp) {
+pub fn inspect(
+    account: &mut Account,
+    learned: &mut Learned,
+    keyring: Option<&Keyring>,
+    now: Timestamp,
+) {
     account.sealing_key = keyring.map(|keyring| keyring.active().id.to_string());
     let mut secrets: Vec<&mut SecretObject> = account.secrets.values_mut().collect();
     secrets.sort_by(|a, b| rank(a).cmp(&rank(b)));
@@ -76,11 +82,29 @@ pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp)
             secret.candidate = Candidate::TooMany;
             continue;
         }
-        secret.candidate = candidate(&account.namespace, secret, keyring);
-        if let Some(before) = former::refused_before(secret, now) {
-            refuse_too_old(&account.namespace, secret, before, keyring);
+        let before = former::refused_before(secret, now);
+        if before.is_some_and(|before| is_surely_too_old(secret, before, learned, keyring)) {
+            secret.candidate = Candidate::TooOld;
+        } else {
+            secret.candidate = candidate(&account.namespace, secret, keyring);
+        }
+        if let Some(before) = before {
+            refuse_too_old(&account.namespace, secret, before, learned, keyring);
         }
     }
+}
+
+/// Whether it is known without opening it that `spec.sealed` is older than what is refused.
+fn is_surely_too_old(
+    secret: &SecretObject,
+    before: Timestamp,
+    learned: &Learned,
+    keyring: Option<&Keyring>,
+) -> bool {
+    let Some(sealed) = secret.sealed() else { return false };
+    let key = Sealed::key_named_in(sealed);
+    learned.sealed_at(&secret.uid, sealed).is_some_and(|at| at < before)
+        && keyring.zip(key).is_some_and(|(keyring, key)| keyring.has(key))
 }
 
 /// Tells of the value in use, and of the one that is to come, whether they are older than
@@ -89,21 +113,28 @@ fn refuse_too_old(
     namespace: &str,
     secret: &mut SecretObject,
     before: Timestamp,
+    learned: &mut Learned,
     keyring: Option<&Keyring>,
 ) {
-    let is_too_old = |sealed: &str| {
+    let mut is_too_old = |sealed: &str| {
+        if let Some(at) = learned.sealed_at(&secret.uid, sealed) {
+            return Some(at < before);
+        }
         let intent = secret.intent.as_ref().ok()?;
-        Some(open(namespace, intent, sealed, keyring).ok()?.sealed_at < before)
+        let at = open(namespace, intent, sealed, keyring).ok()?.sealed_at;
+        learned.learn_sealed_at(&secret.uid, sealed, at);
+        Some(at < before)
     };
     let in_use = secret.status.history.first().map(|entry| entry.sealed.as_str());
-    let in_use_is = in_use.map(is_too_old);
+    let in_use_is = in_use.map(&mut is_too_old);
     // Mostly they are one, which is opened once.
     let is = match secret.sealed() {
         sealed if sealed == in_use => in_use_is.flatten(),
         sealed => sealed.and_then(is_too_old),
     };
     secret.in_use_refused = in_use_is.is_some_and(|is| is != Some(false));
-    if is == Some(true) {
+    let is_readable = !matches!(secret.candidate, Candidate::Unreadable(_));
+    if is == Some(true) && is_readable {
         secret.candidate = Candidate::TooOld;
     }
 }
@@ -223,7 +254,7 @@ mod tests {
         let mut writes = 0;
         for round in 2..10 {
             disown(&mut account, &memory);
-            inspect(&mut account, Some(&keyring), now);
+            inspect(&mut account, &mut memory.learned, Some(&keyring), now);
             for action in plan(&account, &memory, &timings, now).actions {
                 let version = round.to_string();
                 let change = match action {
@@ -232,8 +263,11 @@ mod tests {
                         memory.fold(&Effect::Trail(end), now);
                         continue;
                     }
-                    Action::Tell(event) => {
-                        memory.fold(&Effect::Trail(Trailed::Told(event, true)), now);
+                    Action::Tell(events) => {
+                        for event in events {
+                            let told = Trailed::Told(Box::new(event), true);
+                            memory.fold(&Effect::Trail(told), now);
+                        }
                         continue;
                     }
                     Action::WriteSecret { name, status, .. } => {

@@ -30,7 +30,7 @@ fn going(becomes: &str, history: &[&str]) -> SecretObject {
 /// What is decided, and the status that is written.
 fn settle(secret: SecretObject) -> (Reason, KlivSecretStatus) {
     let mut account = account([secret]);
-    inspect(&mut account, Some(&keyring(1)), now());
+    inspect(&mut account, &mut Learned::default(), Some(&keyring(1)), now());
     let (decisions, sets) = decide(&account);
     let sets: Vec<Value> = sets
         .iter()
