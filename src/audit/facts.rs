@@ -1,7 +1,7 @@
 //! What happened, told from what is to be seen: a pure function of what the record has told
 //! of each secret before, and of how things are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -18,6 +18,7 @@ pub const MAX_PENDING: usize = 50;
 
 const OPERATOR: &str = "operator";
 const UNSEEN_DELETE: &str = "observed: nobody could see who deleted it";
+const UNKNOWN: &str = "of this secret nothing else could be recorded before it was deleted";
 const RESUMED: &str =
     "the record of this account was lost: what happened just before may be missing";
 
@@ -25,7 +26,8 @@ const RESUMED: &str =
 pub struct Facts<'a> {
     /// Its secrets.
     pub secrets: Vec<Seen<'a>>,
-    /// Secrets that are surely gone, by uid; and who deleted them, where that is known.
+    /// Secrets that are surely gone, by uid; and who deleted them, where that is known. One of
+    /// which the record knows nothing is told of where somebody saw it go.
     pub gone: &'a BTreeMap<String, Option<KlivAuditEventSpec>>,
     /// A revision that has arrived: its number, and at how many functions of how many.
     pub arrived: Option<(i64, i32, i32)>,
@@ -52,8 +54,8 @@ pub fn start<'a>(
             uid: uid.to_owned(),
             stamp,
             version,
-            // That of a value which waits is the next one.
-            refused: refusal(status).map(|_| stamp + 1),
+            // That of a value which waits is the next one, where all before it were told.
+            refused: refusal(status).filter(|_| untold.is_none()).map(|_| stamp + 1),
             asked: awaits(status),
             refused_before: status.refuse_sealed_before.clone(),
             ..KnownSecret::default()
@@ -80,12 +82,28 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
     let room =
         |events: &Vec<_>, more: usize| record.pending.len() + events.len() + more <= MAX_PENDING;
     let mut secrets = Vec::new();
+    // Where the watch is behind, it is told first what it has still to tell.
+    let there: BTreeSet<&str> = facts.secrets.iter().map(|secret| secret.uid).collect();
+    let gone = |uid: &str| facts.gone.get(uid).filter(|_| !there.contains(uid));
     for known in &record.secrets {
-        match facts.gone.get(&known.uid) {
+        match gone(&known.uid) {
             Some(seen) if room(&events, 1) => {
                 events.push(deleted(known, seen.as_ref(), facts.now));
             }
             _ => secrets.push(known.clone()),
+        }
+    }
+    let is_stranger = |uid: &str| {
+        !there.contains(uid)
+            && known(Some(record), uid).is_none()
+            && deleted_of(record).all(|told| told != uid)
+    };
+    for (uid, notice) in facts.gone {
+        if let Some(notice) = notice
+            && is_stranger(uid)
+            && room(&events, 1)
+        {
+            events.push(deleted_unknown(uid, notice, facts.now));
         }
     }
     for seen in &facts.secrets {
@@ -149,6 +167,12 @@ pub fn has_no_room_for(record: Option<&AuditRecord>, uid: &str) -> bool {
         && known(record, uid).is_none()
 }
 
+/// The uids of secrets of which it is about to be told that they are deleted.
+pub fn deleted_of(record: &AuditRecord) -> impl Iterator<Item = &str> {
+    let deleted = record.pending.iter().filter(|event| event.action == AuditAction::Deleted);
+    deleted.filter_map(|event| event.secret_uid.as_deref())
+}
+
 /// Whether the record has told everything that this status covers.
 #[must_use]
 pub fn covers(record: Option<&AuditRecord>, uid: &str, status: &KlivSecretStatus) -> bool {
@@ -180,6 +204,15 @@ fn deleted(
         }
         None => event.detail = Some(UNSEEN_DELETE.to_owned()),
     }
+    event
+}
+
+/// One that was made and deleted while nobody recorded: all that is known is who deleted it.
+fn deleted_unknown(uid: &str, seen: &KlivAuditEventSpec, now: Timestamp) -> KlivAuditEventSpec {
+    let name = seen.secret.clone().unwrap_or_default();
+    let known = KnownSecret { name, uid: uid.to_owned(), ..KnownSecret::default() };
+    let mut event = deleted(&known, Some(seen), now);
+    event.detail.get_or_insert_with(|| UNKNOWN.to_owned());
     event
 }
 

@@ -16,5 +16,7 @@ mod facts;
 mod secret;
 
 pub use chain::{Finding, Verdict, Wrong, append, hash, name, verify};
-pub use facts::{Facts, MAX_PENDING, covers, has_no_room_for, known, resume, start, tell};
+pub use facts::{
+    Facts, MAX_PENDING, covers, deleted_of, has_no_room_for, known, resume, start, tell,
+};
 pub use secret::Seen;

@@ -62,8 +62,9 @@ pub enum Action {
     Probe(Vec<String>),
     /// Look where the account's audit trail ends.
     FindTrail,
-    /// Make an audit event; one of this number that exists already is this one.
-    Tell(Box<KlivAuditEventSpec>),
+    /// Make audit events, one after the other and no further than the first that can't be
+    /// made; one of the same number that exists already is this one.
+    Tell(Vec<KlivAuditEventSpec>),
     /// Make sure that secrets are gone, and look who deleted them.
     FindDeletions,
     /// Delete notices of deletes, by name: what they say is recorded, or never came true.
@@ -111,6 +112,13 @@ impl Plan {
         !is_written || written.contains(&note.uid)
     }
 
+    /// Once is enough.
+    pub(super) fn look_at_deletions(&mut self) {
+        if !self.actions.contains(&Action::FindDeletions) {
+            self.actions.push(Action::FindDeletions);
+        }
+    }
+
     /// Looks again at the earlier of the two times.
     pub(super) fn look_again_in(&mut self, wait: Duration) {
         self.look_again = Some(self.look_again.map_or(wait, |other| other.min(wait)));
@@ -132,8 +140,9 @@ impl fmt::Display for Action {
             Self::Retire(sets) => write!(f, "retire {} superseded sets", sets.len()),
             Self::Probe(sets) => write!(f, "probe {} sets", sets.len()),
             Self::FindTrail => write!(f, "look for the end of the audit trail"),
-            Self::Tell(event) => {
-                write!(f, "tell {} as event {}", event.action, event.sequence.unwrap_or_default())
+            Self::Tell(events) => {
+                let first = events.first().and_then(|event| event.sequence).unwrap_or_default();
+                write!(f, "make {} audit events from number {first} on", events.len())
             }
             Self::FindDeletions => write!(f, "look who deleted secrets"),
             Self::DropNotices(names) => write!(f, "drop {} notices of deletes", names.len()),

@@ -79,7 +79,7 @@ impl Applier {
             Action::Retire(sets) => self.retire(account, sets).await,
             Action::Probe(sets) => self.probe(account, sets).await,
             Action::FindTrail => self.find_trail(account).await,
-            Action::Tell(event) => self.tell(namespace, event).await,
+            Action::Tell(events) => self.tell(namespace, events).await,
             Action::FindDeletions => self.find_deletions(account).await,
             Action::DropNotices(names) => self.drop_notices(namespace, names).await,
             Action::FindOld(before, keep) => self.find_old(account, *before, *keep).await,

@@ -21,6 +21,8 @@ use super::observe::{self, Seen};
 use super::observed::Memory;
 use super::plan::{Timings, doubled};
 use super::run::{Context, Done, End};
+use super::trail_io::accounts_with_notices;
+use super::trail_memory::NOTICE_COMES;
 use super::world::{Change, Kind, World};
 use crate::api::names::FIELD_MANAGER;
 use crate::runtime::{Metrics, clock, entropy};
@@ -100,6 +102,7 @@ pub async fn run(
                 }
                 Err(error) => engine.give_back(error.id()),
             },
+            Some(Ok(accounts)) = engine.looks.join_next() => engine.notice(accounts),
             () = sleep_until(due) => engine.start(),
             _ = count.tick() => engine.count(),
         }
@@ -132,6 +135,10 @@ struct Engine {
     lost: BTreeSet<String>,
     /// Accounts that lost a function, perhaps only its label. In the same way.
     fewer_functions: BTreeSet<String>,
+    /// Accounts that have notices of deletes, perhaps of secrets that were never seen.
+    noticed: BTreeSet<String>,
+    /// Looks for them: what comes and goes between two lists, no watch tells of.
+    looks: JoinSet<BTreeSet<String>>,
     listed: Vec<Kind>,
     /// Something may have changed since the last count.
     uncounted: bool,
@@ -186,6 +193,8 @@ impl Engine {
             former: BTreeMap::new(),
             lost: BTreeSet::new(),
             fewer_functions: BTreeSet::new(),
+            noticed: BTreeSet::new(),
+            looks: JoinSet::new(),
             listed: Vec::new(),
             uncounted: true,
             running: JoinSet::new(),
@@ -219,10 +228,19 @@ impl Engine {
                     Kind::Functions => self.fewer_functions.extend(lost),
                     Kind::Accounts | Kind::Namespaces => {}
                 }
-                if self.listed.contains(&kind) {
+                let is_again = self.listed.contains(&kind);
+                if !is_again {
+                    self.listed.push(kind);
+                }
+                if self.is_listed() && (!is_again || kind == Kind::Secrets) {
+                    for wait in [Duration::ZERO, NOTICE_COMES] {
+                        let client = self.context.applier.client.clone();
+                        self.looks.spawn(accounts_with_notices(client, wait));
+                    }
+                }
+                if is_again {
                     return false;
                 }
-                self.listed.push(kind);
                 if self.is_listed() {
                     for account in self.world.names() {
                         self.gather.touch(account, clock::monotonic());
@@ -231,6 +249,14 @@ impl Engine {
                 self.is_listed()
             }
         }
+    }
+
+    /// These accounts have notices of deletes.
+    fn notice(&mut self, accounts: BTreeSet<String>) {
+        for account in &accounts {
+            self.gather.touch(account, clock::monotonic());
+        }
+        self.noticed.extend(accounts);
     }
 
     fn change(&mut self, change: Change, take: fn(&mut World, Change) -> bool) {
@@ -281,6 +307,12 @@ impl Engine {
                 memory.strays = None;
             }
             let lost = self.lost.remove(&namespace);
+            if self.noticed.remove(&namespace) {
+                memory.trail.ask_for_notices();
+            }
+            if lost {
+                memory.trail.secret_went();
+            }
             let task = self.running.spawn(self.context.clone().reconcile(account, memory, lost));
             self.tasks.insert(task.id(), namespace);
         }
@@ -339,6 +371,11 @@ impl Engine {
             self.failures.remove(&namespace);
             self.lost.remove(&namespace);
             self.fewer_functions.remove(&namespace);
+            // It is looked at again, and may have nothing but notices.
+            let goes_on = end == End::TryAgain || look_again.is_some();
+            if goes_on && memory.trail.owes() {
+                self.noticed.insert(namespace);
+            }
         }
     }
 

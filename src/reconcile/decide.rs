@@ -42,7 +42,7 @@ pub struct Member {
 }
 
 /// The value in use is published, and can't be opened any more to be published again.
-pub(super) const IN_USE_UNOPENABLE: &str = "the value in use can't be opened with this cluster's \
+const IN_USE_UNOPENABLE: &str = "the value in use can't be opened with this cluster's \
      keyring: restore it from its backup, or set the value again; functions keep what they have";
 
 pub(super) const NO_KEYRING: &str = "the operator's keyring is lost or can't be read, so no value can be \
@@ -198,6 +198,11 @@ fn published(member: Member, is_new: bool) -> Decision {
 
 fn refused(member: Option<Member>, reason: Reason, message: &str) -> Decision {
     Decision { member, is_new: false, reason, message: message.to_owned() }
+}
+
+/// The value in use is there, and can't be opened any more to be published again.
+pub(super) fn unopenable() -> Decision {
+    refused(None, Reason::DecryptionFailed, IN_USE_UNOPENABLE)
 }
 
 /// Who comes first where there is not room for all: values in use, then the oldest objects.

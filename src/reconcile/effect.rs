@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::observed::Memory;
 use super::refused::{Refusal, Refused};
-use super::trail::Trailed;
+use super::trail_memory::Trailed;
 use super::world::Change;
 use crate::api::condition::Reason;
 use crate::inject::Function;
@@ -122,6 +122,7 @@ impl Memory {
                 match change {
                     Change::Function(_, function) => self.given.note(function, now),
                     // Its status is without it now, and a true one may have the same number.
+                    Change::Account(_, object) => self.trail.recorded(object.status.audit.as_ref()),
                     Change::Secret(_, secret) => self.forged.retain(|(uid, _)| *uid != secret.uid),
                     _ => {}
                 }

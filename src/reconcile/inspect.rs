@@ -3,6 +3,7 @@
 
 use super::decide::rank;
 use super::former;
+use super::learned::Learned;
 use super::observed::{Account, Memory, SecretObject};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
@@ -81,7 +82,12 @@ pub(super) fn disown(account: &mut Account, memory: &Memory) {
 
 /// Fills in the [`Candidate`] of every secret that the account may have; opening more would
 /// let one account keep the engine busy. Without a keyring nothing opens.
-pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp) {
+pub fn inspect(
+    account: &mut Account,
+    learned: &mut Learned,
+    keyring: Option<&Keyring>,
+    now: Timestamp,
+) {
     account.sealing_key = keyring.map(|keyring| keyring.active().id.to_string());
     let kept = account.object.as_ref().map(|object| &object.status.refused);
     let kept = kept.cloned().unwrap_or_default();
@@ -93,10 +99,15 @@ pub fn inspect(account: &mut Account, keyring: Option<&Keyring>, now: Timestamp)
             secret.candidate = Candidate::TooMany;
             continue;
         }
-        secret.candidate = candidate(&account.namespace, secret, keyring);
-        count_what_a_fast_clock_asks(&account.namespace, secret, keyring, now);
-        if let Some(before) = secret.refused_before {
-            refuse_too_old(&account.namespace, secret, before, keyring);
+        count_what_a_fast_clock_asks(&account.namespace, secret, learned, keyring, now);
+        let before = secret.refused_before;
+        if before.is_some_and(|before| is_surely_too_old(secret, before, learned, keyring)) {
+            secret.candidate = Candidate::TooOld;
+        } else {
+            secret.candidate = candidate(&account.namespace, secret, keyring);
+        }
+        if let Some(before) = before {
+            refuse_too_old(&account.namespace, secret, before, learned, keyring);
         }
     }
 }
@@ -109,6 +120,7 @@ const FAST: SignedDuration = SignedDuration::from_mins(5);
 fn count_what_a_fast_clock_asks(
     namespace: &str,
     secret: &mut SecretObject,
+    learned: &mut Learned,
     keyring: Option<&Keyring>,
     now: Timestamp,
 ) {
@@ -119,13 +131,41 @@ fn count_what_a_fast_clock_asks(
     if !is_near || secret.refused_before >= Some(asked) {
         return;
     }
-    let opened = match (&secret.intent, secret.sealed()) {
-        (Ok(intent), Some(sealed)) => open(namespace, intent, sealed, keyring).ok(),
-        _ => None,
-    };
-    if opened.is_some_and(|opened| opened.sealed_at >= asked) {
+    let sealed_at =
+        secret.sealed().and_then(|sealed| sealed_at(namespace, secret, sealed, learned, keyring));
+    if sealed_at.is_some_and(|at| at >= asked) {
         secret.refused_before = Some(asked);
     }
+}
+
+/// When a ciphertext of a secret was sealed. It is opened once for that.
+fn sealed_at(
+    namespace: &str,
+    secret: &SecretObject,
+    sealed: &str,
+    learned: &mut Learned,
+    keyring: Option<&Keyring>,
+) -> Option<Timestamp> {
+    if let Some(at) = learned.sealed_at(&secret.uid, sealed) {
+        return Some(at);
+    }
+    let intent = secret.intent.as_ref().ok()?;
+    let at = open(namespace, intent, sealed, keyring).ok()?.sealed_at;
+    learned.learn_sealed_at(&secret.uid, sealed, at);
+    Some(at)
+}
+
+/// Whether it is known without opening it that `spec.sealed` is older than what is refused.
+fn is_surely_too_old(
+    secret: &SecretObject,
+    before: Timestamp,
+    learned: &Learned,
+    keyring: Option<&Keyring>,
+) -> bool {
+    let Some(sealed) = secret.sealed() else { return false };
+    let key = Sealed::key_named_in(sealed);
+    learned.sealed_at(&secret.uid, sealed).is_some_and(|at| at < before)
+        && keyring.zip(key).is_some_and(|(keyring, key)| keyring.has(key))
 }
 
 /// Tells of the value in use, and of the one that is to come, whether they are older than
@@ -134,21 +174,21 @@ fn refuse_too_old(
     namespace: &str,
     secret: &mut SecretObject,
     before: Timestamp,
+    learned: &mut Learned,
     keyring: Option<&Keyring>,
 ) {
-    let is_too_old = |sealed: &str| {
-        let intent = secret.intent.as_ref().ok()?;
-        Some(open(namespace, intent, sealed, keyring).ok()?.sealed_at < before)
-    };
+    let mut is_too_old =
+        |sealed: &str| Some(sealed_at(namespace, secret, sealed, learned, keyring)? < before);
     let in_use = secret.status.history.first().map(|entry| entry.sealed.as_str());
-    let in_use_is = in_use.map(is_too_old);
+    let in_use_is = in_use.map(&mut is_too_old);
     // Mostly they are one, which is opened once.
     let is = match secret.sealed() {
         sealed if sealed == in_use => in_use_is.flatten(),
         sealed => sealed.and_then(is_too_old),
     };
     secret.in_use_refused = in_use_is.is_some_and(|is| is != Some(false));
-    if is == Some(true) {
+    let is_readable = !matches!(secret.candidate, Candidate::Unreadable(_));
+    if is == Some(true) && is_readable {
         secret.candidate = Candidate::TooOld;
     } else if secret.in_use_refused && matches!(secret.candidate, Candidate::SameValue { .. }) {
         secret.candidate = Candidate::Compromised;
@@ -279,7 +319,7 @@ mod tests {
         let mut writes = 0;
         for round in 2..10 {
             disown(&mut account, &memory);
-            inspect(&mut account, Some(&keyring), now);
+            inspect(&mut account, &mut memory.learned, Some(&keyring), now);
             for action in plan(&account, &memory, &timings, now).actions {
                 let version = round.to_string();
                 let change = match action {
@@ -288,8 +328,11 @@ mod tests {
                         memory.fold(&Effect::Trail(end), now);
                         continue;
                     }
-                    Action::Tell(event) => {
-                        memory.fold(&Effect::Trail(Trailed::Told(event, true)), now);
+                    Action::Tell(events) => {
+                        for event in events {
+                            let told = Trailed::Told(Box::new(event), true);
+                            memory.fold(&Effect::Trail(told), now);
+                        }
                         continue;
                     }
                     Action::WriteSecret { name, status, .. } => {

@@ -1,5 +1,5 @@
 //! What there is to say about values themselves, learned while they were open: no more than
-//! the words is kept.
+//! the words, and when they were sealed, is kept.
 //!
 //! The values of one variable are looked at together, once for each ciphertext: whether two
 //! environments have the same one shows only where both are open.
@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use k8s_openapi::jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::inspect::{Candidate, open};
@@ -17,9 +18,13 @@ use crate::api::recognise;
 use crate::api::warning::{Oddity, white_space, wrong_side};
 use crate::seal::{Keyring, Plaintext};
 
-/// What is odd about the values that were opened, by the secret's uid.
+/// What was learned of the values that were opened, by the secret's uid.
 #[derive(Clone, Default)]
-pub struct Learned(BTreeMap<String, About>);
+pub struct Learned {
+    about: BTreeMap<String, About>,
+    /// When a ciphertext was sealed: it can't say so without being opened.
+    sealed_at: BTreeMap<String, Vec<(u64, Timestamp)>>,
+}
 
 #[derive(Clone)]
 struct About {
@@ -34,12 +39,27 @@ struct About {
 impl Learned {
     /// What is odd about this ciphertext of a secret; none where it was not opened.
     pub(super) fn of(&self, uid: &str, sealed: &str) -> Option<&[Oddity]> {
-        let about = self.0.get(uid).filter(|about| about.sealed == mark(sealed))?;
+        let about = self.about.get(uid).filter(|about| about.sealed == mark(sealed))?;
         about.odd.as_deref()
     }
 
     pub(super) fn retain(&mut self, mut is_there: impl FnMut(&str) -> bool) {
-        self.0.retain(|uid, _| is_there(uid));
+        self.about.retain(|uid, _| is_there(uid));
+        self.sealed_at.retain(|uid, _| is_there(uid));
+    }
+
+    /// When this ciphertext of a secret was sealed, where that was learned.
+    pub(super) fn sealed_at(&self, uid: &str, sealed: &str) -> Option<Timestamp> {
+        let mark = mark(sealed);
+        let (_, at) = self.sealed_at.get(uid)?.iter().find(|(of, _)| *of == mark)?;
+        Some(*at)
+    }
+
+    /// Learns it. No more than two are kept: of the value in use, and of the one to come.
+    pub(super) fn learn_sealed_at(&mut self, uid: &str, sealed: &str, at: Timestamp) {
+        let known = self.sealed_at.entry(uid.to_owned()).or_default();
+        known.truncate(1);
+        known.insert(0, (mark(sealed), at));
     }
 }
 
@@ -55,13 +75,13 @@ pub fn learn(account: &Account, learned: &mut Learned, keyring: Option<&Keyring>
         let marks: Vec<(&str, u64)> =
             members.iter().map(|(secret, sealed)| (secret.uid.as_str(), mark(sealed))).collect();
         let group = mark(&marks);
-        let is_known = |uid: &str| learned.0.get(uid).is_some_and(|about| about.group == group);
+        let is_known = |uid: &str| learned.about.get(uid).is_some_and(|about| about.group == group);
         if marks.iter().all(|(uid, _)| is_known(uid)) {
             continue;
         }
         let odd = odd(&account.namespace, members, keyring);
         for ((uid, sealed), odd) in marks.into_iter().zip(odd) {
-            learned.0.insert(uid.to_owned(), About { sealed, group, odd });
+            learned.about.insert(uid.to_owned(), About { sealed, group, odd });
         }
     }
 }

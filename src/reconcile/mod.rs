@@ -17,6 +17,9 @@
 //! Every action carries its precondition (uid, resourceVersion, or absence), so a
 //! paused old leader that wakes up can do no harm. There are no finalizers.
 //!
+//! The audit trail: `trail.rs` decides (what it remembers is in `trail_memory.rs`, which events
+//! go in `retention.rs`, what the webhook saw of deletes in `notices.rs`), `trail_io.rs` does.
+//!
 //! **To add an action:** a variant in `action.rs`, a small named step in `plan.rs` (or, for
 //! sets that come and go, in `publish.rs` and `retire.rs`) that returns it, one arm in
 //! `apply.rs`, what is remembered of it in `effect.rs`, and the same in the model's cluster,
@@ -33,12 +36,14 @@ mod former;
 mod gather;
 mod inspect;
 mod learned;
+mod notices;
 mod observe;
 mod observed;
 mod plan;
 mod publish;
 mod refused;
 mod report;
+mod retention;
 mod retire;
 mod run;
 mod sets;
@@ -46,6 +51,7 @@ mod status;
 mod tally;
 mod trail;
 mod trail_io;
+mod trail_memory;
 mod undone;
 mod warnings;
 mod world;
@@ -59,10 +65,12 @@ pub use former::Former;
 pub use gather::Gather;
 pub use inspect::{Candidate, Why, inspect};
 pub use learned::{Learned, learn};
+pub use notices::Notices;
 pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
 pub use refused::{Refusal, Refused, write_of_function, write_of_status};
+pub use retention::{Old, old};
 pub use sets::{DesiredSet, content_id};
-pub use trail::{TrailEnd, TrailMemory, Trailed};
+pub use trail_memory::{TrailEnd, TrailMemory, Trailed};
 pub use undone::Given;
 pub use world::{Change, Kind, World};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::inspect::{Candidate, Why};
 use super::learned::Learned;
 use super::refused::Refused;
-use super::trail::TrailMemory;
+use super::trail_memory::TrailMemory;
 use super::undone::Given;
 use super::warnings::Reminders;
 use crate::api::condition::Reason;

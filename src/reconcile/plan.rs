@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan, Record};
-use super::decide::{Decision, IN_USE_UNOPENABLE, NO_KEYRING, decide};
+use super::decide::{Decision, NO_KEYRING, decide};
 use super::events::{self, Note};
 use super::former;
 use super::observed::{Account, AccountObject, Memory};
@@ -20,8 +20,7 @@ use super::publish::{differs, has_room, publish};
 use super::refused::{Refusal, write_of_function, write_of_status};
 use super::report::{self, Progress};
 use super::retire::{held, retire, retire_by_record};
-use super::status;
-use super::trail::Trail;
+use super::trail::{Trail, look_without_account};
 use super::warnings::{Use, is_over, warnings};
 use crate::api::condition::{self, Behind, Reason};
 use crate::api::{AuditRecord, KlivAccountStatus, KlivSecretStatus, PublishedSet, SupersededSet};
@@ -66,8 +65,9 @@ pub fn plan(account: &Account, memory: &Memory, timings: &Timings, now: Timestam
     let Some(object) = &account.object else {
         // Without secrets there is nothing to say; and where the KlivAccount went with its
         // CRD, running functions keep what they have.
-        if account.secrets.is_empty() {
+        if account.secrets.is_empty() && !memory.trail.knows_who_deletes() {
             strangers(account, memory, timings, now, &mut plan);
+            look_without_account(&memory.trail, now, &mut plan);
         } else {
             plan.actions.push(Action::CreateAccount);
         }
@@ -285,16 +285,9 @@ fn secrets(
 ) {
     let Trail { account, memory, now, .. } = *trail;
     for (name, secret) in &account.secrets {
-        let Some((decision, next)) = decisions.get(name).zip(nexts.remove(name.as_str())) else {
+        let Some((decision, mut next)) = decisions.get(name).zip(nexts.remove(name.as_str()))
+        else {
             continue;
-        };
-        let dead = decision
-            .member
-            .as_ref()
-            .filter(|member| memory.unopenable.contains(&(member.uid.clone(), member.generation)));
-        let mut next = match dead {
-            Some(_) => status::secret(secret, &unopenable(), None, trail.known(secret), now),
-            None => next,
         };
         next.warnings = warnings(secret, decision, &next, &memory.learned, uses, now, plan);
         if let Some(time) = secret.refuse_sealed_before {
@@ -316,16 +309,6 @@ fn secrets(
             resource_version: secret.resource_version.clone(),
             status: Box::new(next),
         });
-    }
-}
-
-/// The value in use is there, and can't be opened any more to be published again.
-fn unopenable() -> Decision {
-    Decision {
-        member: None,
-        is_new: false,
-        reason: Reason::DecryptionFailed,
-        message: IN_USE_UNOPENABLE.to_owned(),
     }
 }
 

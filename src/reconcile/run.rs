@@ -19,7 +19,7 @@ use super::inspect::{disown, inspect};
 use super::learned::learn;
 use super::observed::{Account, Memory};
 use super::plan::{Timings, plan};
-use super::trail::Trailed;
+use super::trail_memory::Trailed;
 use super::world::Change;
 use crate::runtime::{Metrics, clock, entropy};
 
@@ -114,7 +114,7 @@ impl Context {
         let plan = tokio::task::block_in_place(|| {
             let (keyring, now) = (self.applier.keyring.as_deref(), clock::now());
             disown(account, memory);
-            inspect(account, keyring, now);
+            inspect(account, &mut memory.learned, keyring, now);
             learn(account, &mut memory.learned, keyring);
             plan(account, memory, &self.timings, now)
         });

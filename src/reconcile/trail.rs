@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!  A  KlivAccount.status.audit: events to be made, the new head, what was told of each secret
-//!  B  the events are made, by number                        (409: there already)
+//!  B  the events are made, one after the other              (409: there already)
 //!  C  KlivSecret statuses that A covers are written         (recordedStamp never beyond A)
 //!  D  the next write of the KlivAccount drops what is made
 //! ```
 //!
 //! A crash after A repeats B; one before A repeats the facts, which follow from what is there.
+//! D is worth no write of its own while another is to come: until then a restart finds its
+//! events there already.
 //! Where events can't be made, values go on: their statuses are written without the record of
 //! who did it (`recordedStamp` waits), and the KlivAccount says so.
 
@@ -18,119 +20,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
 use super::action::{Action, Plan};
-use super::decide::Decision;
+use super::decide::{Decision, unopenable};
 use super::observed::{Account, AccountObject, Memory, SecretObject};
-use super::plan::{Timings, after, doubled, wait};
+use super::plan::{Timings, wait};
 use super::status;
+use super::trail_memory::TrailMemory;
 use crate::api::condition::{AUDITED, Reason};
 use crate::api::{
-    AuditRecord, ChainLink, Intent, KlivAccountStatus, KlivAuditEventSpec, KlivSecretStatus,
-    KnownSecret, Source,
+    AuditRecord, Intent, KlivAccountStatus, KlivAuditEventSpec, KlivSecretStatus, KnownSecret,
+    Source,
 };
 use crate::audit::{self, Facts, Seen};
-
-const AGAIN_FIRST: Duration = Duration::from_secs(5);
-const AGAIN_LONGEST: Duration = Duration::from_secs(600);
-/// How often it is looked which events are too old.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// What is remembered of an account's audit trail.
-#[derive(Clone, Default)]
-pub struct TrailMemory {
-    /// Where the trail ends, for the KlivAccount with this uid, which has no record of it.
-    end: Option<(String, TrailEnd)>,
-    /// Events that are surely there.
-    told: BTreeSet<i64>,
-    /// Why events can't be made, how often that was tried, and when it is tried again.
-    untold: Option<(String, u32, Timestamp)>,
-    /// Secrets that are surely gone, by uid, and who deleted them; none: to be looked for.
-    gone: Option<BTreeMap<String, Option<KlivAuditEventSpec>>>,
-    /// Notices of deletes: name and the secret's uid.
-    notices: Vec<(String, String)>,
-    /// What is not kept any more: the newest of it, and the numbers of all.
-    old: Option<(ChainLink, Vec<i64>)>,
-    /// It was looked, and nothing was: where events were deleted by hand, numbers mislead.
-    nothing_old: bool,
-    /// When it is to be looked next what is too old.
-    pub next_retention: Option<Timestamp>,
-}
-
-/// Where an account's trail ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrailEnd {
-    /// The newest event that is there.
-    pub head: ChainLink,
-    /// The one before the oldest that is there.
-    pub checkpoint: Option<ChainLink>,
-}
-
-/// What came of an action on the audit trail.
-#[derive(Clone)]
-pub enum Trailed {
-    /// Where the trail of the KlivAccount with this uid ends.
-    End(String, TrailEnd),
-    /// An event is there; whether it was made just now.
-    Told(Box<KlivAuditEventSpec>, bool),
-    /// The API server did not do it, and why, in a fixed text.
-    Untold(String),
-    /// Secrets that are surely gone, by uid, and who deleted them; and all notices of deletes:
-    /// name and the secret's uid.
-    Gone(BTreeMap<String, Option<KlivAuditEventSpec>>, Vec<(String, String)>),
-    /// These notices are not there any more.
-    Dropped(Vec<String>),
-    /// What is not kept any more: the newest of it, and the numbers of all.
-    Old(ChainLink, Vec<i64>),
-    /// These are deleted.
-    Pruned(Vec<i64>),
-}
-
-impl TrailMemory {
-    pub(super) fn fold(&mut self, trailed: &Trailed, now: Timestamp) {
-        match trailed {
-            Trailed::End(uid, end) => self.end = Some((uid.clone(), end.clone())),
-            Trailed::Told(event, _) => self.told.extend(event.sequence),
-            Trailed::Untold(text) => {
-                let tries = self.untold.as_ref().map_or(0, |(_, tries, _)| tries + 1);
-                let next = after(now, doubled(AGAIN_FIRST, tries, AGAIN_LONGEST));
-                // Several at once are one try.
-                if self.untold.as_ref().is_none_or(|(_, _, next)| wait(now, *next).is_none()) {
-                    self.untold = Some((text.clone(), tries, next));
-                }
-                return;
-            }
-            Trailed::Gone(gone, notices) => {
-                self.gone = Some(gone.clone());
-                self.notices.clone_from(notices);
-            }
-            Trailed::Dropped(names) => self.notices.retain(|(name, _)| !names.contains(name)),
-            Trailed::Old(until, numbers) => {
-                self.nothing_old = numbers.is_empty();
-                self.old = (!numbers.is_empty()).then(|| (until.clone(), numbers.clone()));
-                self.next_retention = Some(after(now, DAY));
-            }
-            Trailed::Pruned(numbers) => {
-                if let Some((_, old)) = &mut self.old {
-                    old.retain(|number| !numbers.contains(number));
-                }
-                self.old.take_if(|(_, old)| old.is_empty());
-            }
-        }
-        // What can be read, can't be written for that.
-        if matches!(trailed, Trailed::Told(..) | Trailed::End(..)) {
-            self.untold = None;
-        }
-    }
-
-    /// Secrets may have gone since.
-    pub(super) fn look_anew(&mut self) {
-        self.gone = None;
-    }
-
-    pub(super) fn forget_what_is_over(&mut self, record: Option<&AuditRecord>) {
-        let pending = || record.into_iter().flat_map(|record| &record.pending);
-        self.told.retain(|told| pending().any(|event| event.sequence == Some(*told)));
-    }
-}
 
 /// An account's audit trail, as the plan sees it.
 pub(super) struct Trail<'a> {
@@ -156,10 +56,20 @@ impl<'a> Trail<'a> {
         secrets
             .filter_map(|(name, secret)| {
                 let (decision, known) = (decisions.get(name)?, self.known(secret));
-                let next = status::secret(secret, decision, blocked, known, self.now);
+                let next = match self.is_dead(decision) {
+                    true => status::secret(secret, &unopenable(), None, known, self.now),
+                    false => status::secret(secret, decision, blocked, known, self.now),
+                };
                 Some((name.as_str(), next))
             })
             .collect()
+    }
+
+    /// Whether the value in use is there, and can't be opened any more to be published again.
+    fn is_dead(&self, decision: &Decision) -> bool {
+        decision.member.as_ref().is_some_and(|member| {
+            self.memory.unopenable.contains(&(member.uid.clone(), member.generation))
+        })
     }
 
     /// The record, or one that begins here; none where it is not known yet where the trail
@@ -170,7 +80,7 @@ impl<'a> Trail<'a> {
             return status.audit.clone();
         }
         let (uid, end) = self.memory.trail.end.as_ref()?;
-        if *uid != self.object.uid || self.account.secrets.is_empty() {
+        if *uid != self.object.uid || !self.has_to_tell() {
             return None;
         }
         let secrets = self.account.secrets.values();
@@ -182,6 +92,11 @@ impl<'a> Trail<'a> {
             audit::resume(&self.account.namespace, &mut record, self.now);
         }
         Some(record)
+    }
+
+    /// Whether there is anything to tell of.
+    fn has_to_tell(&self) -> bool {
+        !self.account.secrets.is_empty() || self.memory.trail.knows_who_deletes()
     }
 
     /// Step A and D: what happened goes into the KlivAccount's next status, and what is made
@@ -209,19 +124,19 @@ impl<'a> Trail<'a> {
                     is_blind,
                 })
             });
-            let nobody = BTreeMap::new();
+            let (gone, _) = trail.gone_for_good(self.now);
             let facts = Facts {
                 secrets: secrets.collect(),
-                gone: trail.gone.as_ref().unwrap_or(&nobody),
+                gone: &gone,
                 arrived,
                 sealing_key: self.account.sealing_key.as_deref(),
                 now: self.now,
             };
             audit::tell(&self.account.namespace, &mut record, &facts);
-            if let Some((until, _)) = &trail.old
-                && until.sequence > record.checkpoint.as_ref().map_or(0, |link| link.sequence)
+            if let Some(old) = &trail.old
+                && old.until.sequence > passed(&record)
             {
-                record.checkpoint = Some(until.clone());
+                record.checkpoint = Some(old.until.clone());
             }
             next.audit = Some(record);
         }
@@ -303,52 +218,70 @@ impl<'a> Trail<'a> {
     /// Step B, and what has to be found out for the others.
     pub(super) fn look(&self, timings: &Timings, plan: &mut Plan) {
         let trail = &self.memory.trail;
-        if let Some((.., next)) = &trail.untold
-            && let Some(wait) = wait(self.now, *next).filter(|wait| *wait <= AGAIN_LONGEST)
-        {
+        if let Some(wait) = trail.tries_in(self.now) {
             plan.look_again_in(wait);
             return;
         }
+        if self.has_unseen_gone() {
+            plan.look_at_deletions();
+        } else {
+            look_for_notices(trail, self.now, plan);
+        }
         let Some(record) = &self.object.status.audit else {
             let is_found = trail.end.as_ref().is_some_and(|(uid, _)| *uid == self.object.uid);
-            if !is_found && !self.account.secrets.is_empty() {
+            if !is_found && self.has_to_tell() {
                 plan.actions.push(Action::FindTrail);
             }
             return;
         };
-        for event in &record.pending {
-            if event.sequence.is_none_or(|number| !trail.told.contains(&number)) {
-                plan.actions.push(Action::Tell(Box::new(event.clone())));
-            }
+        let untold = |event: &&KlivAuditEventSpec| {
+            event.sequence.is_none_or(|number| !trail.told.contains(&number))
+        };
+        let untold: Vec<_> = record.pending.iter().filter(untold).cloned().collect();
+        let made = record.head.sequence.saturating_sub(i64::try_from(untold.len()).unwrap_or(0));
+        if !untold.is_empty() {
+            plan.actions.push(Action::Tell(untold));
         }
-        if self.has_unseen_gone() {
-            plan.actions.push(Action::FindDeletions);
+        self.drop_notices(record, plan);
+        self.retain(record, made, timings, plan);
+    }
+
+    /// Notices go when what they say is recorded; further ones are looked at then.
+    fn drop_notices(&self, record: &AuditRecord, plan: &mut Plan) {
+        let trail = &self.memory.trail;
+        if let (_, Some(wait)) = trail.gone_for_good(self.now) {
+            plan.look_again_in(wait);
         }
-        let is_of_one_there = |uid: &String| {
-            record.secrets.iter().any(|known| known.uid == *uid)
+        let is_waiting = |uid: &String| {
+            trail.gone.as_ref().is_some_and(|gone| gone.contains_key(uid))
+                || audit::known(Some(record), uid).is_some()
                 || self.account.secrets.values().any(|secret| secret.uid == *uid)
         };
-        let settled = trail.notices.iter().filter(|(_, uid)| !is_of_one_there(uid));
+        let settled = trail.notices.iter().filter(|(_, uid)| !uid.as_ref().is_some_and(is_waiting));
         let settled: Vec<String> = settled.map(|(name, _)| name.clone()).collect();
         if !settled.is_empty() {
             plan.actions.push(Action::DropNotices(settled));
+        } else if trail.has_more && trail.notices.is_empty() {
+            plan.look_at_deletions();
         }
-        self.retain(record, timings, plan);
     }
 
-    /// Old events go, when the checkpoint has passed them.
-    fn retain(&self, record: &AuditRecord, timings: &Timings, plan: &mut Plan) {
+    /// Old events go, when the checkpoint has passed them. `made`: the newest that is made.
+    fn retain(&self, record: &AuditRecord, made: i64, timings: &Timings, plan: &mut Plan) {
         let trail = &self.memory.trail;
-        let checkpoint = record.checkpoint.as_ref().map_or(0, |link| link.sequence);
-        if let Some((until, numbers)) = &trail.old {
-            if until.sequence <= checkpoint {
-                plan.actions.push(Action::Prune(numbers.clone()));
+        let passed = passed(record);
+        if let Some(old) = &trail.old {
+            if old.until.sequence <= passed {
+                plan.actions.push(Action::Prune(old.numbers.clone()));
             }
             return;
         }
-        let kept = record.head.sequence.saturating_sub(checkpoint);
-        let most = timings.audit_keep_events.saturating_add(timings.audit_keep_events / 10);
-        let are_many = usize::try_from(kept).unwrap_or(0) > most && !trail.nothing_old;
+        let slack = timings.audit_keep_events / 10;
+        let exceeds = |from: i64, most: usize| {
+            usize::try_from(made.saturating_sub(from)).is_ok_and(|kept| kept > most)
+        };
+        let are_many = exceeds(passed, timings.audit_keep_events.saturating_add(slack))
+            && trail.nothing_old_at.is_none_or(|at| exceeds(at, slack));
         let due = trail.next_retention.map(|due| wait(self.now, due));
         match due {
             Some(Some(wait)) if !are_many => plan.look_again_in(wait),
@@ -358,5 +291,28 @@ impl<'a> Trail<'a> {
                 plan.actions.push(Action::FindOld(before, timings.audit_keep_events));
             }
         }
+    }
+}
+
+/// Up to where events may be gone already.
+fn passed(record: &AuditRecord) -> i64 {
+    record.checkpoint.as_ref().map_or(0, |link| link.sequence)
+}
+
+/// There may be notices of secrets that were never seen.
+fn look_for_notices(trail: &TrailMemory, now: Timestamp, plan: &mut Plan) {
+    match trail.looks_in(now) {
+        Some(Duration::ZERO) => plan.look_at_deletions(),
+        Some(wait) => plan.look_again_in(wait),
+        None => {}
+    }
+}
+
+/// The same where there is no KlivAccount.
+pub(super) fn look_without_account(trail: &TrailMemory, now: Timestamp, plan: &mut Plan) {
+    match trail.tries_in(now) {
+        Some(wait) if trail.owes() => plan.look_again_in(wait),
+        Some(_) => {}
+        None => look_for_notices(trail, now, plan),
     }
 }

@@ -3,28 +3,51 @@
 //! stand in memory for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::Error;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams};
+use kube::{Client, Error};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::apply::{Applier, namespace_is_going};
 use super::deployments::in_pages;
 use super::effect::Effect;
+use super::notices::Notices;
 use super::observe::resource;
 use super::observed::Account;
-use super::trail::{TrailEnd, Trailed};
+use super::retention;
+use super::trail_memory::{TrailEnd, Trailed};
 use crate::api::names::{FIELD_MANAGER, LABEL_PENDING};
-use crate::api::{AuditRecord, ChainLink, KlivAuditEventSpec};
+use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
 use crate::audit;
-use crate::runtime::clock;
+use crate::runtime::{clock, entropy};
 
-/// A notice of a delete that never came true is dropped after this long.
-const NOTICE_LASTS: SignedDuration = SignedDuration::from_hours(1);
-/// Events that are deleted in one go.
-const AT_ONCE: usize = 100;
+/// How long to wait before a list that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// The accounts that have notices of deletes, after some time: what was made and deleted while
+/// no controller looked, no watch tells of.
+pub(super) async fn accounts_with_notices(client: Client, wait: Duration) -> BTreeSet<String> {
+    tokio::time::sleep(wait).await;
+    let events = Api::<DynamicObject>::all_with(client, &resource("KlivAuditEvent"));
+    let mut accounts = BTreeSet::new();
+    let mut page = ListParams::default().labels(LABEL_PENDING).limit(500);
+    loop {
+        let Ok(list) = events.list_metadata(&page).await else {
+            // Also where a page came too late.
+            page.continue_token = None;
+            tokio::time::sleep(entropy::jittered(AGAIN)).await;
+            continue;
+        };
+        accounts.extend(list.items.into_iter().filter_map(|event| event.metadata.namespace));
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return accounts,
+        }
+    }
+}
 
 impl Applier {
     fn events(&self, namespace: &str) -> Api<DynamicObject> {
@@ -34,74 +57,104 @@ impl Applier {
     /// Where the trail ends, and begins.
     pub(super) async fn find_trail(&self, account: &Account) -> Vec<Effect> {
         let Some(object) = &account.object else { return vec![Effect::Stale] };
-        let (mut first, mut last): (Option<KlivAuditEventSpec>, _) = (None, ChainLink::default());
-        let listed = self.each_event(&account.namespace, |sequence, event| {
-            if sequence > last.sequence {
-                last = ChainLink { sequence, hash: event.hash.clone().unwrap_or_default() };
+        // Of all no more is kept than the ends.
+        let (mut first, mut last): (Option<KlivAuditEventSpec>, Option<KlivAuditEventSpec>) =
+            (None, None);
+        let listed = self.each_event(&account.namespace, |event| {
+            if first.as_ref().is_none_or(|first| event.sequence < first.sequence) {
+                first = Some(event.clone());
             }
-            if first.as_ref().is_none_or(|first| first.sequence > Some(sequence)) {
-                first = Some(event);
+            if last.as_ref().is_none_or(|last| event.sequence > last.sequence) {
+                last = Some(event);
             }
         });
         if let Err(error) = listed.await {
             return vec![untold(&error)];
         }
-        let checkpoint = first.and_then(|first| {
-            let sequence = first.sequence?.checked_sub(1).filter(|sequence| *sequence > 0)?;
-            Some(ChainLink { sequence, hash: first.previous.unwrap_or_default() })
-        });
-        let end = TrailEnd { head: last, checkpoint };
+        let end = TrailEnd::of(first.into_iter().chain(last));
         vec![Effect::Trail(Trailed::End(object.uid.clone(), end))]
     }
 
-    /// Makes an event, and says it in the log. A line may come twice, where the process ended
-    /// just after; it never stays away.
-    pub(super) async fn tell(&self, namespace: &str, event: &KlivAuditEventSpec) -> Vec<Effect> {
+    /// Makes events, and says each in the log. Strictly one after the other: whatever happens
+    /// in between, none is there without the one before it.
+    pub(super) async fn tell(&self, namespace: &str, events: &[KlivAuditEventSpec]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for event in events {
+            match self.make(namespace, event).await {
+                Ok(is_new) => {
+                    log(namespace, event, is_new);
+                    effects.push(Effect::Trail(Trailed::Told(Box::new(event.clone()), is_new)));
+                }
+                Err(error) => {
+                    effects.push(untold(&error));
+                    break;
+                }
+            }
+        }
+        effects
+    }
+
+    /// Makes an event; false: it is there already.
+    async fn make(&self, namespace: &str, event: &KlivAuditEventSpec) -> Result<bool, Error> {
         let name = audit::name(event.sequence.unwrap_or_default());
         let object = DynamicObject::new(&name, &resource("KlivAuditEvent"));
         let object = object.data(json!({ "spec": event }));
         let params =
             PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        let is_new = match self.events(namespace).create(&params, &object).await {
+        match self.events(namespace).create(&params, &object).await {
             Ok(_) => {
                 self.metrics.wrote("KlivAuditEvent", "create");
-                true
+                Ok(true)
             }
-            Err(Error::Api(status)) if status.code == 409 => false,
-            Err(error) => return vec![untold(&error)],
-        };
-        log(namespace, event);
-        vec![Effect::Trail(Trailed::Told(Box::new(event.clone()), is_new))]
+            Err(Error::Api(status)) if status.is_already_exists() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Which secrets of the record are surely gone: the watch may be behind. And what the
-    /// webhook noted of who deletes them.
+    /// Which secrets are surely gone: the watch may be behind. And what the webhook noted of
+    /// who deletes them, also of those that nobody ever saw.
     pub(super) async fn find_deletions(&self, account: &Account) -> Vec<Effect> {
-        let Some(record) = record(account) else { return vec![Effect::Stale] };
+        match self.deletions(account).await {
+            Ok(found) => vec![Effect::Trail(found)],
+            Err(error) => vec![untold(&error)],
+        }
+    }
+
+    async fn deletions(&self, account: &Account) -> Result<Trailed, Error> {
         let namespace = &account.namespace;
+        let there = self.secrets_there(namespace).await?;
+        let mut notices = Notices::new(record(account), there, clock::now());
+        let list = ListParams::default().labels(LABEL_PENDING);
+        in_pages(&self.events(namespace), list, |object| {
+            if let (Some(event), Some(name)) = (spec(&object), object.metadata.name) {
+                notices.take(name, event);
+            }
+        })
+        .await?;
+        if notices.strangers().is_empty() {
+            return Ok(notices.sorted(&BTreeSet::new(), &BTreeSet::new()));
+        }
+        // One may have come after the secrets were listed.
+        let there = self.secrets_there(namespace).await?;
+        let mut told = BTreeSet::new();
+        self.each_event(namespace, |event| {
+            if event.action == AuditAction::Deleted {
+                told.extend(event.secret_uid.filter(|uid| notices.strangers().contains(uid)));
+            }
+        })
+        .await?;
+        Ok(notices.sorted(&there, &told))
+    }
+
+    /// The uids of all KlivSecrets.
+    async fn secrets_there(&self, namespace: &str) -> Result<BTreeSet<String>, Error> {
         let secrets = Api::<DynamicObject>::namespaced_with(
             self.client.clone(),
             namespace,
             &resource("KlivSecret"),
         );
-        let there = match secrets.list_metadata(&ListParams::default()).await {
-            Ok(there) => there.items,
-            Err(error) => return vec![untold(&error)],
-        };
-        let there: BTreeSet<String> =
-            there.into_iter().filter_map(|secret| secret.metadata.uid).collect();
-        let notices = match self.notices(namespace).await {
-            Ok(notices) => notices,
-            Err(error) => return vec![untold(&error)],
-        };
-        let mut gone = BTreeMap::new();
-        for known in record.secrets.iter().filter(|known| !there.contains(&known.uid)) {
-            let of_it = notices.iter().map(|(_, event)| event);
-            let of_it = of_it.filter(|event| event.secret_uid.as_deref() == Some(&known.uid));
-            let newest = of_it.max_by_key(|event| event.time.0).cloned();
-            gone.insert(known.uid.clone(), newest);
-        }
-        vec![Effect::Trail(Trailed::Gone(gone, names_and_uids(notices)))]
+        let there = secrets.list_metadata(&ListParams::default()).await?;
+        Ok(there.items.into_iter().filter_map(|secret| secret.metadata.uid).collect())
     }
 
     pub(super) async fn drop_notices(&self, namespace: &str, names: &[String]) -> Vec<Effect> {
@@ -113,7 +166,6 @@ impl Applier {
         vec![Effect::Trail(Trailed::Dropped(names.to_vec()))]
     }
 
-    /// What is not kept any more: always from the oldest on, and never the newest.
     pub(super) async fn find_old(
         &self,
         account: &Account,
@@ -121,49 +173,18 @@ impl Applier {
         keep: usize,
     ) -> Vec<Effect> {
         let Some(record) = record(account) else { return vec![Effect::Stale] };
-        let checkpoint = record.checkpoint.clone().unwrap_or_default();
         let mut events = BTreeMap::new();
-        let listed = self.each_event(&account.namespace, |sequence, event| {
+        let listed = self.each_event(&account.namespace, |event| {
+            let sequence = event.sequence.unwrap_or_default();
             events.insert(sequence, (event.time.0, event.hash.unwrap_or_default()));
         });
         if let Err(error) = listed.await {
             return vec![untold(&error)];
         }
-        let notices = match self.notices(&account.namespace).await {
-            Ok(notices) => notices,
-            Err(error) => return vec![untold(&error)],
-        };
-        let expired = clock::now().checked_sub(NOTICE_LASTS).unwrap_or(Timestamp::MIN);
-        let is_awaited = |event: &KlivAuditEventSpec| {
-            let of_it = |uid: &String| event.secret_uid.as_ref() == Some(uid);
-            let is_there = account.secrets.values().any(|secret| of_it(&secret.uid));
-            !is_there && record.secrets.iter().any(|known| of_it(&known.uid))
-        };
-        let expired: Vec<String> = notices
-            .into_iter()
-            .filter(|(_, event)| event.time.0 < expired && !is_awaited(event))
-            .map(|(name, _)| name)
-            .collect();
-        let mut effects = self.drop_notices(&account.namespace, &expired).await;
-        let mut until = checkpoint.clone();
-        let mut numbers = Vec::new();
-        let mut left = events.len();
-        for (sequence, (time, hash)) in events {
-            let is_passed = sequence <= checkpoint.sequence;
-            let is_old = time < before || left > keep;
-            if numbers.len() == AT_ONCE || left <= 1 || !(is_passed || is_old) {
-                break;
-            }
-            if !is_passed {
-                until = ChainLink { sequence, hash };
-            }
-            numbers.push(sequence);
-            left -= 1;
-        }
-        effects.push(Effect::Trail(Trailed::Old(until, numbers)));
-        effects
+        vec![Effect::Trail(Trailed::Old(retention::old(record, events, before, keep)))]
     }
 
+    /// From the oldest on, one after the other: wherever it ends, there is no gap.
     pub(super) async fn prune(&self, namespace: &str, numbers: &[i64]) -> Vec<Effect> {
         for number in numbers {
             if let Err(error) = self.delete_event(namespace, &audit::name(*number)).await {
@@ -188,7 +209,7 @@ impl Applier {
     async fn each_event(
         &self,
         namespace: &str,
-        mut each: impl FnMut(i64, KlivAuditEventSpec),
+        mut each: impl FnMut(KlivAuditEventSpec),
     ) -> Result<(), Error> {
         let list = ListParams::default().labels(&format!("!{LABEL_PENDING}"));
         in_pages(&self.events(namespace), list, |object| {
@@ -197,23 +218,10 @@ impl Applier {
             if let Some(number) = number
                 && object.metadata.name == Some(audit::name(number))
             {
-                each(number, event);
+                each(event);
             }
         })
         .await
-    }
-
-    /// What the webhook noted of deletes, by name.
-    async fn notices(&self, namespace: &str) -> Result<Vec<(String, KlivAuditEventSpec)>, Error> {
-        let mut notices = Vec::new();
-        let list = ListParams::default().labels(LABEL_PENDING);
-        in_pages(&self.events(namespace), list, |object| {
-            if let (Some(event), Some(name)) = (spec(&object), object.metadata.name) {
-                notices.push((name, event));
-            }
-        })
-        .await?;
-        Ok(notices)
     }
 }
 
@@ -223,11 +231,6 @@ fn record(account: &Account) -> Option<&AuditRecord> {
 
 fn spec(object: &DynamicObject) -> Option<KlivAuditEventSpec> {
     KlivAuditEventSpec::deserialize(object.data.get("spec")?).ok()
-}
-
-fn names_and_uids(notices: Vec<(String, KlivAuditEventSpec)>) -> Vec<(String, String)> {
-    let pair = |(name, event): (String, KlivAuditEventSpec)| Some((name, event.secret_uid?));
-    notices.into_iter().filter_map(pair).collect()
 }
 
 /// Why it was not done. Nothing of the error itself is passed on.
@@ -257,8 +260,10 @@ fn untold(error: &Error) -> Effect {
 }
 
 /// The same in the log, which outlives the namespace: with number and hash, so that a chain
-/// can be compared with it. These fields and no others.
-fn log(account: &str, event: &KlivAuditEventSpec) {
+/// can be compared with it. These fields and no others. A line may come twice, marked the
+/// second time, where the process ended before it knew that the first was written; it never
+/// stays away.
+fn log(account: &str, event: &KlivAuditEventSpec, is_new: bool) {
     tracing::info!(
         target: "audit",
         account,
@@ -272,6 +277,7 @@ fn log(account: &str, event: &KlivAuditEventSpec) {
         on_behalf_of = event.on_behalf_of,
         detail = event.detail,
         hash = event.hash,
+        again = (!is_new).then_some(true),
         "audit event"
     );
 }

@@ -8,6 +8,7 @@ mod plans;
 mod refusals;
 mod statuses;
 mod strays;
+mod trail;
 mod warnings;
 mod worlds;
 
@@ -21,9 +22,9 @@ use kliv_secrets::api::names::{ANNOTATION_STAMPS, FUNCTION_LABEL, MAX_SECRETS};
 use kliv_secrets::api::{AuditRecord, KlivSecretStatus, KnownSecret, object_name};
 use kliv_secrets::inject::Function;
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Candidate, Change, Effect, Given, Kind, Member, Memory, Plan,
-    Record, Refusal, SecretObject, Timings, Why, World, content_id, decide, write_of_function,
-    write_of_status,
+    Account, AccountObject, Action, Candidate, Change, Effect, Given, Kind, Learned, Member,
+    Memory, Plan, Record, Refusal, SecretObject, Timings, Why, World, content_id, decide,
+    write_of_function, write_of_status,
 };
 use kube::api::DynamicObject;
 use serde_json::{Value, json};

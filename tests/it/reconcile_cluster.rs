@@ -9,12 +9,12 @@ use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::{
     ANNOTATION_STAMPS, FUNCTION_LABEL, LABEL_ENVIRONMENT, SECRET_TYPE, SET_PREFIX,
 };
-use kliv_secrets::api::{ChainLink, KlivAuditEventSpec, PublishedSet, Stamp, Stamps, What};
+use kliv_secrets::api::{AuditAction, KlivAuditEventSpec, PublishedSet, Stamp, Stamps, What};
 use kliv_secrets::audit;
 use kliv_secrets::inject::{Function, admit, withdraw};
 use kliv_secrets::reconcile::{
-    Account, AccountObject, Action, Change, Effect, Refusal, SecretObject, TrailEnd, Trailed,
-    write_of_function,
+    Account, AccountObject, Action, Change, Effect, Notices, Refusal, SecretObject, TrailEnd,
+    Trailed, old, write_of_function,
 };
 use kliv_secrets::seal::{Binding, Keyring, Plaintext, Sealed, seal};
 use kube::api::DynamicObject;
@@ -40,8 +40,18 @@ pub(crate) struct Cluster {
     pub(crate) events: BTreeMap<String, KlivAuditEventSpec>,
     /// Audit events can't be made.
     pub(crate) no_events: bool,
-    /// Who deleted secrets, by uid, as the webhook noted it.
+    /// All that ever were made: the log, which outlives them.
+    pub(crate) made: BTreeMap<String, KlivAuditEventSpec>,
+    /// When each that is there was made.
+    pub(crate) made_at: BTreeMap<String, Timestamp>,
+    /// Who deletes secrets, by name, as the webhook noted it.
     pub(crate) notices: BTreeMap<String, KlivAuditEventSpec>,
+    /// What is noted in a moment only.
+    late: BTreeMap<String, KlivAuditEventSpec>,
+    /// Secrets, by uid, of which it was noted who deleted them.
+    pub(crate) witnessed: BTreeSet<String>,
+    /// How many secrets were deleted.
+    pub(crate) deletes: usize,
     /// Stamps of each secret, by uid.
     pub(crate) stamped: BTreeMap<String, Vec<Stamp>>,
     /// Successful writes of the engine.
@@ -49,6 +59,15 @@ pub(crate) struct Cluster {
     /// Sets that somebody took away: functions may wait for them.
     pub(crate) excused: BTreeSet<String>,
     counter: u64,
+}
+
+/// Whether, and when, the webhook notes who deletes a KlivSecret.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Noted {
+    Never,
+    AtOnce,
+    /// A moment after the delete.
+    Late,
 }
 
 /// A native Secret of ours.
@@ -78,7 +97,12 @@ impl Cluster {
             policy: None,
             events: BTreeMap::new(),
             no_events: false,
+            made: BTreeMap::new(),
+            made_at: BTreeMap::new(),
             notices: BTreeMap::new(),
+            late: BTreeMap::new(),
+            witnessed: BTreeSet::new(),
+            deletes: 0,
             stamped: BTreeMap::new(),
             writes: Vec::new(),
             excused: BTreeSet::new(),
@@ -153,14 +177,33 @@ impl Cluster {
     }
 
     /// Deletes a KlivSecret; the webhook may note who did it.
-    pub(crate) fn delete_secret(&mut self, name: &str, seen: bool) {
+    pub(crate) fn delete_secret(&mut self, name: &str, noted: Noted) {
         let Some(object) = self.secrets.remove(name) else { return };
-        let uid = object["metadata"]["uid"].as_str().expect("text").to_owned();
-        let notice = json!({ "action": "Deleted", "time": self.now, "secret": name,
-            "secretUid": uid, "actor": "anna", "via": "kubectl" });
-        if seen {
-            self.notices.insert(uid, serde_json::from_value(notice).expect("a notice"));
+        self.note(&object, "anna", noted);
+        self.deletes += 1;
+        if noted != Noted::Never {
+            let uid = object["metadata"]["uid"].as_str().expect("text");
+            self.witnessed.insert(uid.to_owned());
         }
+    }
+
+    /// Somebody tries to delete a KlivSecret, and another webhook refuses it.
+    pub(crate) fn refuse_delete(&mut self, name: &str) {
+        let Some(object) = self.secrets.get(name).cloned() else { return };
+        self.note(&object, "bert", Noted::AtOnce);
+    }
+
+    fn note(&mut self, object: &Value, actor: &str, noted: Noted) {
+        let notice = json!({ "action": "Deleted", "time": self.now,
+            "secret": object["metadata"]["name"], "secretUid": object["metadata"]["uid"],
+            "actor": actor, "via": "kubectl" });
+        let notice = serde_json::from_value(notice).expect("a notice");
+        let name = format!("pending-{}", self.next());
+        match noted {
+            Noted::Never => None,
+            Noted::AtOnce => self.notices.insert(name, notice),
+            Noted::Late => self.late.insert(name, notice),
+        };
     }
 
     /// Writes a Deployment; the injection policy may have its say.
@@ -226,6 +269,7 @@ impl Cluster {
     /// Time passes: rollouts go on by one step, the policy's parameter catches up.
     pub(crate) fn pass(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
+        self.notices.append(&mut self.late);
         let sets = self.sets();
         if let Some(known) = &mut self.policy {
             *known = sets;
@@ -399,49 +443,35 @@ impl Cluster {
             | Action::FindDeletions
             | Action::DropNotices(_)
             | Action::FindOld(..)
-            | Action::Prune(_) => vec![Effect::Trail(self.act_on_trail(account, action))],
+            | Action::Prune(_) => {
+                let trailed = self.act_on_trail(account, action);
+                trailed.into_iter().map(Effect::Trail).collect()
+            }
         }
     }
 
-    fn act_on_trail(&mut self, account: &Account, action: &Action) -> Trailed {
+    fn act_on_trail(&mut self, account: &Account, action: &Action) -> Vec<Trailed> {
         if self.no_events {
-            return Trailed::Untold("refused".into());
+            return vec![Trailed::Untold("refused".into())];
         }
+        let record = || account.object.as_ref().and_then(|object| object.status.audit.as_ref());
         match action {
             Action::FindTrail => {
                 let uid = account.object.as_ref().map(|object| object.uid.clone());
-                let link = |event: &KlivAuditEventSpec| ChainLink {
-                    sequence: event.sequence.expect("a number"),
-                    hash: event.hash.clone().expect("a hash"),
-                };
-                let head = self.events.values().last().map(link).unwrap_or_default();
-                let end = TrailEnd { head, checkpoint: None };
-                Trailed::End(uid.expect("a KlivAccount"), end)
+                let end = TrailEnd::of(self.events.values().cloned());
+                vec![Trailed::End(uid.expect("a KlivAccount"), end)]
             }
-            Action::Tell(event) => {
-                let name = audit::name(event.sequence.expect("a number"));
-                let is_new = match self.events.get(&name) {
-                    Some(there) => {
-                        assert_eq!(there, &**event, "one number, two events");
-                        false
-                    }
-                    None => {
-                        self.wrote(&format!("tell {}", event.action));
-                        self.events.insert(name, (**event).clone());
-                        true
-                    }
-                };
-                Trailed::Told(event.clone(), is_new)
-            }
+            Action::Tell(events) => events.iter().map(|event| self.tell(event)).collect(),
             Action::FindDeletions => {
                 let there: BTreeSet<String> =
                     self.read_secrets().into_values().map(|secret| secret.uid).collect();
-                let record = account.object.as_ref().and_then(|object| object.status.audit.clone());
-                let known = record.expect("a record").secrets.into_iter().map(|known| known.uid);
-                let gone = known.filter(|uid| !there.contains(uid));
-                let gone = gone.map(|uid| (uid.clone(), self.notices.get(&uid).cloned())).collect();
-                let notices = self.notices.keys().map(|uid| (uid.clone(), uid.clone())).collect();
-                Trailed::Gone(gone, notices)
+                let mut notices = Notices::new(record(), there.clone(), self.now);
+                for (name, notice) in &self.notices {
+                    notices.take(name.clone(), notice.clone());
+                }
+                let deleted = self.events.values().filter(|e| e.action == AuditAction::Deleted);
+                let deleted = deleted.filter_map(|event| event.secret_uid.clone()).collect();
+                vec![notices.sorted(&there, &deleted)]
             }
             Action::DropNotices(names) => {
                 for name in names {
@@ -449,10 +479,38 @@ impl Cluster {
                         self.wrote("drop a notice");
                     }
                 }
-                Trailed::Dropped(names.clone())
+                vec![Trailed::Dropped(names.clone())]
             }
-            other => panic!("{other}: the model keeps all"),
+            Action::FindOld(before, keep) => {
+                let event = |event: &KlivAuditEventSpec| {
+                    let hash = event.hash.clone().expect("a hash");
+                    (event.sequence.expect("a number"), (event.time.0, hash))
+                };
+                let events = self.events.values().map(event).collect();
+                vec![Trailed::Old(old(record().expect("a record"), events, *before, *keep))]
+            }
+            Action::Prune(numbers) => {
+                for number in numbers {
+                    if self.events.remove(&audit::name(*number)).is_some() {
+                        self.wrote("prune an event");
+                    }
+                }
+                vec![Trailed::Pruned(numbers.clone())]
+            }
+            other => panic!("{other} is no action on the trail"),
         }
+    }
+
+    fn tell(&mut self, event: &KlivAuditEventSpec) -> Trailed {
+        let name = audit::name(event.sequence.expect("a number"));
+        let before = self.made.insert(name.clone(), event.clone());
+        assert!(before.is_none_or(|before| before == *event), "one number, two events");
+        let is_new = self.events.insert(name.clone(), event.clone()).is_none();
+        if is_new {
+            self.made_at.insert(name, self.now);
+            self.wrote(&format!("tell {}", event.action));
+        }
+        Trailed::Told(Box::new(event.clone()), is_new)
     }
 
     fn wrote(&mut self, what: &str) {

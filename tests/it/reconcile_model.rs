@@ -19,7 +19,7 @@ use kliv_secrets::seal::{Binding, Keyring, Sealed, mask};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::reconcile_cluster::{ACCOUNT, Cluster, environment, is_function, ours};
+use crate::reconcile_cluster::{ACCOUNT, Cluster, Noted, environment, is_function, ours};
 use crate::seal_support::{Tape, bytes, keyring, time, without_retired};
 
 /// The places that secrets of the test are for.
@@ -36,6 +36,10 @@ const FUNCTIONS: [&str; 3] = ["f0", "f1", "f2"];
 const ENVIRONMENTS: [&str; 3] = ["", "prod", "staging"];
 
 const KEEP: Duration = Duration::from_secs(120);
+/// How long audit events are kept, and how many.
+type Kept = (Duration, usize);
+const LONG: Kept = (Duration::from_secs(365 * 24 * 3600), 1000);
+const SHORT: Kept = (Duration::from_secs(1000), 8);
 /// More rounds than any account needs in one go.
 const ROUNDS: usize = 12;
 
@@ -86,8 +90,11 @@ enum Step {
     },
     DeleteSecret {
         place: usize,
-        /// The webhook sees it.
-        seen: bool,
+        noted: Noted,
+    },
+    /// The webhook notes a delete that another one refuses.
+    RefuseDelete {
+        place: usize,
     },
     StatusLost {
         place: usize,
@@ -187,7 +194,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => place().prop_map(|place| Step::Garbage { place }),
         1 => place().prop_map(|place| Step::Ask { place }),
         1 => place().prop_map(|place| Step::Empty { place }),
-        4 => (place(), on()).prop_map(|(place, seen)| Step::DeleteSecret { place, seen }),
+        4 => (place(), prop::sample::select(vec![Noted::Never, Noted::AtOnce, Noted::Late]))
+            .prop_map(|(place, noted)| Step::DeleteSecret { place, noted }),
+        1 => place().prop_map(|place| Step::RefuseDelete { place }),
         1 => place().prop_map(|place| Step::StatusLost { place }),
         4 => (function(), 0..ENVIRONMENTS.len(), on(), prop::bool::weighted(0.1))
             .prop_map(|(function, environment, own, foreign)| Step::Deploy {
@@ -209,6 +218,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => on().prop_map(|lost| Step::KeyLost { lost }),
         2 => (0..3_usize, on()).prop_map(|(kind, behind)| Step::Lag { kind, behind }),
         8 => prop::sample::select(vec![1, 35, 65, 121, 400]).prop_map(|seconds| Step::Pass { seconds }),
+        1 => Just(Step::Pass { seconds: 90_000 }),
         10 => Just(Step::Run),
         4 => (0..9_usize).prop_map(|after| Step::Crash { after }),
         3 => (0..9_usize).prop_map(|after| Step::Pause { after }),
@@ -223,6 +233,9 @@ struct Leader {
     behind: [bool; 3],
     memory: Memory,
     started: Timestamp,
+    kept: Kept,
+    /// Of how many deletes its watch has told.
+    deletes: usize,
 }
 
 /// What a leader was about to do when it was paused.
@@ -230,6 +243,19 @@ struct Paused {
     account: Account,
     actions: Vec<Action>,
     until: Timestamp,
+}
+
+impl Paused {
+    /// In any order, but for what is done one after the other.
+    fn next(&mut self) -> Option<Action> {
+        let last = self.actions.last()?;
+        let is_alike = |a: &Action| std::mem::discriminant(a) == std::mem::discriminant(last);
+        let at = match last {
+            Action::Tell(_) | Action::Prune(_) => self.actions.iter().position(is_alike)?,
+            _ => self.actions.len() - 1,
+        };
+        Some(self.actions.remove(at))
+    }
 }
 
 struct Model {
@@ -240,6 +266,7 @@ struct Model {
     keyrings: [Keyring; 2],
     old_key: Keyring,
     key_is_lost: bool,
+    key_was_lost: bool,
     specs_before: BTreeMap<String, Value>,
     /// Who handed in which value, by place.
     authors: BTreeSet<(usize, usize, String)>,
@@ -263,13 +290,13 @@ enum Stop {
 }
 
 impl Model {
-    fn new(order: usize) -> Self {
+    fn new(order: usize, kept: Kept) -> Self {
         let old_key = keyring(1);
         let mut both = Keyring::parse(&old_key.to_bytes()).expect("its own text");
         let cluster = Cluster::new();
         both.rotate(cluster.now, &mut Tape(&[3; 32]));
         let newer = without_retired(&both);
-        let leader = Leader::new(&cluster);
+        let leader = Leader::new(&cluster, kept);
         Self {
             cluster,
             leader,
@@ -277,6 +304,7 @@ impl Model {
             keyrings: [both, newer],
             old_key,
             key_is_lost: false,
+            key_was_lost: false,
             specs_before: BTreeMap::new(),
             authors: BTreeSet::new(),
             authors_lost: BTreeSet::new(),
@@ -339,7 +367,8 @@ impl Model {
                 self.write(place, &json!({ "request": { "purpose": "mail" } }), 0);
             }
             Step::Empty { place } => self.write(place, &json!({}), 0),
-            Step::DeleteSecret { place, seen } => self.cluster.delete_secret(&name(place), seen),
+            Step::DeleteSecret { place, noted } => self.cluster.delete_secret(&name(place), noted),
+            Step::RefuseDelete { place } => self.cluster.refuse_delete(&name(place)),
             Step::NoEvents { on } => self.cluster.no_events = on,
             Step::StatusLost { place } => {
                 if let Some(mut object) = self.cluster.secrets.remove(&name(place)) {
@@ -405,7 +434,10 @@ impl Model {
             }
             Step::Quota { full } => self.cluster.quota_is_full = full,
             Step::Altered { is } => self.cluster.altered = is,
-            Step::KeyLost { lost } => self.key_is_lost = lost,
+            Step::KeyLost { lost } => {
+                self.key_is_lost = lost;
+                self.key_was_lost |= lost;
+            }
             Step::Lag { kind, behind } => self.leader.behind[kind] = behind,
             Step::Pass { seconds } => self.cluster.pass(seconds),
             Step::Run => self.run(Stop::Never),
@@ -458,11 +490,13 @@ impl Model {
         self.leader.memory.try_again();
         let next_probe = self.cluster.now + SignedDuration::from_secs(300);
         self.leader.memory.next_probe.get_or_insert(next_probe);
+        let next_retention = self.cluster.now + SignedDuration::from_secs(600);
+        self.leader.memory.trail.next_retention.get_or_insert(next_retention);
         for round in 0.. {
             assert!(round < ROUNDS, "a run that never ends: {:?}", self.cluster.writes);
             let now = self.cluster.now;
             let keyring = &self.keyrings[usize::from(self.key_is_lost)];
-            inspect(&mut self.leader.view, Some(keyring), now);
+            inspect(&mut self.leader.view, &mut self.leader.memory.learned, Some(keyring), now);
             learn(&self.leader.view, &mut self.leader.memory.learned, Some(keyring));
             let mut plan =
                 plan(&self.leader.view, &self.leader.memory, &self.leader.timings(), now);
@@ -472,16 +506,16 @@ impl Model {
                 self.order = self.order.wrapping_mul(31).wrapping_add(7);
             }
             let mut effects = Vec::new();
-            for (i, action) in plan.actions.iter().enumerate() {
-                match (&mut stop, action) {
-                    (Stop::Crash(0), _) => return self.leader = Leader::new(&self.cluster),
+            for (i, action) in each(&plan.actions).enumerate() {
+                match (&mut stop, &action) {
+                    (Stop::Crash(0), _) => return self.crash(),
                     (Stop::Pause(0), _) | (Stop::PauseAtRetire, Action::Retire(_)) => {
-                        return self.pause(&plan.actions[i..]);
+                        return self.pause(each(&plan.actions).skip(i).collect());
                     }
                     (Stop::Crash(after) | Stop::Pause(after), _) => *after -= 1,
                     (Stop::Never | Stop::PauseAtRetire, _) => {}
                 }
-                effects.extend(self.cluster.act(&self.leader.view, action, keyring));
+                effects.extend(self.cluster.act(&self.leader.view, &action, keyring));
                 self.cluster.check();
             }
             let mut overtaken = false;
@@ -518,28 +552,33 @@ impl Model {
     }
 
     /// The leader stops before `rest`; another one takes over.
-    fn pause(&mut self, rest: &[Action]) {
+    fn pause(&mut self, rest: Vec<Action>) {
         let used = self.cluster.in_use();
-        let actions = rest.iter().map(|action| match action {
+        let actions = rest.into_iter().map(|action| match action {
             // It has just looked what is in use.
-            Action::Retire(sets) => Action::Retire(
-                sets.iter().filter(|(set, _)| !used.contains(set)).cloned().collect(),
-            ),
-            other => other.clone(),
+            Action::Retire(sets) => {
+                Action::Retire(sets.into_iter().filter(|(set, _)| !used.contains(set)).collect())
+            }
+            other => other,
         });
         self.paused.push(Paused {
             account: self.leader.view.clone(),
             actions: actions.collect(),
             until: self.cluster.now + KEEP,
         });
-        self.leader = Leader::new(&self.cluster);
+        self.crash();
+    }
+
+    /// Another leader takes over, which knows nothing.
+    fn crash(&mut self) {
+        self.leader = Leader::new(&self.cluster, self.leader.kept);
     }
 
     fn wake(&mut self) {
         let Some(paused) = self.paused.first_mut() else { return };
         let account = paused.account.clone();
         // It holds no longer than superseded sets are kept.
-        let action = paused.actions.pop().filter(|_| self.cluster.now < paused.until);
+        let action = paused.next().filter(|_| self.cluster.now < paused.until);
         if paused.actions.is_empty() {
             self.paused.remove(0);
         }
@@ -557,11 +596,25 @@ impl Model {
     }
 }
 
+/// What is done one after the other, and may end in between.
+fn each(actions: &[Action]) -> impl Iterator<Item = Action> {
+    actions.iter().flat_map(|action| match action {
+        Action::Tell(events) => {
+            events.iter().map(|event| Action::Tell(vec![event.clone()])).collect()
+        }
+        Action::Prune(numbers) => {
+            numbers.iter().map(|number| Action::Prune(vec![*number])).collect()
+        }
+        other => vec![other.clone()],
+    })
+}
+
 impl Leader {
-    fn new(cluster: &Cluster) -> Self {
+    fn new(cluster: &Cluster, kept: Kept) -> Self {
         let view = Account { namespace: ACCOUNT.into(), ..Account::default() };
-        let mut leader =
-            Self { view, behind: [false; 3], memory: Memory::default(), started: cluster.now };
+        let (memory, started) = (Memory::default(), cluster.now);
+        let mut leader = Self { view, behind: [false; 3], memory, started, kept, deletes: 0 };
+        leader.memory.trail.secret_went();
         leader.look(cluster);
         leader
     }
@@ -570,6 +623,11 @@ impl Leader {
     fn look(&mut self, cluster: &Cluster) {
         let [secrets, functions, account] = self.behind;
         if !secrets {
+            // As the controller does where its watch tells that a secret is gone, also one that
+            // came just before.
+            if std::mem::replace(&mut self.deletes, cluster.deletes) != cluster.deletes {
+                self.memory.trail.secret_went();
+            }
             self.view.secrets = cluster.read_secrets();
         }
         if !functions {
@@ -592,8 +650,8 @@ impl Leader {
             report_every: Duration::from_secs(150),
             republish_interval: Duration::from_secs(300),
             started: self.started,
-            audit_keep: Duration::from_secs(365 * 24 * 3600),
-            audit_keep_events: 1000,
+            audit_keep: self.kept.0,
+            audit_keep_events: self.kept.1,
         }
     }
 }
@@ -623,9 +681,10 @@ proptest! {
     #[test]
     fn from_any_point_the_account_comes_to_rest_as_its_specs_ask(
         order in any::<usize>(),
+        kept in prop::sample::select(vec![LONG, SHORT]),
         steps in prop::collection::vec(step(), 1..60),
     ) {
-        let mut model = Model::new(order);
+        let mut model = Model::new(order, kept);
         for step in &steps {
             model.step(step);
         }

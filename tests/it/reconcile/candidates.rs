@@ -13,7 +13,7 @@ fn candidate(keyring: &Keyring, text: &str, in_use: Option<&str>) -> Candidate {
     let in_use = in_use.map(|text| (2, text.to_owned()));
     let secret = secret("API_KEY", Some("prod"), json!({ "sealed": text }), in_use);
     let mut account = account([secret]);
-    inspect(&mut account, Some(keyring), now());
+    inspect(&mut account, &mut Learned::default(), Some(keyring), now());
     account.secrets["api-key.prod"].candidate.clone()
 }
 
@@ -59,7 +59,7 @@ fn a_value_in_use_that_can_not_be_opened_any_more_says_so_and_stays() {
         let in_use =
             secret("API_KEY", Some("prod"), json!({ "sealed": text }), Some((2, text.clone())));
         let mut account = account([in_use]);
-        inspect(&mut account, keyring, now());
+        inspect(&mut account, &mut Learned::default(), keyring, now());
         let (mut decisions, sets) = decide(&account);
         (decisions.remove("api-key.prod").expect("decided"), sets)
     };
@@ -83,7 +83,7 @@ fn what_an_account_has_too_many_of_is_not_even_opened() {
         secret.created = now() + SignedDuration::from_secs(i);
         secret
     }));
-    inspect(&mut account, Some(&keyring(1)), now());
+    inspect(&mut account, &mut Learned::default(), Some(&keyring(1)), now());
     let too_many = |secret: &&SecretObject| secret.candidate == Candidate::TooMany;
     assert_eq!(account.secrets.values().filter(too_many).count(), 300 - MAX_SECRETS);
     let (decisions, _) = decide(&account);

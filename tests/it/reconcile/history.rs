@@ -40,7 +40,7 @@ fn recorded(account: &Account) -> Vec<Value> {
 /// What is decided, and the status that is written.
 fn settle(secret: SecretObject) -> (Reason, KlivSecretStatus) {
     let mut account = account([secret]);
-    inspect(&mut account, Some(&keyring(1)), now());
+    inspect(&mut account, &mut Learned::default(), Some(&keyring(1)), now());
     let (decisions, _) = decide(&account);
     let sets = recorded(&account);
     account.object = account_object(json!({ "revision": 1, "sets": sets }));
@@ -199,7 +199,7 @@ fn what_was_refused_stays_refused_when_a_secret_is_deleted_and_made_again() {
         let mut account = account([going(sealed, &[])]);
         let kept = json!([{ "secret": kept, "before": before }]);
         account.object = account_object(json!({ "refused": kept }));
-        inspect(&mut account, Some(&keyring(1)), now());
+        inspect(&mut account, &mut Learned::default(), Some(&keyring(1)), now());
         decide(&account).0["api-key"].reason
     };
     assert_eq!(settle(&value(b"old", 1), "api-key"), Reason::SealedTooEarly);

@@ -28,7 +28,7 @@ fn said_at(
     memory: &mut Memory,
     at: Timestamp,
 ) -> (BTreeMap<String, Vec<String>>, Option<Duration>) {
-    inspect(account, Some(&keyring(1)), at);
+    inspect(account, &mut Learned::default(), Some(&keyring(1)), at);
     learn(account, &mut memory.learned, Some(&keyring(1)));
     let (_, sets) = decide(account);
     let sets: Vec<Value> = sets
@@ -127,7 +127,7 @@ fn values_that_can_be_guessed_and_other_variables_are_never_compared() {
 fn what_was_said_of_a_value_stays_while_it_can_not_be_opened() {
     let mut account = account([holding("STRIPE_KEY", None, "key\n")]);
     said_at(&mut account, &mut looked(), now());
-    inspect(&mut account, Some(&keyring(1)), now());
+    inspect(&mut account, &mut Learned::default(), Some(&keyring(1)), now());
     // A new leader that has opened nothing.
     let writes = words(&plan_of(&account, &looked()));
     assert!(!writes.iter().any(|word| word.contains("status of")), "{writes:?}");
