@@ -33,6 +33,7 @@ mod question;
 mod rotate;
 mod standing;
 mod trail;
+mod tree;
 pub mod unsealed;
 mod watch;
 mod yaml;
