@@ -46,7 +46,7 @@ impl Caller {
     }
 
     /// Creates a secret, or changes those fields of the one there is `before` that the spec
-    /// names; it must still be as it was then.
+    /// names; its own spec must still be as it was then.
     ///
     /// # Errors
     /// The caller may not, somebody else was quicker, or it is refused.
@@ -76,21 +76,56 @@ impl Caller {
                 harmless(&before.spec.env_var, 128)
             )));
         }
-        let patch = json!({
-            "metadata": { "resourceVersion": before.metadata.resource_version },
-            "spec": spec,
-        });
+        let patch = |before: &KlivSecret| {
+            json!({
+                "metadata": { "resourceVersion": before.metadata.resource_version },
+                "spec": spec,
+            })
+        };
         if dry_run == DryRun::Client {
             let mut changed = serde_json::to_value(before).unwrap_or_default();
-            json_patch::merge(&mut changed, &patch);
+            json_patch::merge(&mut changed, &patch(before));
             return serde_json::from_value(changed)
                 .map_err(|_| Error::Invalid(format!("the secret {name} can't be read")));
         }
         let field_manager = Some(self.field_manager.to_owned());
         let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
-        let changed = secrets.patch(&name, &params, &Patch::Merge(patch)).await;
-        changed.map_err(|error| kind.failed(&error))
+        self.as_it_was(before, async |before| {
+            let changed = secrets.patch(&name, &params, &Patch::Merge(patch(&before))).await;
+            changed.map_err(|error| kind.failed(&error))
+        })
+        .await
     }
+
+    /// Writes on condition that nobody has changed the spec since. The resource version that
+    /// says so to the API server moves with each status as well, which the operator writes
+    /// whenever it likes: then it is tried with the new one.
+    pub(super) async fn as_it_was<T>(
+        &self,
+        before: &KlivSecret,
+        write: impl AsyncFn(KlivSecret) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        const TRIES: usize = 5;
+        let mut now = before.clone();
+        for _ in 1..TRIES {
+            let changed = match write(now).await {
+                Err(changed @ Error::Changed(_)) => changed,
+                written => return written,
+            };
+            let name = before.metadata.name.as_deref().unwrap_or_default();
+            now = match self.find_object(name).await {
+                Ok(Some(now)) if is_unchanged(before, &now) => now,
+                _ => return Err(changed),
+            };
+        }
+        write(now).await
+    }
+}
+
+/// Whether it is the same object with the same spec.
+fn is_unchanged(before: &KlivSecret, now: &KlivSecret) -> bool {
+    let (before, now) = (&before.metadata, &now.metadata);
+    before.uid == now.uid && before.generation == now.generation
 }
 
 impl Target {
