@@ -47,7 +47,7 @@ pub use install::{FunctionLabels, Install};
 pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
-pub use rotate::{due, replaceable, sealed_after};
+pub use rotate::{due, replaceable};
 pub use standing::{
     NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
     standings,

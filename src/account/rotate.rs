@@ -1,5 +1,7 @@
 //! A new value for a secret that has one, and which are due for it.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
 
@@ -41,7 +43,7 @@ pub fn replaceable(secret: &KlivSecret) -> Result<(), Error> {
 /// When a new value is to be sealed, so that it counts as newer than all before it, also
 /// where the caller's clock is behind. In whole seconds, as the API server keeps times.
 #[must_use]
-pub fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
+pub(super) fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
     let status = secret.status.as_ref();
     let known = status.iter().flat_map(|status| {
         let written = status.history.iter().map(|entry| entry.time.0);
@@ -61,6 +63,11 @@ pub(super) fn place(secret: &KlivSecret) -> KlivSecretSpec {
         environment: secret.spec.environment.clone(),
         ..KlivSecretSpec::default()
     }
+}
+
+fn is_purged(rotated: &KlivSecret, now: &KlivSecret) -> bool {
+    let refused = now.status.as_ref().and_then(|status| status.refuse_sealed_before.as_ref());
+    refused >= rotated.spec.refuse_sealed_before.as_ref()
 }
 
 impl Caller {
@@ -88,16 +95,34 @@ impl Caller {
         self.put(&spec, Some(secret), dry_run).await
     }
 
+    /// Waits until the operator has purged what was before a compromised value, for so long
+    /// at most. Whether it has: it counts from the time that was sealed with, and that may
+    /// still be to come where the caller's clock is ahead.
+    ///
+    /// # Errors
+    /// The caller may not look, or the cluster does not answer.
+    pub async fn purged(&self, rotated: &KlivSecret, timeout: Duration) -> Result<bool, Error> {
+        const AGAIN: Duration = Duration::from_millis(200);
+        let name = rotated.metadata.name.as_deref().unwrap_or_default();
+        let looks = async {
+            while !self.find_object(name).await?.is_some_and(|now| is_purged(rotated, &now)) {
+                tokio::time::sleep(AGAIN).await;
+            }
+            Ok(true)
+        };
+        tokio::time::timeout(timeout, looks).await.unwrap_or(Ok(false))
+    }
+
     /// Seals a value for the place of a secret that is there.
     pub(super) async fn seal_again(
         &self,
         secret: &KlivSecret,
         value: &Plaintext,
-        sealed_at: Timestamp,
+        now: Timestamp,
     ) -> Result<String, Error> {
         let key = self.sealing_key().await?;
         let (target, rng) = (Target::of(secret), &mut entropy::system());
-        Ok(target.seal(&self.namespace, &key, value, sealed_at, rng)?.to_string())
+        Ok(target.seal(&self.namespace, &key, value, Some(secret), now, rng)?.to_string())
     }
 }
 

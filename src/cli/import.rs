@@ -206,7 +206,8 @@ async fn write(
     for planned in planned.into_iter().filter(|planned| planned.change.is_written()) {
         let Planned { entry, target, before, .. } = planned;
         let rng = &mut entropy::system();
-        let sealed = target.seal(&caller.namespace, &key, &entry.value, clock::now(), rng)?;
+        let (account, now) = (&caller.namespace, clock::now());
+        let sealed = target.seal(account, &key, &entry.value, before.as_ref(), now, rng)?;
         let spec = KlivSecretSpec {
             env_var: target.variable,
             environment: target.environment,

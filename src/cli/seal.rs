@@ -147,7 +147,7 @@ fn manifest(
         let text = format!("{}: {}", target.variable, harmless(&warning, 512));
         output::warn(&text, session.terminal.colour);
     }
-    let sealed = target.seal(account, key, value, clock::now(), &mut entropy::system())?;
+    let sealed = target.seal(account, key, value, None, clock::now(), &mut entropy::system())?;
     let mut spec = json!({ "envVar": target.variable, "sealed": sealed.to_string() });
     if let Some(environment) = &target.environment {
         spec["environment"] = json!(environment);

@@ -78,7 +78,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let value = prompt::given_or_typed(given, &asks, session.terminal)?;
     look_at(&args.writing, &target, before.is_none(), &value, session)?;
     let rng = &mut entropy::system();
-    let sealed = target.seal(&caller.namespace, &key, &value, clock::now(), rng)?;
+    let sealed =
+        target.seal(&caller.namespace, &key, &value, before.as_ref(), clock::now(), rng)?;
     drop(value);
     let spec = KlivSecretSpec {
         env_var: target.variable,
