@@ -52,5 +52,5 @@ pub use standing::{
     NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
     standings,
 };
-pub use trail::{BadAnchor, Filter, Trail, anchor};
+pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};
 pub use watch::Seen;
