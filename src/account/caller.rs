@@ -4,7 +4,7 @@
 use kube::api::ListParams;
 use kube::{Api, Client};
 
-use super::{Error, Kind, Target};
+use super::{Error, Kind, Namespace, Target};
 use crate::api::names::ACCOUNT_NAME;
 use crate::api::{KlivAccount, KlivSecret};
 
@@ -14,9 +14,9 @@ pub struct Caller {
     /// Speaks as him.
     pub client: Client,
     /// The account.
-    pub namespace: String,
+    pub namespace: Namespace,
     /// The operator's namespace: the public key is there.
-    pub operator_namespace: String,
+    pub operator_namespace: Namespace,
     /// Who writes, in `managedFields`: from it the front door tells through what.
     pub field_manager: &'static str,
 }
@@ -60,7 +60,7 @@ impl Caller {
     /// # Errors
     /// The caller may not read it, or the cluster does not answer.
     pub async fn find_object(&self, name: &str) -> Result<Option<KlivSecret>, Error> {
-        let found = self.api::<KlivSecret>().get(name).await;
+        let found = self.api::<KlivSecret>().get(self.secret(name).address()?).await;
         match found {
             Ok(secret) => Ok(Some(secret)),
             Err(error) => match self.secret(name).failed(&error) {

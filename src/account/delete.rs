@@ -27,7 +27,8 @@ impl Caller {
                     }),
                     ..DeleteParams::default()
                 };
-                let deleted = self.api::<KlivSecret>().delete(name, &params).await;
+                let deleted =
+                    self.api::<KlivSecret>().delete(self.secret(name).address()?, &params).await;
                 deleted.map_err(|error| self.secret(name).failed(&error))
             })
             .await?;

@@ -113,7 +113,7 @@ impl Caller {
     pub async fn keys_of(&self, secret: &str) -> Result<Bundle, Error> {
         let api: Api<Secret> = self.api();
         let kind = self.kind("native Secret", secret);
-        let found = api.get(secret).await.map_err(|error| kind.failed(&error))?;
+        let found = api.get(kind.address()?).await.map_err(|error| kind.failed(&error))?;
         if found.type_.as_deref() == Some(SECRET_TYPE) {
             return Err(Error::Invalid(
                 "that Secret was published by kliv-secrets itself: its values are in KlivSecrets \

@@ -16,6 +16,7 @@
 //!
 //! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
+mod address;
 pub mod bundle;
 mod caller;
 mod delete;
@@ -38,6 +39,7 @@ pub mod unsealed;
 mod watch;
 mod yaml;
 
+pub use address::Namespace;
 pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
 pub use functions::{User, Using};

@@ -63,7 +63,7 @@ impl Caller {
         let server = dry_run == DryRun::Server;
         let Some(before) = before else {
             let mut new = KlivSecret::new(&name, spec.clone());
-            new.metadata.namespace = Some(self.namespace.clone());
+            new.metadata.namespace = Some(self.namespace.to_string());
             if dry_run == DryRun::Client {
                 return Ok(new);
             }
@@ -93,7 +93,7 @@ impl Caller {
         let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
         self.as_it_was(before, async |before| {
             let changed =
-                secrets.patch(&name, &params, &Patch::Merge(patch(&before))).await;
+                secrets.patch(kind.address()?, &params, &Patch::Merge(patch(&before))).await;
             changed.map_err(|error| kind.failed(&error))
         })
         .await

@@ -213,7 +213,7 @@ impl Caller {
     /// It is not there, or the caller may not read it.
     pub async fn deployment(&self, name: &str) -> Result<Deployment, Error> {
         let kind = self.kind("function", name);
-        let found = self.api::<Deployment>().get_opt(name).await;
+        let found = self.api::<Deployment>().get_opt(kind.address()?).await;
         found
             .map_err(|error| kind.failed(&error))?
             .ok_or_else(|| kind.not_found(": see kubectl kliv status"))

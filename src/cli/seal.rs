@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::import::{Written, environment, place_of, read, tell_invalid};
 use super::session::Session;
 use super::{output, prompt};
-use crate::account::Target;
 use crate::account::unsealed::{Looked, look};
+use crate::account::{Namespace, Target};
 use crate::admission::warnings;
 use crate::api::names::{GROUP, VERSION};
 use crate::api::text::harmless;
@@ -113,10 +113,18 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         let value = prompt::given_or_typed(value, &asks, session.terminal)?;
         manifests.push(manifest(args, &account, &key, &target, &value, session)?);
     }
-    output::print(&manifests.join("---\n"))
+    output::print(&manifests.join("---\n"))?;
+    if session.given_namespace().is_none() {
+        // It opens nowhere else, and nobody has named it.
+        output::tell(&format!("sealed for the account {account}"));
+    }
+    Ok(())
 }
 
-async fn account_and_key(args: &Args, session: &Session) -> Result<(String, SealingKey), Failure> {
+async fn account_and_key(
+    args: &Args,
+    session: &Session,
+) -> Result<(Namespace, SealingKey), Failure> {
     let Some(file) = &args.public_key else {
         let caller = session.caller().await?;
         let key = caller.sealing_key().await?;
@@ -125,6 +133,7 @@ async fn account_and_key(args: &Args, session: &Session) -> Result<(String, Seal
     let account = session.given_namespace().ok_or_else(|| {
         Failure::plain("with --public-key no kubeconfig is read: give the account with -n")
     })?;
+    let account = Namespace::try_from(account)?;
     let text = File::open(file).ok().and_then(|file| prompt::read_up_to(file, LONGEST_KEY));
     let text = text.ok_or(prompt::NotAsked::File)?;
     #[expect(clippy::disallowed_methods, reason = "a public key is no value")]
@@ -132,7 +141,7 @@ async fn account_and_key(args: &Args, session: &Session) -> Result<(String, Seal
     // Its errors do not quote what was there.
     let key = SealingKey::parse(text)
         .map_err(|error| Failure::plain(format!("{}: {error}", place_of(file))))?;
-    Ok((account.to_owned(), key))
+    Ok((account, key))
 }
 
 fn manifest(
