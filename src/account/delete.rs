@@ -18,7 +18,7 @@ impl Caller {
         let account = self.account().await.ok().flatten();
         let revision = account.and_then(|account| account.status).map(|status| status.revision);
         if dry_run != DryRun::Client {
-            self.as_it_was(secret, async |secret| {
+            self.as_it_was(secret, |secret| async move {
                 let params = DeleteParams {
                     dry_run: dry_run == DryRun::Server,
                     preconditions: Some(Preconditions {
@@ -27,9 +27,9 @@ impl Caller {
                     }),
                     ..DeleteParams::default()
                 };
-                let deleted =
-                    self.api::<KlivSecret>().delete(self.secret(name).address()?, &params).await;
-                deleted.map_err(|error| self.secret(name).failed(&error))
+                let kind = self.secret(name);
+                let deleted = self.api::<KlivSecret>().delete(kind.address()?, &params).await;
+                deleted.map_err(|error| kind.failed(&error))
             })
             .await?;
         }

@@ -32,6 +32,7 @@ mod naming;
 mod put;
 mod question;
 mod rotate;
+mod set;
 mod standing;
 mod trail;
 mod tree;
@@ -44,12 +45,13 @@ pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind};
 pub use functions::{User, Using};
 pub use history::restorable;
-pub use import::{Change, Planned};
+pub use import::{Change, Imported, Planned};
 pub use install::{FunctionLabels, Install};
 pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
 pub use rotate::{due, replaceable};
+pub use set::{Details, Told, Written};
 pub use standing::{
     NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
     standings,

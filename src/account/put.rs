@@ -91,10 +91,13 @@ impl Caller {
         }
         let field_manager = Some(self.field_manager.to_owned());
         let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
-        self.as_it_was(before, async |before| {
-            let changed =
-                secrets.patch(kind.address()?, &params, &Patch::Merge(patch(&before))).await;
-            changed.map_err(|error| kind.failed(&error))
+        let (secrets, params, address) = (&secrets, &params, kind.address()?);
+        self.as_it_was(before, |before| {
+            let patch = Patch::Merge(patch(&before));
+            async move {
+                let changed = secrets.patch(address, params, &patch).await;
+                changed.map_err(|error| kind.failed(&error))
+            }
         })
         .await
     }
@@ -102,11 +105,14 @@ impl Caller {
     /// Writes on condition that nobody has changed the spec since. The resource version that
     /// says so to the API server moves with each status as well, which the operator writes
     /// whenever it likes: then it is tried with the new one.
-    pub(super) async fn as_it_was<T>(
+    pub(super) async fn as_it_was<T, W>(
         &self,
         before: &KlivSecret,
-        write: impl AsyncFn(KlivSecret) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        write: impl Fn(KlivSecret) -> W,
+    ) -> Result<T, Error>
+    where
+        W: Future<Output = Result<T, Error>>,
+    {
         const TRIES: usize = 5;
         let mut now = before.clone();
         for _ in 1..TRIES {

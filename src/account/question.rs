@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::rotate::{has_value, place};
-use super::{Caller, DryRun, Error, Target};
+use super::{Caller, DryRun, Error, Target, Written};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
 use crate::seal::Plaintext;
@@ -77,11 +77,9 @@ impl Caller {
         value: &Plaintext,
         now: Timestamp,
         dry_run: DryRun,
-    ) -> Result<KlivSecret, Error> {
+    ) -> Result<Written, Error> {
         waiting(secret)?;
-        let sealed = self.seal_again(secret, value, now).await?;
-        let spec = KlivSecretSpec { sealed: Some(sealed), ..place(secret) };
-        self.put(&spec, Some(secret), dry_run).await
+        self.hand_in(place(secret), Some(secret), value, now, dry_run).await
     }
 }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
 
-use super::{Caller, DryRun, Error, Target};
+use super::{Caller, DryRun, Error, Written};
 use crate::api::{KlivSecret, KlivSecretSpec, Warning};
-use crate::runtime::entropy;
 use crate::seal::Plaintext;
 
 /// The warnings that ask for a new value.
@@ -84,15 +83,14 @@ impl Caller {
         compromised: bool,
         now: Timestamp,
         dry_run: DryRun,
-    ) -> Result<KlivSecret, Error> {
+    ) -> Result<Written, Error> {
         replaceable(secret)?;
         let sealed_at = sealed_after(secret, now);
         let spec = KlivSecretSpec {
-            sealed: Some(self.seal_again(secret, value, sealed_at).await?),
             refuse_sealed_before: compromised.then_some(Time(sealed_at)),
             ..place(secret)
         };
-        self.put(&spec, Some(secret), dry_run).await
+        self.hand_in(spec, Some(secret), value, sealed_at, dry_run).await
     }
 
     /// Waits until the operator has purged what was before a compromised value, for so long
@@ -111,18 +109,6 @@ impl Caller {
             Ok(true)
         };
         tokio::time::timeout(timeout, looks).await.unwrap_or(Ok(false))
-    }
-
-    /// Seals a value for the place of a secret that is there.
-    pub(super) async fn seal_again(
-        &self,
-        secret: &KlivSecret,
-        value: &Plaintext,
-        now: Timestamp,
-    ) -> Result<String, Error> {
-        let key = self.sealing_key().await?;
-        let (target, rng) = (Target::of(secret), &mut entropy::system());
-        Ok(target.seal(&self.namespace, &key, value, Some(secret), now, rng)?.to_string())
     }
 }
 

@@ -98,7 +98,7 @@ async fn one(
     look_at(&args.writing, &Target::of(secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
     let (compromised, now) = (args.compromised, clock::now());
-    let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?;
+    let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?.secret;
     let what = output::named(&rotated);
     output::done(&format!("{what} rotated{}\n", dry_run_words(dry_run)));
     Ok(rotated)

@@ -163,7 +163,8 @@ async fn old_values_count_as_purged_only_once_the_operator_says_so() {
     let (caller, value) = (account.caller(), Plaintext::new(SECOND.into()));
     let ahead = Timestamp::now() + SignedDuration::from_mins(10);
 
-    let rotated = caller.rotate(&before, &value, true, ahead, DryRun::None).await.expect("rotated");
+    let rotated = caller.rotate(&before, &value, true, ahead, DryRun::None).await;
+    let rotated = rotated.expect("rotated").secret;
 
     account.published("api-token").await;
     let purged = caller.purged(&rotated, Duration::from_secs(1)).await;
