@@ -10,7 +10,7 @@
 //!
 //! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
 //! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
-//! small enum whose words name what is missing and the way out.
+//! small enum whose words name what is missing; a door adds what its people can do.
 //!
 //! Files for import are read by [`bundle`]: entries with their lines, and what is invalid.
 //!
@@ -36,13 +36,14 @@ mod set;
 mod standing;
 mod trail;
 mod tree;
+mod unfit;
 pub mod unsealed;
 mod watch;
 mod yaml;
 
 pub use address::Namespace;
 pub use caller::{Caller, DryRun};
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, Missing};
 pub use functions::{User, Using};
 pub use history::restorable;
 pub use import::{Change, Imported, Planned};
@@ -57,4 +58,5 @@ pub use standing::{
     standings,
 };
 pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};
+pub use unfit::Unfit;
 pub use watch::Seen;

@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use super::rotate::sealed_after;
-use super::{Caller, DryRun, Error, Kind, Target};
+use super::{Caller, DryRun, Error, Kind, Missing, Target};
 use crate::api::names::{SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY};
 use crate::api::text::harmless;
 use crate::api::{KlivSecret, KlivSecretSpec, object_name};
@@ -25,22 +25,20 @@ impl Caller {
     pub async fn sealing_key(&self) -> Result<SealingKey, Error> {
         let namespace = self.operator_namespace.as_str();
         let kind = Kind { what: "public key", name: SEALING_KEY_CONFIGMAP, namespace };
-        let way_out = ": if kliv-secrets runs in another namespace, name it with \
-                       --operator-namespace; if it was just installed, wait for its controller";
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
         let map = match maps.get(SEALING_KEY_CONFIGMAP).await {
             Ok(map) => map,
             Err(error) => {
                 return Err(match kind.failed(&error) {
-                    Error::NotFound { .. } => kind.not_found(way_out),
+                    Error::NotFound { .. } => kind.not_found(Missing::SealingKey),
                     // Elsewhere than in the operator's namespace nobody may look.
-                    Error::Forbidden(right) => Error::Forbidden(format!("{right}{way_out}")),
+                    Error::Forbidden(right) => Error::NotTheOperators(right),
                     other => other,
                 });
             }
         };
         let entry = map.data.as_ref().and_then(|data| data.get(SEALING_KEY_ENTRY));
-        let key = entry.ok_or_else(|| kind.not_found(way_out))?;
+        let key = entry.ok_or_else(|| kind.not_found(Missing::SealingKey))?;
         SealingKey::parse(key).map_err(|error| {
             Error::Invalid(format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}: {error}"))
         })

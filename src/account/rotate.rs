@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
 
-use super::{Caller, DryRun, Error, Written};
+use super::{Caller, DryRun, Error, Unfit, Written};
 use crate::api::{KlivSecret, KlivSecretSpec, Warning};
 use crate::seal::Plaintext;
 
@@ -33,10 +33,7 @@ pub fn replaceable(secret: &KlivSecret) -> Result<(), Error> {
     if has_value(secret) {
         return Ok(());
     }
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
-    Err(Error::Invalid(format!(
-        "{name} has no value yet, so there is none to replace: kubectl kliv answer gives it one"
-    )))
+    Err(Unfit::NoValue(secret.metadata.name.clone().unwrap_or_default()).into())
 }
 
 /// When a new value is to be sealed, so that it counts as newer than all before it, also

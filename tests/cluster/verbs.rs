@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::SignedDuration;
 use kliv_secrets::account::{DryRun, Error};
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::INSTALL_CONFIGMAP;
+use kliv_secrets::runtime::clock;
 use kliv_secrets::seal::Plaintext;
 use serde_json::{Value, json};
 
@@ -161,7 +162,7 @@ async fn old_values_count_as_purged_only_once_the_operator_says_so() {
     let account = account("verbs-ahead").await;
     let before = account.put(&secret("API_TOKEN", FIRST)).await;
     let (caller, value) = (account.caller(), Plaintext::new(SECOND.into()));
-    let ahead = Timestamp::now() + SignedDuration::from_mins(10);
+    let ahead = clock::now() + SignedDuration::from_mins(10);
 
     let rotated = caller.rotate(&before, &value, true, ahead, DryRun::None).await;
     let rotated = rotated.expect("rotated").secret;

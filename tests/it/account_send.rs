@@ -22,11 +22,13 @@ fn all_verbs(
     let (now, dry_run, time) = (Timestamp::UNIX_EPOCH, DryRun::None, Duration::ZERO);
     let (name, before, waited) = ("name", Some(secret), &Waited::default());
     is_send(caller.list(false));
-    is_send(caller.changes(false));
+    is_send(caller.watch::<KlivSecret>("secrets", false));
     is_send(caller.find(target));
     is_send(caller.find_object(name));
     is_send(caller.account());
     is_send(caller.users(secret));
+    is_send(caller.install());
+    is_send(caller.version());
     is_send(caller.sealing_key());
     is_send(caller.set(target, before, value, Details::default(), now, dry_run));
     is_send(caller.put(spec, before, dry_run));
@@ -45,6 +47,6 @@ fn all_verbs(
     is_send(caller.roll_out(name));
     is_send(caller.through(name, name, time));
     is_send(caller.audit_events(false));
-    is_send(caller.audit_watch());
+    is_send(caller.audit_watch(&[]));
     is_send(caller.trail());
 }
