@@ -61,7 +61,7 @@ pub struct Invalid {
 /// What a reader may not expect, though it is right.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Note {
-    /// Other programs would put something in the place of a `$NAME`.
+    /// Other programs would put something in the place of a `$NAME` or `$$`.
     #[error("holds a $ and is taken as it is: nothing is put in its place")]
     Dollar,
 }
@@ -129,6 +129,12 @@ pub enum Fault {
          single ones, or a space before a comment"
     )]
     Hash,
+    /// `.env`: a tab or another blank than a space beside the value.
+    #[error(
+        "programs differ about a tab, or another blank than a space, before or after a value: take \
+         it away, or put it between quotation marks with the value"
+    )]
+    Blank,
     /// `.env`: `` `value` ``.
     #[error("backticks are quotation marks to some programs only: use single or double ones")]
     Backtick,

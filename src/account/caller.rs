@@ -4,7 +4,7 @@
 use kube::api::ListParams;
 use kube::{Api, Client};
 
-use super::{Error, Kind, Target};
+use super::{Error, Kind, Missing, Namespace, Target};
 use crate::api::names::ACCOUNT_NAME;
 use crate::api::{KlivAccount, KlivSecret};
 
@@ -14,9 +14,9 @@ pub struct Caller {
     /// Speaks as him.
     pub client: Client,
     /// The account.
-    pub namespace: String,
+    pub namespace: Namespace,
     /// The operator's namespace: the public key is there.
-    pub operator_namespace: String,
+    pub operator_namespace: Namespace,
     /// Who writes, in `managedFields`: from it the front door tells through what.
     pub field_manager: &'static str,
 }
@@ -51,7 +51,7 @@ impl Caller {
         let name = target.object();
         match self.find_object(&name).await? {
             Some(secret) => Ok(secret),
-            None => Err(self.secret(&name).not_found(&self.nearby(target).await)),
+            None => Err(self.secret(&name).not_found(self.nearby(target).await)),
         }
     }
 
@@ -60,7 +60,7 @@ impl Caller {
     /// # Errors
     /// The caller may not read it, or the cluster does not answer.
     pub async fn find_object(&self, name: &str) -> Result<Option<KlivSecret>, Error> {
-        let found = self.api::<KlivSecret>().get(name).await;
+        let found = self.api::<KlivSecret>().get(self.secret(name).address()?).await;
         match found {
             Ok(secret) => Ok(Some(secret)),
             Err(error) => match self.secret(name).failed(&error) {
@@ -79,20 +79,12 @@ impl Caller {
         self.api::<KlivAccount>().get_opt(ACCOUNT_NAME).await.map_err(|error| kind.failed(&error))
     }
 
-    /// Where the variable has a value for other environments, says for which.
-    async fn nearby(&self, target: &Target) -> String {
-        let list = || format!(": see kubectl kliv list -n {}", self.namespace);
-        let Ok(secrets) = self.list(false).await else { return list() };
+    /// For which environments the variable has a value, as far as that can be seen.
+    async fn nearby(&self, target: &Target) -> Missing {
+        let secrets = self.list(false).await.unwrap_or_default();
         let same = secrets.iter().filter(|s| s.spec.env_var.eq_ignore_ascii_case(&target.variable));
-        let others: Vec<&str> = same.map(|s| s.spec.environment.as_deref().unwrap_or("")).collect();
-        match others.as_slice() {
-            [] => list(),
-            [""] => ": there is one for every environment, without -e".to_owned(),
-            others => {
-                let named: Vec<&str> = others.iter().copied().filter(|e| !e.is_empty()).collect();
-                format!(": there is one for {}, see -e", named.join(", "))
-            }
-        }
+        let others = same.map(|s| s.spec.environment.clone().unwrap_or_default()).collect();
+        Missing::Secret(self.namespace.to_string(), others)
     }
 
     /// A secret, for errors.

@@ -7,8 +7,7 @@ use super::{Caller, DryRun, Error};
 use crate::api::KlivSecret;
 
 impl Caller {
-    /// Deletes a secret, if it is still the one that was looked at. Says what is to be
-    /// waited for.
+    /// Deletes a secret, if it is still as it was looked at. Says what is to be waited for.
     ///
     /// # Errors
     /// The caller may not, it is gone, or somebody changed it.
@@ -19,16 +18,20 @@ impl Caller {
         let account = self.account().await.ok().flatten();
         let revision = account.and_then(|account| account.status).map(|status| status.revision);
         if dry_run != DryRun::Client {
-            let params = DeleteParams {
-                dry_run: dry_run == DryRun::Server,
-                preconditions: Some(Preconditions {
-                    uid: secret.metadata.uid.clone(),
-                    resource_version: None,
-                }),
-                ..DeleteParams::default()
-            };
-            let deleted = self.api::<KlivSecret>().delete(name, &params).await;
-            deleted.map_err(|error| self.secret(name).failed(&error))?;
+            self.as_it_was(secret, |secret| async move {
+                let params = DeleteParams {
+                    dry_run: dry_run == DryRun::Server,
+                    preconditions: Some(Preconditions {
+                        uid: secret.metadata.uid,
+                        resource_version: secret.metadata.resource_version,
+                    }),
+                    ..DeleteParams::default()
+                };
+                let kind = self.secret(name);
+                let deleted = self.api::<KlivSecret>().delete(kind.address()?, &params).await;
+                deleted.map_err(|error| kind.failed(&error))
+            })
+            .await?;
         }
         let uid = secret.metadata.uid.clone().unwrap_or_default();
         let deleted = revision.filter(|_| is_published).map(|revision| Deleted { uid, revision });

@@ -54,11 +54,14 @@ fn statement(text: &str) -> (usize, Option<Found<'_>>) {
         return (length, Some(Found { name: "", value: Err(Fault::NoEquals) }));
     };
     let name = without_export(name.trim_matches(BLANK));
+    let tabbed = value;
     let value = value.trim_start_matches(BLANK);
+    let tabbed = tabbed[..tabbed.len() - value.len()].contains('\t');
     let at = line.len() - value.len();
 
     if value.starts_with(['\'', '"']) {
         let (length, value) = quoted(&text[at..]);
+        let value = if tabbed { Err(Fault::Blank) } else { value };
         return (at + length, Some(Found { name, value }));
     }
     if value.starts_with("-----BEGIN ") && !value.contains("-----END ") {
@@ -70,6 +73,7 @@ fn statement(text: &str) -> (usize, Option<Found<'_>>) {
         Ok(value) if value.trim_start_matches('=').is_empty() => {
             Found { name: "", value: Err(Fault::Empty) }
         }
+        Ok(_) if tabbed => Found { name, value: Err(Fault::Blank) },
         Ok(value) => {
             let note = mentions_another(value).then_some(Note::Dollar);
             Found { name, value: Ok((Plaintext::new(value.as_bytes().to_vec()), note)) }
@@ -82,11 +86,14 @@ fn statement(text: &str) -> (usize, Option<Found<'_>>) {
 /// The value on the rest of a line.
 fn unquoted(text: &str) -> Result<&str, Fault> {
     let value = match text.find('#') {
-        Some(at) if text[..at].ends_with(BLANK) => &text[..at],
+        Some(at) if text[..at].ends_with(' ') => &text[..at],
         Some(_) => return Err(Fault::Hash),
         None => text,
     };
-    let value = value.trim_end_matches(BLANK);
+    let value = value.trim_end_matches(' ');
+    if value.starts_with(char::is_whitespace) || value.ends_with(char::is_whitespace) {
+        return Err(Fault::Blank);
+    }
     if value.starts_with('`') {
         return Err(Fault::Backtick);
     }
@@ -176,10 +183,11 @@ fn unescaped(text: &str) -> Result<Value, Fault> {
     Ok((Plaintext::new(std::mem::take(&mut *value)), note))
 }
 
-/// Whether other programs would see `$NAME`, `${…}` or `$(…)` in it.
+/// Whether other programs would see `$NAME`, `${…}`, `$(…)` or a `$` written `$$` in it.
 fn mentions_another(text: &str) -> bool {
-    text.split('$').skip(1).any(|after| {
-        after.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '('))
+    text.match_indices('$').any(|(at, _)| {
+        let after = &text[at + 1..];
+        after.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '(' | '$'))
     })
 }
 

@@ -1,9 +1,11 @@
 //! Why something was not done, in plain words.
 
+use super::Unfit;
 use crate::api::text::harmless;
 use crate::runtime::client;
 
-/// Why something was not done. The text is for the caller and ends with the way out.
+/// Why something was not done. The text is for the caller; what he can do about it differs
+/// from door to door, so each adds that.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller has no right to it; the API server's words name the right.
@@ -13,13 +15,20 @@ pub enum Error {
     )]
     Forbidden(String),
     /// It isn't there.
-    #[error("{what} not found{way_out}")]
+    #[error("{what} not found")]
     NotFound {
         /// What, e.g. `secret stripe-api-key in namespace acme`.
         what: String,
-        /// Begins with a separator, or is empty.
-        way_out: String,
+        /// Which kind of thing that is.
+        missing: Missing,
     },
+    /// It is there, but not as the verb needs it.
+    #[error("{0}")]
+    Unfit(#[from] Unfit),
+    /// The caller may not read what the operator tells, e.g. its public key, where that was
+    /// looked for; everybody may where the operator runs.
+    #[error("forbidden: {0}")]
+    NotTheOperators(String),
     /// Somebody else changed it since it was read.
     #[error("{0} was changed by somebody else at the same moment: look at it and try again")]
     Changed(String),
@@ -35,6 +44,24 @@ pub enum Error {
     /// The operator has not done its part in time, or can't.
     #[error("{0}")]
     NotLive(String),
+}
+
+/// What isn't there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// A secret of this account. Its variable has values for these environments; "" is for
+    /// every one.
+    Secret(String, Vec<String>),
+    /// A function.
+    Function,
+    /// The public key.
+    SealingKey,
+    /// What the operator tells of itself where it runs.
+    Operator,
+    /// Our kinds: it is not installed, or that is another cluster.
+    Install,
+    /// Anything else.
+    Other,
 }
 
 /// What a request was about.
@@ -60,8 +87,8 @@ impl Kind<'_> {
 
     /// That it isn't there.
     #[must_use]
-    pub fn not_found(&self, way_out: &str) -> Error {
-        Error::NotFound { what: self.words(), way_out: way_out.to_owned() }
+    pub fn not_found(&self, missing: Missing) -> Error {
+        Error::NotFound { what: self.words(), missing }
     }
 
     /// What an answer of the API server means. Its own words are passed on only for rights
@@ -81,12 +108,12 @@ impl Kind<'_> {
             404 => match status.details.as_ref().map(|details| details.kind.as_str()) {
                 Some("namespaces") => Error::NotFound {
                     what: format!("namespace {}", harmless(self.namespace, 63)),
-                    way_out: String::new(),
+                    missing: Missing::Other,
                 },
-                Some(kind) if !kind.is_empty() => self.not_found(""),
+                Some(kind) if !kind.is_empty() => self.not_found(Missing::Other),
                 _ => Error::NotFound {
                     what: "kliv-secrets in this cluster".into(),
-                    way_out: ": is it installed, and is this the right --context?".into(),
+                    missing: Missing::Install,
                 },
             },
             409 => Error::Changed(self.words()),

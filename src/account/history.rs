@@ -1,46 +1,31 @@
 //! The values that a secret has had, and the way back to one of them.
 
 use super::rotate::place;
-use super::{Caller, DryRun, Error};
+use super::{Caller, DryRun, Error, Unfit};
 use crate::api::{HistoryEntry, KlivSecret, KlivSecretSpec};
 
 /// The entry that is to come back.
 ///
 /// # Errors
-/// It is the one in use, is not kept any more, or never was: in words, with the way out.
-pub fn restorable(secret: &KlivSecret, version: i64) -> Result<&HistoryEntry, Error> {
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
-    let refuse = |text: String| Err(Error::Invalid(text));
+/// It is the one in use, is not kept any more, or never was.
+pub fn restorable(secret: &KlivSecret, version: i64) -> Result<&HistoryEntry, Unfit> {
+    let name = secret.metadata.name.clone().unwrap_or_default();
     let status = secret.status.as_ref();
     let history = status.map(|status| status.history.as_slice()).unwrap_or_default();
-    let Some(newest) = history.first() else {
-        return refuse(format!("{name} has had no value yet: there is nothing to go back to"));
-    };
+    let Some(newest) = history.first() else { return Err(Unfit::NoHistory(name)) };
     if let Some(entry) = history.iter().find(|entry| entry.version == version) {
         // The one in use comes back as well where what was written since does not open.
         if secret.spec.sealed.as_ref() == Some(&entry.sealed) {
-            return refuse(format!(
-                "version {version} of {name} is the one in use: see kubectl kliv history {name}"
-            ));
+            return Err(Unfit::InUse { name, version });
         }
         return Ok(entry);
     }
     if !(1..=newest.version).contains(&version) {
-        return refuse(format!(
-            "{name} has had no version {version}: its newest is {}, see kubectl kliv history {name}",
-            newest.version
-        ));
+        return Err(Unfit::NoVersion { name, version, newest: newest.version });
     }
     match status.and_then(|status| status.refuse_sealed_before.as_ref()) {
-        Some(before) => refuse(format!(
-            "version {version} of {name} is not kept: values sealed before {} were called \
-             compromised and are gone for good. A new one: kubectl kliv rotate {name}",
-            before.0
-        )),
-        None => refuse(format!(
-            "version {version} of {name} is not kept any more: the last five are, up to 128 KiB. \
-             Hand the value in once more: kubectl kliv rotate {name}"
-        )),
+        Some(before) => Err(Unfit::Purged { name, version, before: before.0 }),
+        None => Err(Unfit::NotKept { name, version }),
     }
 }
 
@@ -109,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_come_back_is_told_with_the_reason_and_the_way_out() {
+    fn what_can_not_come_back_is_told_with_the_reason() {
         assert!(refused(&secret(&[]), 1).contains("has had no value yet"));
         assert!(refused(&secret(&[7, 6]), 8).contains("its newest is 7"));
         assert!(refused(&secret(&[7, 6]), 0).contains("no version 0"));
         let gone = refused(&secret(&[7, 6]), 2);
-        assert!(gone.contains("not kept any more") && gone.contains("rotate a-key"), "{gone}");
+        assert!(gone.contains("not kept any more"), "{gone}");
         let mut purged = secret(&[7]);
         if let Some(status) = &mut purged.status {
             status.refuse_sealed_before = Some(Time(Timestamp::UNIX_EPOCH));

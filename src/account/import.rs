@@ -5,13 +5,15 @@
 use futures::StreamExt as _;
 use futures::stream;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 
 use super::bundle::{Bundle, Entry};
-use super::{Caller, DryRun, Error, Target};
+use super::{Caller, DryRun, Error, Target, Told};
 use crate::api::names::{MAX_SECRETS, SECRET_TYPE};
 use crate::api::{KlivSecret, KlivSecretSpec};
-use crate::seal::Plaintext;
+use crate::runtime::entropy;
+use crate::seal::{Plaintext, SealingKey};
 
 /// Writes at once: far quicker than the operator gathers, and no flood.
 const IN_FLIGHT: usize = 32;
@@ -26,6 +28,20 @@ pub struct Planned {
     pub before: Option<KlivSecret>,
     /// What would become of it.
     pub change: Change,
+    /// What there is to say of its value.
+    pub told: Told,
+}
+
+/// An entry, and what became of it.
+pub struct Imported {
+    /// The secret that it was for.
+    pub target: Target,
+    /// What became of it, where it was written.
+    pub change: Change,
+    /// What there is to say of its value.
+    pub told: Told,
+    /// As it is now, or why it was not written.
+    pub written: Result<KlivSecret, Error>,
 }
 
 /// What becomes of an entry.
@@ -87,23 +103,52 @@ impl Caller {
         Ok(planned)
     }
 
-    /// Writes many secrets, sealed already, each as it was `before`. The first alone: where
-    /// that is refused, e.g. for want of a right, nothing is written.
+    /// Writes those entries that are to be, each secret as it was when that was planned. The
+    /// first alone: where that is refused, e.g. for want of a right, nothing is written.
     ///
     /// # Errors
-    /// The first was not written.
-    pub async fn put_all(
+    /// There is no public key to seal with; the first was not written.
+    pub async fn import(
         &self,
-        specs: Vec<(KlivSecretSpec, Option<KlivSecret>)>,
+        planned: Vec<Planned>,
+        now: Timestamp,
         dry_run: DryRun,
-    ) -> Result<Vec<Result<KlivSecret, Error>>, Error> {
-        let mut specs = specs.into_iter();
-        let Some((first, before)) = specs.next() else { return Ok(Vec::new()) };
-        let first = self.put(&first, before.as_ref(), dry_run).await?;
-        let rest = stream::iter(specs)
-            .map(async |(spec, before)| self.put(&spec, before.as_ref(), dry_run).await)
-            .buffered(IN_FLIGHT);
-        Ok(stream::iter([Ok(first)]).chain(rest).collect().await)
+    ) -> Result<Vec<Imported>, Error> {
+        let key = &self.sealing_key().await?;
+        let mut planned = planned.into_iter().filter(|planned| planned.change.is_written());
+        let Some(first) = planned.next() else { return Ok(Vec::new()) };
+        let first = self.import_one(first, key, now, dry_run).await;
+        let mut imported = match first.written {
+            Err(error) => return Err(error),
+            Ok(_) => vec![first],
+        };
+        let rest = planned.map(|planned| self.import_one(planned, key, now, dry_run));
+        imported.extend(stream::iter(rest).buffered(IN_FLIGHT).collect::<Vec<_>>().await);
+        Ok(imported)
+    }
+
+    async fn import_one(
+        &self,
+        planned: Planned,
+        key: &SealingKey,
+        now: Timestamp,
+        dry_run: DryRun,
+    ) -> Imported {
+        let Planned { entry, target, before, change, told } = planned;
+        let before = before.as_ref();
+        let write = async {
+            let rng = &mut entropy::system();
+            let sealed = target.seal(&self.namespace, key, &entry.value, before, now, rng)?;
+            let spec = KlivSecretSpec {
+                env_var: target.variable.clone(),
+                environment: target.environment.clone(),
+                sealed: Some(sealed.to_string()),
+                ..KlivSecretSpec::default()
+            };
+            self.put(&spec, before, dry_run).await
+        };
+        let written = write.await;
+        Imported { target, change, told, written }
     }
 
     /// The keys of a native Secret of the account and their values.
@@ -113,7 +158,7 @@ impl Caller {
     pub async fn keys_of(&self, secret: &str) -> Result<Bundle, Error> {
         let api: Api<Secret> = self.api();
         let kind = self.kind("native Secret", secret);
-        let found = api.get(secret).await.map_err(|error| kind.failed(&error))?;
+        let found = api.get(kind.address()?).await.map_err(|error| kind.failed(&error))?;
         if found.type_.as_deref() == Some(SECRET_TYPE) {
             return Err(Error::Invalid(
                 "that Secret was published by kliv-secrets itself: its values are in KlivSecrets \
@@ -144,7 +189,8 @@ fn plan(
             Some(_) if overwrite => Change::Replaces,
             Some(_) => Change::Stays,
         };
-        Planned { entry, target, before, change }
+        let told = Told::of(&target, before.is_none(), &entry.value);
+        Planned { entry, target, before, change, told }
     });
     planned.collect()
 }

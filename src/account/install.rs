@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 
-use super::{Caller, Error, Kind};
+use super::{Caller, Error, Kind, Missing};
 use crate::api::names::{FUNCTION_LABEL, INSTALL_CONFIGMAP, SELECTOR_ENTRY, VERSION_ENTRY};
 
 /// How kliv-secrets was installed.
@@ -81,15 +81,13 @@ impl Caller {
     async fn installed(&self) -> Result<Install, Error> {
         let namespace = self.operator_namespace.as_str();
         let kind = Kind { what: "install", name: INSTALL_CONFIGMAP, namespace };
-        let way_out = ": if kliv-secrets runs in another namespace, name it with \
-                       --operator-namespace";
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
         match maps.get(INSTALL_CONFIGMAP).await {
             Ok(map) => Ok(Install::of(&map)),
             Err(error) => Err(match kind.failed(&error) {
-                Error::NotFound { .. } => kind.not_found(way_out),
+                Error::NotFound { .. } => kind.not_found(Missing::Operator),
                 // Elsewhere than in the operator's namespace nobody may look.
-                Error::Forbidden(right) => Error::Forbidden(format!("{right}{way_out}")),
+                Error::Forbidden(right) => Error::NotTheOperators(right),
                 other => other,
             }),
         }

@@ -10,12 +10,13 @@
 //!
 //! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
 //! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
-//! small enum whose words name what is missing and the way out.
+//! small enum whose words name what is missing; a door adds what its people can do.
 //!
 //! Files for import are read by [`bundle`]: entries with their lines, and what is invalid.
 //!
 //! To add a verb: a file with an `impl Caller`, and its file in [`cli`](crate::cli).
 
+mod address;
 pub mod bundle;
 mod caller;
 mod delete;
@@ -31,25 +32,31 @@ mod naming;
 mod put;
 mod question;
 mod rotate;
+mod set;
 mod standing;
 mod trail;
+mod tree;
+mod unfit;
 pub mod unsealed;
 mod watch;
 mod yaml;
 
+pub use address::Namespace;
 pub use caller::{Caller, DryRun};
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, Missing};
 pub use functions::{User, Using};
 pub use history::restorable;
-pub use import::{Change, Planned};
+pub use import::{Change, Imported, Planned};
 pub use install::{FunctionLabels, Install};
 pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
-pub use rotate::{due, replaceable, sealed_after};
+pub use rotate::{due, replaceable};
+pub use set::{Details, Told, Written};
 pub use standing::{
     NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
     standings,
 };
-pub use trail::{BadAnchor, Filter, Trail, anchor};
+pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};
+pub use unfit::Unfit;
 pub use watch::Seen;

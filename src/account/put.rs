@@ -10,7 +10,8 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use super::{Caller, DryRun, Error, Kind, Target};
+use super::rotate::sealed_after;
+use super::{Caller, DryRun, Error, Kind, Missing, Target};
 use crate::api::names::{SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY};
 use crate::api::text::harmless;
 use crate::api::{KlivSecret, KlivSecretSpec, object_name};
@@ -24,29 +25,27 @@ impl Caller {
     pub async fn sealing_key(&self) -> Result<SealingKey, Error> {
         let namespace = self.operator_namespace.as_str();
         let kind = Kind { what: "public key", name: SEALING_KEY_CONFIGMAP, namespace };
-        let way_out = ": if kliv-secrets runs in another namespace, name it with \
-                       --operator-namespace; if it was just installed, wait for its controller";
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
         let map = match maps.get(SEALING_KEY_CONFIGMAP).await {
             Ok(map) => map,
             Err(error) => {
                 return Err(match kind.failed(&error) {
-                    Error::NotFound { .. } => kind.not_found(way_out),
+                    Error::NotFound { .. } => kind.not_found(Missing::SealingKey),
                     // Elsewhere than in the operator's namespace nobody may look.
-                    Error::Forbidden(right) => Error::Forbidden(format!("{right}{way_out}")),
+                    Error::Forbidden(right) => Error::NotTheOperators(right),
                     other => other,
                 });
             }
         };
         let entry = map.data.as_ref().and_then(|data| data.get(SEALING_KEY_ENTRY));
-        let key = entry.ok_or_else(|| kind.not_found(way_out))?;
+        let key = entry.ok_or_else(|| kind.not_found(Missing::SealingKey))?;
         SealingKey::parse(key).map_err(|error| {
             Error::Invalid(format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}: {error}"))
         })
     }
 
     /// Creates a secret, or changes those fields of the one there is `before` that the spec
-    /// names; it must still be as it was then.
+    /// names; its own spec must still be as it was then.
     ///
     /// # Errors
     /// The caller may not, somebody else was quicker, or it is refused.
@@ -62,7 +61,7 @@ impl Caller {
         let server = dry_run == DryRun::Server;
         let Some(before) = before else {
             let mut new = KlivSecret::new(&name, spec.clone());
-            new.metadata.namespace = Some(self.namespace.clone());
+            new.metadata.namespace = Some(self.namespace.to_string());
             if dry_run == DryRun::Client {
                 return Ok(new);
             }
@@ -76,25 +75,68 @@ impl Caller {
                 harmless(&before.spec.env_var, 128)
             )));
         }
-        let patch = json!({
-            "metadata": { "resourceVersion": before.metadata.resource_version },
-            "spec": spec,
-        });
+        let patch = |before: &KlivSecret| {
+            json!({
+                "metadata": { "resourceVersion": before.metadata.resource_version },
+                "spec": spec,
+            })
+        };
         if dry_run == DryRun::Client {
             let mut changed = serde_json::to_value(before).unwrap_or_default();
-            json_patch::merge(&mut changed, &patch);
+            json_patch::merge(&mut changed, &patch(before));
             return serde_json::from_value(changed)
                 .map_err(|_| Error::Invalid(format!("the secret {name} can't be read")));
         }
         let field_manager = Some(self.field_manager.to_owned());
         let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
-        let changed = secrets.patch(&name, &params, &Patch::Merge(patch)).await;
-        changed.map_err(|error| kind.failed(&error))
+        let (secrets, params, address) = (&secrets, &params, kind.address()?);
+        self.as_it_was(before, |before| {
+            let patch = Patch::Merge(patch(&before));
+            async move {
+                let changed = secrets.patch(address, params, &patch).await;
+                changed.map_err(|error| kind.failed(&error))
+            }
+        })
+        .await
+    }
+
+    /// Writes on condition that nobody has changed the spec since. The resource version that
+    /// says so to the API server moves with each status as well, which the operator writes
+    /// whenever it likes: then it is tried with the new one.
+    pub(super) async fn as_it_was<T, W>(
+        &self,
+        before: &KlivSecret,
+        write: impl Fn(KlivSecret) -> W,
+    ) -> Result<T, Error>
+    where
+        W: Future<Output = Result<T, Error>>,
+    {
+        const TRIES: usize = 5;
+        let mut now = before.clone();
+        for _ in 1..TRIES {
+            let changed = match write(now).await {
+                Err(changed @ Error::Changed(_)) => changed,
+                written => return written,
+            };
+            let name = before.metadata.name.as_deref().unwrap_or_default();
+            now = match self.find_object(name).await {
+                Ok(Some(now)) if is_unchanged(before, &now) => now,
+                _ => return Err(changed),
+            };
+        }
+        write(now).await
     }
 }
 
+/// Whether it is the same object with the same spec.
+fn is_unchanged(before: &KlivSecret, now: &KlivSecret) -> bool {
+    let (before, now) = (&before.metadata, &now.metadata);
+    before.uid == now.uid && before.generation == now.generation
+}
+
 impl Target {
-    /// Seals a value for this secret of an account.
+    /// Seals a value for this secret of an account, so that it counts as newer than what the
+    /// one there is `before` has had.
     ///
     /// # Errors
     /// The value is too large.
@@ -103,12 +145,15 @@ impl Target {
         account: &str,
         key: &SealingKey,
         value: &Plaintext,
+        before: Option<&KlivSecret>,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, Error> {
         let (variable, environment) = (self.variable.as_str(), self.environment.as_deref());
         let binding = Binding { account, variable, environment };
-        seal(key, &binding, value, now, rng).map_err(|error| Error::Invalid(error.to_string()))
+        let sealed_at = before.map_or(now, |before| sealed_after(before, now));
+        seal(key, &binding, value, sealed_at, rng)
+            .map_err(|error| Error::Invalid(error.to_string()))
     }
 
     /// The secret's own variable, where there is one: from an object's name it was a guess.
@@ -120,5 +165,31 @@ impl Target {
             }
             _ => self,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+    use crate::runtime::entropy;
+    use crate::seal::Keyring;
+
+    #[test]
+    fn a_value_is_sealed_after_a_purge_though_the_clock_here_is_behind() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let keyring = Keyring::generate(at(0), &mut entropy::system());
+        let mut purged = KlivSecret::new("a-key", KlivSecretSpec::default());
+        purged.spec.refuse_sealed_before = Some(Time(at(1000)));
+        let (target, value) = (Target::new("A_KEY".into(), None), Plaintext::new(b"v".to_vec()));
+        let sealed_at = |before| {
+            let (key, rng) = (keyring.sealing_key(), &mut entropy::system());
+            let sealed = target.seal("acme", key, &value, before, at(5), rng).unwrap();
+            let binding = Binding { account: "acme", variable: "A_KEY", environment: None };
+            keyring.open(&sealed, &binding).unwrap().sealed_at
+        };
+        assert_eq!(sealed_at(Some(&purged)), at(1001));
+        assert_eq!(sealed_at(None), at(5));
     }
 }

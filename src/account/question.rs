@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::rotate::{has_value, place};
-use super::{Caller, DryRun, Error, Target};
+use super::{Caller, DryRun, Error, Target, Unfit, Written};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
 use crate::seal::Plaintext;
@@ -24,14 +24,10 @@ pub struct Asker {
 pub fn waiting(secret: &KlivSecret) -> Result<(&Question, Asker), Error> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     if has_value(secret) {
-        return Err(Error::Invalid(format!(
-            "{name} has its value already: to replace it, kubectl kliv rotate {name}"
-        )));
+        return Err(Unfit::HasValue(name.to_owned()).into());
     }
     let Some(question) = &secret.spec.request else {
-        return Err(Error::Invalid(format!(
-            "nobody asks for {name}: to hand in its value, kubectl kliv set {name}"
-        )));
+        return Err(Unfit::NotAsked(name.to_owned()).into());
     };
     let annotations = secret.metadata.annotations.as_ref();
     let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
@@ -59,9 +55,7 @@ impl Caller {
             ..KlivSecretSpec::default()
         };
         match self.put(&spec, None, dry_run).await {
-            Err(Error::Changed(_)) => Err(Error::Invalid(format!(
-                "{name} is there already: see kubectl kliv describe {name}"
-            ))),
+            Err(Error::Changed(_)) => Err(Unfit::Exists(name).into()),
             asked => asked,
         }
     }
@@ -77,11 +71,9 @@ impl Caller {
         value: &Plaintext,
         now: Timestamp,
         dry_run: DryRun,
-    ) -> Result<KlivSecret, Error> {
+    ) -> Result<Written, Error> {
         waiting(secret)?;
-        let sealed = self.seal_again(secret, value, now).await?;
-        let spec = KlivSecretSpec { sealed: Some(sealed), ..place(secret) };
-        self.put(&spec, Some(secret), dry_run).await
+        self.hand_in(place(secret), Some(secret), value, now, dry_run).await
     }
 }
 
@@ -120,9 +112,13 @@ mod tests {
     fn only_what_waits_is_answered() {
         let mut answered = asked();
         answered.spec.sealed = Some("kliv1.x".into());
-        assert!(waiting(&answered).unwrap_err().to_string().contains("rotate a-key"));
+        let refused = |secret| match waiting(secret) {
+            Err(Error::Unfit(unfit)) => unfit,
+            _ => panic!("it waits"),
+        };
+        assert_eq!(refused(&answered), Unfit::HasValue("a-key".into()));
         let mut unasked = asked();
         unasked.spec.request = None;
-        assert!(waiting(&unasked).unwrap_err().to_string().contains("nobody asks for a-key"));
+        assert_eq!(refused(&unasked), Unfit::NotAsked("a-key".into()));
     }
 }

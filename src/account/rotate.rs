@@ -1,11 +1,12 @@
 //! A new value for a secret that has one, and which are due for it.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
 
-use super::{Caller, DryRun, Error, Target};
+use super::{Caller, DryRun, Error, Unfit, Written};
 use crate::api::{KlivSecret, KlivSecretSpec, Warning};
-use crate::runtime::entropy;
 use crate::seal::Plaintext;
 
 /// The warnings that ask for a new value.
@@ -32,16 +33,13 @@ pub fn replaceable(secret: &KlivSecret) -> Result<(), Error> {
     if has_value(secret) {
         return Ok(());
     }
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
-    Err(Error::Invalid(format!(
-        "{name} has no value yet, so there is none to replace: kubectl kliv answer gives it one"
-    )))
+    Err(Unfit::NoValue(secret.metadata.name.clone().unwrap_or_default()).into())
 }
 
 /// When a new value is to be sealed, so that it counts as newer than all before it, also
 /// where the caller's clock is behind. In whole seconds, as the API server keeps times.
 #[must_use]
-pub fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
+pub(super) fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
     let status = secret.status.as_ref();
     let known = status.iter().flat_map(|status| {
         let written = status.history.iter().map(|entry| entry.time.0);
@@ -63,6 +61,11 @@ pub(super) fn place(secret: &KlivSecret) -> KlivSecretSpec {
     }
 }
 
+fn is_purged(rotated: &KlivSecret, now: &KlivSecret) -> bool {
+    let refused = now.status.as_ref().and_then(|status| status.refuse_sealed_before.as_ref());
+    refused >= rotated.spec.refuse_sealed_before.as_ref()
+}
+
 impl Caller {
     /// Gives a secret a new value. If the ones before it are `compromised`, they are purged,
     /// and refused from then on.
@@ -77,27 +80,32 @@ impl Caller {
         compromised: bool,
         now: Timestamp,
         dry_run: DryRun,
-    ) -> Result<KlivSecret, Error> {
+    ) -> Result<Written, Error> {
         replaceable(secret)?;
         let sealed_at = sealed_after(secret, now);
         let spec = KlivSecretSpec {
-            sealed: Some(self.seal_again(secret, value, sealed_at).await?),
             refuse_sealed_before: compromised.then_some(Time(sealed_at)),
             ..place(secret)
         };
-        self.put(&spec, Some(secret), dry_run).await
+        self.hand_in(spec, Some(secret), value, sealed_at, dry_run).await
     }
 
-    /// Seals a value for the place of a secret that is there.
-    pub(super) async fn seal_again(
-        &self,
-        secret: &KlivSecret,
-        value: &Plaintext,
-        sealed_at: Timestamp,
-    ) -> Result<String, Error> {
-        let key = self.sealing_key().await?;
-        let (target, rng) = (Target::of(secret), &mut entropy::system());
-        Ok(target.seal(&self.namespace, &key, value, sealed_at, rng)?.to_string())
+    /// Waits until the operator has purged what was before a compromised value, for so long
+    /// at most. Whether it has: it counts from the time that was sealed with, and that may
+    /// still be to come where the caller's clock is ahead.
+    ///
+    /// # Errors
+    /// The caller may not look, or the cluster does not answer.
+    pub async fn purged(&self, rotated: &KlivSecret, timeout: Duration) -> Result<bool, Error> {
+        const AGAIN: Duration = Duration::from_millis(200);
+        let name = rotated.metadata.name.as_deref().unwrap_or_default();
+        let looks = async {
+            while !self.find_object(name).await?.is_some_and(|now| is_purged(rotated, &now)) {
+                tokio::time::sleep(AGAIN).await;
+            }
+            Ok(true)
+        };
+        tokio::time::timeout(timeout, looks).await.unwrap_or(Ok(false))
     }
 }
 

@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::{Caller, Error, FunctionLabels};
+use super::{Caller, Error, FunctionLabels, Missing, Unfit};
 use crate::api::condition::Behind;
 use crate::api::names::ANNOTATION_REVISION;
 use crate::api::{KlivAccountStatus, PublishedSet};
@@ -172,22 +172,16 @@ pub fn next_set(
 ) -> Result<Rollout, Error> {
     let function = Function::of(deployment);
     let name = &function.name;
-    let refuse = |text: String| Err(Error::Invalid(text));
     if !is_function(labels, deployment) {
-        return refuse(format!(
-            "{name} is no function of the account: it lacks the label {labels}"
-        ));
+        return Err(Unfit::NoFunction { name: name.clone(), label: labels.to_string() }.into());
     }
     if !function.is_manual() {
-        return refuse(format!(
-            "{name} takes new sets by itself: there is nothing to tell it. How far it is: kubectl \
-             kliv status"
-        ));
+        return Err(Unfit::NotManual(name.clone()).into());
     }
     let told = function.clone().told();
     let wanted = inject(&told, &status.sets).set;
     let Some(set) = status.sets.iter().find(|set| Some(&set.name) == wanted.as_ref()) else {
-        return refuse(format!("nothing is published for {name} yet: see kubectl kliv list"));
+        return Err(Unfit::NothingPublished(name.clone()).into());
     };
     let has = function.sets_given();
     if has.iter().eq([set.name.as_str()].iter()) {
@@ -213,10 +207,8 @@ impl Caller {
     /// It is not there, or the caller may not read it.
     pub async fn deployment(&self, name: &str) -> Result<Deployment, Error> {
         let kind = self.kind("function", name);
-        let found = self.api::<Deployment>().get_opt(name).await;
-        found
-            .map_err(|error| kind.failed(&error))?
-            .ok_or_else(|| kind.not_found(": see kubectl kliv status"))
+        let found = self.api::<Deployment>().get_opt(kind.address()?).await;
+        found.map_err(|error| kind.failed(&error))?.ok_or_else(|| kind.not_found(Missing::Function))
     }
 
     /// Tells a function with `rollout: manual` to take the current set.

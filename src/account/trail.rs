@@ -11,19 +11,48 @@ use kube::api::ListParams;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Caller, Error, Seen};
+use super::{Caller, Error, Seen, Target};
 use crate::api::{AuditRecord, ChainLink, KlivAuditEvent, KlivAuditEventSpec};
 use crate::audit::{self, Finding};
 
 /// Which events are wanted.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Filter {
-    /// Only those about this KlivSecret.
-    pub secret: Option<String>,
+    /// Only those about these KlivSecrets.
+    pub secret: Option<Subject>,
     /// Only those by this user, or for this one.
     pub actor: Option<String>,
     /// Only those from then on.
     pub since: Option<Timestamp>,
+}
+
+/// Which KlivSecrets an event may be about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// This one.
+    Object(String),
+    /// This one, and those of the same variable for environments.
+    Variable(String),
+}
+
+impl Subject {
+    /// A variable without an environment means all of it.
+    #[must_use]
+    pub fn of(target: &Target) -> Self {
+        match target.is_variable && target.environment.is_none() {
+            true => Self::Variable(target.object()),
+            false => Self::Object(target.object()),
+        }
+    }
+
+    fn is(&self, object: &str) -> bool {
+        match self {
+            Self::Object(name) => object == name,
+            Self::Variable(name) => object
+                .strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+        }
+    }
 }
 
 impl Filter {
@@ -33,7 +62,8 @@ impl Filter {
         let is = |wanted: &Option<String>, found: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == found
         };
-        is(&self.secret, event.secret.as_deref())
+        let about = |subject: &Subject| event.secret.as_deref().is_some_and(|s| subject.is(s));
+        self.secret.as_ref().is_none_or(about)
             && (is(&self.actor, Some(&event.actor))
                 || event.on_behalf_of.is_some() && is(&self.actor, event.on_behalf_of.as_deref()))
             && self.since.is_none_or(|since| event.time.0 >= since)
@@ -210,7 +240,7 @@ impl Caller {
             let after = self.audit_record().await?;
             if before == after {
                 let events = events.into_iter().map(|event| event.spec).collect();
-                return Ok(Trail { account: self.namespace.clone(), events, record: after });
+                return Ok(Trail { account: self.namespace.to_string(), events, record: after });
             }
             before = after;
         }
@@ -228,6 +258,19 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_s_events_are_those_of_all_its_environments() {
+        let about = |name: &str, environment| {
+            let subject = Subject::of(&Target::parse(name, environment).unwrap());
+            let objects = ["a-key", "a-key.live", "a-key.test", "a-key-2", "a"];
+            objects.into_iter().filter(|object| subject.is(object)).collect::<Vec<_>>()
+        };
+        assert_eq!(about("A_KEY", None), ["a-key", "a-key.live", "a-key.test"]);
+        assert_eq!(about("A_KEY", Some("live")), ["a-key.live"]);
+        assert_eq!(about("a-key", None), ["a-key"]);
+        assert_eq!(about("a-key.test", None), ["a-key.test"]);
+    }
     use crate::api::AuditAction;
 
     fn event(secret: &str, actor: &str, seconds: i64) -> KlivAuditEventSpec {
@@ -259,7 +302,7 @@ mod tests {
         let wanted = |filter: Filter| events.iter().map(|e| filter.wants(e)).collect::<Vec<_>>();
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(wanted(Filter::default()), [true, true, true]);
-        let secret = Filter { secret: text("a"), ..Filter::default() };
+        let secret = Filter { secret: Some(Subject::Object("a".into())), ..Filter::default() };
         assert_eq!(wanted(secret), [true, false, true]);
         let actor = Filter { actor: text("eva"), ..Filter::default() };
         assert_eq!(wanted(actor), [false, false, true]);

@@ -1,13 +1,14 @@
 //! What manifests hold that is not sealed: for pre-commit and CI. Pure.
 //!
-//! Found in every document, list and map of a file, through anchors, aliases and merges; a
-//! KlivSecret is told by its kind and group wherever it stands.
+//! Found in every document, list and map of a file, through anchors, aliases and merges, and
+//! in texts that are manifests or patches themselves: Kustomize's `patch: |-`, an Argo
+//! Application's `values: |`, a ConfigMap's files. A KlivSecret is told by its kind wherever
+//! it stands, and by its group where that is written.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use granit_parser::{Event, Parser, options};
-use serde_json::Value;
-
+use super::tree::{Document, Tree, documents};
 use crate::api::is_well_formed;
 use crate::api::names::GROUP;
 use crate::seal::Sealed;
@@ -35,6 +36,12 @@ pub enum What {
     /// A whole manifest in an annotation.
     #[error("an annotation holds \"value\"")]
     Annotation,
+    /// A JSON patch that would write it.
+    #[error("a patch holds the value for /spec/value")]
+    Patch,
+    /// A text in the file that names our kind.
+    #[error("a text that holds it is neither YAML nor JSON, so nobody can say what is in it")]
+    Text,
 }
 
 /// What was looked at.
@@ -48,212 +55,195 @@ pub struct Looked {
     pub unreadable: bool,
 }
 
+/// A manifest in a text in a text: nobody nests them deeper.
+const DEEPEST: usize = 8;
+
 /// Looks at a manifest, YAML or JSON.
 #[must_use]
 pub fn look(text: &[u8]) -> Looked {
     let mut looked = Looked::default();
-    let mentions = text.windows(10).any(|window| window == b"KlivSecret");
-    if !mentions {
+    let text = decoded(text);
+    if !is_worth_reading(&text) {
         return looked;
     }
-    let Some(documents) = std::str::from_utf8(text).ok().and_then(|t| json(t).or_else(|| yaml(t)))
-    else {
-        looked.unreadable = true;
-        return looked;
-    };
-    for (at, (tree, root)) in documents.iter().enumerate() {
-        for node in tree.reachable(*root) {
-            tree.judge(node, at + 1, &mut looked);
+    // kubectl takes no broken UTF-8 either.
+    let is_broken = matches!(text, Cow::Owned(_)) && text.contains('\u{fffd}');
+    match documents(&text).filter(|_| !is_broken) {
+        Some(documents) => {
+            for (at, document) in documents.iter().enumerate() {
+                let mut search = Search { document: at + 1, looked: &mut looked };
+                search.document(document, &Target::NONE, 0);
+            }
         }
+        None => looked.unreadable = text.contains(KIND),
     }
     looked
 }
 
-/// Nodes by number, so that an alias costs nothing and a chain of them does not explode.
-#[derive(Default)]
-struct Tree(Vec<Node>);
+const KIND: &str = "KlivSecret";
 
-enum Node {
-    Text(String),
-    List(Vec<usize>),
-    Map(Vec<(String, usize)>),
+/// PowerShell writes UTF-16, and kubectl reads it.
+fn decoded(text: &[u8]) -> Cow<'_, str> {
+    let unit = match text {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return String::from_utf8_lossy(text),
+    };
+    let units: Vec<u16> = text[2..].as_chunks().0.iter().map(|pair| unit(*pair)).collect();
+    Cow::Owned(String::from_utf16_lossy(&units))
 }
 
-type Document = (Tree, usize);
+/// Whether one of ours can be in it: most files and texts have none, and are not parsed. With
+/// an escape any word can be written otherwise.
+fn is_worth_reading(text: &str) -> bool {
+    let escapes = || {
+        text.as_bytes()
+            .windows(2)
+            .any(|two| matches!(two, [b'\\', b'u' | b'U' | b'x' | b'/' | b'\n' | b'\r']))
+    };
+    text.contains(KIND) || text.contains("/spec") || escapes()
+}
+
+/// Whether a text that can't be read is a manifest of ours all the same, e.g. in a shell
+/// script, rather than words about one.
+fn declares(text: &str) -> bool {
+    let before = text.match_indices(KIND).map(|(at, _)| &text[..at]);
+    let mut before = before.map(|text| text.trim_end_matches(['\'', '"', '\\', ':', ' ']));
+    before.any(|text| text.ends_with("kind"))
+}
+
+/// What a patch is for, where its surroundings say so.
+#[derive(Clone)]
+struct Target {
+    kind: Option<String>,
+    name: Option<String>,
+}
+
+impl Target {
+    const NONE: Self = Self { kind: None, name: None };
+
+    fn is_ours(&self) -> bool {
+        self.kind.as_deref() == Some(KIND)
+    }
+}
+
+struct Search<'a> {
+    document: usize,
+    looked: &'a mut Looked,
+}
+
+impl Search<'_> {
+    fn document(&mut self, (tree, root): &Document, target: &Target, depth: usize) {
+        let mut targets = BTreeMap::new();
+        let mut annotations = BTreeSet::new();
+        for node in tree.reachable(*root) {
+            if let Some(text) = tree.text(node) {
+                let target = targets.get(&node).unwrap_or(&Target::NONE);
+                let counts = target.is_ours() || is_worth_reading(text);
+                if counts && depth < DEEPEST && !annotations.contains(&node) {
+                    self.text(text, target, depth);
+                }
+                continue;
+            }
+            let is_patched = node == *root && target.is_ours();
+            if is_patched || tree.is_secret(node) {
+                annotations.extend(self.secret(tree, node, target));
+            }
+            if target.kind.as_deref().is_none_or(|kind| kind == KIND) && tree.is_patch(node) {
+                self.tell(target.name.as_deref(), What::Patch);
+            }
+            for inner in tree.fields(node, "target") {
+                let text = |key| tree.texts(inner, key).next().map(str::to_owned);
+                let target = Target { kind: text("kind"), name: text("name") };
+                targets.extend(
+                    tree.fields(node, "patch").into_iter().map(|patch| (patch, target.clone())),
+                );
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, target: &Target, depth: usize) {
+        match documents(text) {
+            Some(documents) => {
+                documents.iter().for_each(|inner| self.document(inner, target, depth + 1));
+            }
+            None if target.is_ours() || declares(text) => {
+                self.tell(target.name.as_deref(), What::Text)
+            }
+            None => {}
+        }
+    }
+
+    fn tell(&mut self, object: Option<&str>, what: What) {
+        let object = object.unwrap_or("without a name").to_owned();
+        self.looked.unsealed.push(Unsealed { document: self.document, object, what });
+    }
+
+    /// What a KlivSecret holds. Its annotations have been looked at then.
+    fn secret(&mut self, tree: &Tree, node: usize, target: &Target) -> Vec<usize> {
+        self.looked.secrets += 1;
+        let specs = tree.fields(node, "spec");
+        let metadata = tree.fields(node, "metadata");
+        let name = metadata.iter().flat_map(|node| tree.texts(*node, "name")).next();
+        let variable = || specs.iter().flat_map(|node| tree.texts(*node, "envVar")).next();
+        let name = name.or(target.name.as_deref());
+        let name = name.or_else(|| variable().filter(|name| is_well_formed(name)));
+
+        let mut values = specs.iter().flat_map(|spec| tree.fields(*spec, "value"));
+        if values.any(|value| !tree.is_empty(value)) {
+            self.tell(name, What::Value);
+        }
+        let mut sealed = specs.iter().flat_map(|spec| tree.fields(*spec, "sealed"));
+        let is_sealed = |text: &str| text.is_empty() || Sealed::parse(text).is_ok();
+        if sealed.any(|node| !tree.text(node).is_some_and(is_sealed)) {
+            self.tell(name, What::Sealed);
+        }
+        let annotations = metadata.iter().flat_map(|node| tree.fields(*node, "annotations"));
+        let texts: Vec<_> = annotations.flat_map(|node| tree.reachable(node)).collect();
+        let holds = |node| tree.text(node).is_some_and(|text| text.contains("\"value\""));
+        if texts.iter().any(|node| holds(*node)) {
+            self.tell(name, What::Annotation);
+        }
+        texts
+    }
+}
 
 impl Tree {
-    fn add(&mut self, node: Node) -> usize {
-        self.0.push(node);
-        self.0.len() - 1
-    }
-
-    /// Each node once.
-    fn reachable(&self, root: usize) -> Vec<usize> {
-        let (mut seen, mut open, mut order) = (vec![false; self.0.len()], vec![root], Vec::new());
-        while let Some(node) = open.pop() {
-            if std::mem::replace(&mut seen[node], true) {
-                continue;
-            }
-            order.push(node);
-            match &self.0[node] {
-                Node::Text(_) => {}
-                Node::List(items) => open.extend(items.iter().rev()),
-                Node::Map(fields) => open.extend(fields.iter().rev().map(|(_, value)| value)),
-            }
+    /// One of our kind: of our group, or of one that is not written or a template's.
+    fn is_secret(&self, node: usize) -> bool {
+        if !self.texts(node, "kind").any(|kind| kind == KIND) {
+            return false;
         }
-        order
-    }
-
-    /// All values that a field of a map may have, its own and merged ones.
-    fn fields(&self, node: usize, key: &str) -> Vec<usize> {
-        let (mut found, mut open, mut seen) = (Vec::new(), vec![node], Vec::new());
-        while let Some(node) = open.pop() {
-            if seen.contains(&node) {
-                continue;
-            }
-            seen.push(node);
-            match &self.0[node] {
-                Node::Map(fields) => {
-                    found.extend(fields.iter().filter(|(k, _)| k == key).map(|(_, value)| *value));
-                    open.extend(fields.iter().filter(|(k, _)| k == "<<").map(|(_, value)| *value));
-                }
-                Node::List(items) if seen.len() > 1 => open.extend(items),
-                _ => {}
-            }
-        }
-        found
-    }
-
-    fn text(&self, node: usize) -> Option<&str> {
-        match &self.0[node] {
-            Node::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn texts(&self, node: usize, key: &str) -> impl Iterator<Item = &str> {
-        self.fields(node, key).into_iter().filter_map(|node| self.text(node))
-    }
-
-    fn judge(&self, node: usize, document: usize, looked: &mut Looked) {
-        let group =
-            |version: &str| version.split_once('/').is_some_and(|(group, _)| group == GROUP);
-        if !self.texts(node, "kind").any(|kind| kind == "KlivSecret")
-            || !self.texts(node, "apiVersion").any(group)
-        {
-            return;
-        }
-        looked.secrets += 1;
-        let specs = self.fields(node, "spec");
-        let metadata = self.fields(node, "metadata");
-        let name = metadata.iter().flat_map(|node| self.texts(*node, "name")).next();
-        let variable = || specs.iter().flat_map(|node| self.texts(*node, "envVar")).next();
-        let name = name.or_else(|| variable().filter(|name| is_well_formed(name)));
-        let object = name.unwrap_or("without a name").to_owned();
-        let mut tell =
-            |what| looked.unsealed.push(Unsealed { document, object: object.clone(), what });
-
-        let values = specs.iter().flat_map(|spec| self.fields(*spec, "value"));
-        if values.into_iter().any(|value| self.text(value).is_none_or(|text| !text.is_empty())) {
-            tell(What::Value);
-        }
-        let mut sealed = specs.iter().flat_map(|spec| self.fields(*spec, "sealed"));
-        let is_sealed = |text: &str| text.is_empty() || Sealed::parse(text).is_ok();
-        if sealed.any(|node| !self.text(node).is_some_and(is_sealed)) {
-            tell(What::Sealed);
-        }
-        let annotations = metadata.iter().flat_map(|node| self.fields(*node, "annotations"));
-        let mut texts = annotations.flat_map(|node| self.reachable(node));
-        if texts.any(|node| self.text(node).is_some_and(|text| text.contains("\"value\""))) {
-            tell(What::Annotation);
-        }
-    }
-}
-
-/// JSON documents, one after the other; none where it is something else.
-fn json(text: &str) -> Option<Vec<Document>> {
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    if !text.starts_with(['{', '[']) {
-        return None;
-    }
-    let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    documents
-        .map(|value| {
-            let mut tree = Tree::default();
-            let root = plant(&mut tree, value.ok()?);
-            Some((tree, root))
-        })
-        .collect()
-}
-
-fn plant(tree: &mut Tree, value: Value) -> usize {
-    let node = match value {
-        Value::Null => Node::Text(String::new()),
-        Value::Bool(truth) => Node::Text(truth.to_string()),
-        Value::Number(number) => Node::Text(number.to_string()),
-        Value::String(text) => Node::Text(text),
-        Value::Array(items) => {
-            Node::List(items.into_iter().map(|item| plant(tree, item)).collect())
-        }
-        Value::Object(fields) => {
-            Node::Map(fields.into_iter().map(|(key, value)| (key, plant(tree, value))).collect())
-        }
-    };
-    tree.add(node)
-}
-
-/// YAML documents; none where it is something else.
-fn yaml(text: &str) -> Option<Vec<Document>> {
-    let options = options! { emit_comments: false };
-    let mut documents = Vec::new();
-    let mut tree = Tree::default();
-    let mut anchors = BTreeMap::new();
-    // What is open: its node, and a map's key that waits for its value.
-    let mut open: Vec<(usize, Option<String>)> = Vec::new();
-    let mut root = None;
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (node, anchor, opens) = match event.ok()?.0 {
-            Event::DocumentEnd => {
-                if let Some(root) = root.take() {
-                    documents.push((std::mem::take(&mut tree), root));
-                }
-                anchors.clear();
-                continue;
-            }
-            Event::MappingEnd | Event::SequenceEnd => {
-                open.pop()?;
-                continue;
-            }
-            Event::Scalar(text, style, anchor, _) => {
-                let is_plain = style == granit_parser::ScalarStyle::Plain;
-                let is_null = is_plain && matches!(&*text, "~" | "null" | "Null" | "NULL");
-                let text = if is_null { String::new() } else { text.into_owned() };
-                (tree.add(Node::Text(text)), anchor, false)
-            }
-            Event::MappingStart(_, anchor, ..) => (tree.add(Node::Map(Vec::new())), anchor, true),
-            Event::SequenceStart(_, anchor, ..) => (tree.add(Node::List(Vec::new())), anchor, true),
-            Event::Alias(id) => (*anchors.get(&id)?, 0, false),
-            _ => continue,
+        let plain =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+        let groups = || {
+            let versions = self.texts(node, "apiVersion");
+            versions.filter_map(|version| Some(version.split_once('/')?.0))
         };
-        if anchor != 0 {
-            anchors.insert(anchor, node);
-        }
-        let key = tree.text(node).map(str::to_owned);
-        match open.last_mut() {
-            None => root = Some(node),
-            Some((parent, waits)) => match &mut tree.0[*parent] {
-                Node::List(items) => items.push(node),
-                Node::Map(fields) => match waits.take() {
-                    Some(key) => fields.push((key, node)),
-                    // A key that is no text has a name that is none of ours.
-                    None => *waits = Some(key.unwrap_or_default()),
-                },
-                Node::Text(_) => return None,
-            },
-        }
-        if opens {
-            open.push((node, None));
-        }
+        let is_anothers = || groups().any(|group| group.bytes().all(plain));
+        groups().any(|group| group == GROUP)
+            // RBAC and CRDs name kinds as well.
+            || !is_anothers() && !self.fields(node, "spec").is_empty()
     }
-    Some(documents)
+
+    /// A step of a JSON patch (RFC 6902) that writes `spec.value`, or a whole spec with one.
+    fn is_patch(&self, node: usize) -> bool {
+        if self.fields(node, "op").is_empty() {
+            return false;
+        }
+        let values = self.fields(node, "value");
+        let mut paths = self.texts(node, "path");
+        paths.any(|path| match path {
+            "/spec/value" => values.iter().any(|value| !self.is_empty(*value)),
+            "/spec" => values.iter().any(|spec| {
+                let value = self.fields(*spec, "value");
+                !self.fields(*spec, "envVar").is_empty() && value.iter().any(|v| !self.is_empty(*v))
+            }),
+            _ => false,
+        })
+    }
+
+    fn is_empty(&self, node: usize) -> bool {
+        self.text(node).is_some_and(str::is_empty)
+    }
 }

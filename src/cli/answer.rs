@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     )?;
     look_at(&args.writing, &Target::of(&secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
-    let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?;
+    let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?.secret;
     let words = dry_run_words(dry_run);
     output::done(&format!("{} answered{words}\n", output::named(&answered)));
     wait(&caller, &changed::waited(&answered), &args.writing, session).await

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use crate::account::{Error, Filter, Target, Trail, anchor};
+use crate::account::{Error, Filter, Subject, Target, Trail, anchor};
 use crate::api::text::harmless;
 use crate::api::{ChainLink, KlivAuditEvent, KlivAuditEventSpec};
 use crate::audit::{Finding, Verdict, Wrong};
@@ -53,9 +53,13 @@ struct Verify {
 
 #[derive(clap::Args, Debug)]
 struct List {
-    /// Only about this secret: its variable or its object's name
+    /// Only about this secret: its variable, then of all environments, or its object's name
     #[arg(long, value_name = "NAME")]
     secret: Option<String>,
+
+    /// Only about that secret's value for this environment
+    #[arg(short, long, value_name = "ENV", requires = "secret")]
+    environment: Option<String>,
 
     /// Only by this user, or on behalf of this one
     #[arg(long, value_name = "USER")]
@@ -129,10 +133,11 @@ async fn follow(
 }
 
 fn filter(args: &List, now: Timestamp) -> Result<Filter, Failure> {
-    let secret = args.secret.as_deref().map(|name| Target::parse(name, None)).transpose()?;
+    let environment = args.environment.as_deref();
+    let secret = args.secret.as_deref().map(|name| Target::parse(name, environment)).transpose()?;
     let since = args.since.as_deref().map(|text| since(text, now)).transpose()?;
     let actor = args.actor.clone();
-    Ok(Filter { secret: secret.map(|target| target.object()), actor, since })
+    Ok(Filter { secret: secret.as_ref().map(Subject::of), actor, since })
 }
 
 fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
+use super::hint::hint;
 use super::prompt::NotAsked;
 use crate::account::{Error, Unnamed};
 
 /// What is said, after `error: `.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The verb's own words.
-    #[error("{0}")]
+    /// The verb's own words, and what can be done in a terminal.
+    #[error("{0}{hint}", hint = hint(.0))]
     Account(#[from] Error),
     /// The name can't be one.
     #[error("{0}")]

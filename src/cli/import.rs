@@ -11,10 +11,9 @@ use super::writing::{dry_run_words, wait};
 use super::{changed, named, output, prompt};
 use crate::account::bundle::{Bundle, Format};
 use crate::account::{Caller, Change, Planned, Waited};
-use crate::admission::warnings;
+use crate::api::check_environment;
 use crate::api::text::harmless;
-use crate::api::{KlivSecretSpec, check_environment, recognise};
-use crate::runtime::{clock, entropy};
+use crate::runtime::clock;
 use crate::seal::{HIDDEN, mask};
 
 /// The longest file, bytes: 256 values of 64 KiB.
@@ -167,7 +166,7 @@ fn preview(args: &Args, planned: &[Planned], session: &Session) {
     let mut table =
         Table::new([whole("NAME"), whole("CHANGE"), whole("VALUE"), whole("NOW"), cut("NOTE")]);
     let shown = |mask: String| if args.no_mask { HIDDEN.to_owned() } else { mask };
-    for Planned { entry, target, before, change } in planned {
+    for Planned { entry, target, before, change, told } in planned {
         let now = before.as_ref().and_then(|before| before.status.as_ref()?.masked_value.clone());
         let note = match (change, entry.note) {
             (Change::Stays, _) => "is there: --overwrite replaces it".to_owned(),
@@ -176,16 +175,16 @@ fn preview(args: &Args, planned: &[Planned], session: &Session) {
                 format!("is there as {}", variable.unwrap_or_default())
             }
             (_, Some(note)) => note.to_string(),
-            (_, None) => recognise(&entry.value).map(|what| what.to_string()).unwrap_or_default(),
+            (_, None) => told.recognised.map(|what| what.to_string()).unwrap_or_default(),
         };
         let name = target.object();
         let now = now.map(shown).unwrap_or_default();
         table.row([name, change.word().to_owned(), shown(mask(&entry.value)), now, note]);
     }
     output::done(&table.render(session.terminal.width, true));
-    for Planned { entry, target, before, .. } in planned.iter().filter(|p| p.change.is_written()) {
-        for warning in warnings(&target.intent(), before.is_none(), Some(&entry.value)) {
-            let text = format!("{}: {}", entry.name, harmless(&warning, 512));
+    for Planned { entry, told, .. } in planned.iter().filter(|p| p.change.is_written()) {
+        for warning in &told.warnings {
+            let text = format!("{}: {}", entry.name, harmless(warning, 512));
             output::warn(&text, session.terminal.colour);
         }
     }
@@ -198,25 +197,11 @@ async fn write(
     session: &Session,
 ) -> Result<(), Failure> {
     let dry_run = args.writing.trying.dry_run;
-    let key = caller.sealing_key().await?;
-    let mut specs = Vec::new();
     let count = |change| planned.iter().filter(|planned| planned.change == change).count();
     let (new, answered, replaced) =
         (count(Change::New), count(Change::Answers), count(Change::Replaces));
-    for planned in planned.into_iter().filter(|planned| planned.change.is_written()) {
-        let Planned { entry, target, before, .. } = planned;
-        let rng = &mut entropy::system();
-        let sealed = target.seal(&caller.namespace, &key, &entry.value, clock::now(), rng)?;
-        let spec = KlivSecretSpec {
-            env_var: target.variable,
-            environment: target.environment,
-            sealed: Some(sealed.to_string()),
-            ..KlivSecretSpec::default()
-        };
-        specs.push((spec, before));
-    }
     let summary = format!("{new} new, {answered} answered, {replaced} replaced");
-    if specs.is_empty() {
+    if new + answered + replaced == 0 {
         output::done("nothing to write\n");
         return Ok(());
     }
@@ -226,8 +211,8 @@ async fn write(
     }
     let mut waited = Waited::default();
     let mut failed = 0;
-    for written in caller.put_all(specs, dry_run.into()).await? {
-        match written {
+    for imported in caller.import(planned, clock::now(), dry_run.into()).await? {
+        match imported.written {
             Ok(secret) => {
                 waited.written.extend(changed::waited(&secret).written);
             }

@@ -32,6 +32,7 @@ mod describe;
 mod doctor;
 mod failure;
 mod hidden;
+mod hint;
 mod history;
 mod import;
 mod kubeconfig;

@@ -1,5 +1,7 @@
 //! `kubectl kliv rotate`.
 
+use std::time::Duration;
+
 use super::args::{DryRun, Writing};
 use super::failure::Failure;
 use super::prompt::{self, From, NotAsked};
@@ -61,8 +63,23 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         prompt::confirm(&question, args.writing.yes, session.terminal)?;
     }
     let changed = one(args, &caller, &secret, given, session).await?;
-    wait(&caller, &changed::waited(&changed), &args.writing, session).await
+    let ended = wait(&caller, &changed::waited(&changed), &args.writing, session).await;
+    if args.compromised && !args.writing.no_wait && args.writing.trying.dry_run == DryRun::None {
+        output::tell(match caller.purged(&changed, PURGE).await {
+            Ok(true) => "the old values are purged",
+            _ => NOT_PURGED,
+        });
+    }
+    ended
 }
+
+/// How long the operator has to purge after it has taken the new value: its clock may be a
+/// little behind.
+const PURGE: Duration = Duration::from_secs(3);
+
+const NOT_PURGED: &str = "the old values are not purged yet, so they can still be brought back: \
+                          the operator has not taken this up, or its clock is behind this one's. \
+                          They go when status.refuseSealedBefore is as the spec's";
 
 /// Writes the new value of one secret, and asks for it where it was not given.
 async fn one(
@@ -81,10 +98,9 @@ async fn one(
     look_at(&args.writing, &Target::of(secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
     let (compromised, now) = (args.compromised, clock::now());
-    let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?;
+    let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?.secret;
     let what = output::named(&rotated);
-    let purged = if compromised { ", old values purged" } else { "" };
-    output::done(&format!("{what} rotated{purged}{}\n", dry_run_words(dry_run)));
+    output::done(&format!("{what} rotated{}\n", dry_run_words(dry_run)));
     Ok(rotated)
 }
 

@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::import::{Written, environment, place_of, read, tell_invalid};
 use super::session::Session;
 use super::{output, prompt};
-use crate::account::Target;
 use crate::account::unsealed::{Looked, look};
+use crate::account::{Namespace, Target};
 use crate::admission::warnings;
 use crate::api::names::{GROUP, VERSION};
 use crate::api::text::harmless;
@@ -76,7 +76,11 @@ Examples:
 The manifest may be committed: it opens only in this installation, account and environment and
 under this name. To keep the public key:
   kubectl get configmap kliv-secrets-sealing-key -n kliv-secrets-system \\
-    -o jsonpath='{.data.sealing-key}' > kliv.pub";
+    -o jsonpath='{.data.sealing-key}' > kliv.pub
+
+--check reads .yaml, .yml and .json files in folders, hidden folders left out, and manifests and
+patches in their texts. It can't see a value that only becomes one of a KlivSecret later, e.g. in
+a chart's values.yaml or in a template.";
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     if !args.check.is_empty() {
@@ -109,10 +113,18 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         let value = prompt::given_or_typed(value, &asks, session.terminal)?;
         manifests.push(manifest(args, &account, &key, &target, &value, session)?);
     }
-    output::print(&manifests.join("---\n"))
+    output::print(&manifests.join("---\n"))?;
+    if session.given_namespace().is_none() {
+        // It opens nowhere else, and nobody has named it.
+        output::tell(&format!("sealed for the account {account}"));
+    }
+    Ok(())
 }
 
-async fn account_and_key(args: &Args, session: &Session) -> Result<(String, SealingKey), Failure> {
+async fn account_and_key(
+    args: &Args,
+    session: &Session,
+) -> Result<(Namespace, SealingKey), Failure> {
     let Some(file) = &args.public_key else {
         let caller = session.caller().await?;
         let key = caller.sealing_key().await?;
@@ -121,6 +133,7 @@ async fn account_and_key(args: &Args, session: &Session) -> Result<(String, Seal
     let account = session.given_namespace().ok_or_else(|| {
         Failure::plain("with --public-key no kubeconfig is read: give the account with -n")
     })?;
+    let account = Namespace::try_from(account)?;
     let text = File::open(file).ok().and_then(|file| prompt::read_up_to(file, LONGEST_KEY));
     let text = text.ok_or(prompt::NotAsked::File)?;
     #[expect(clippy::disallowed_methods, reason = "a public key is no value")]
@@ -128,7 +141,7 @@ async fn account_and_key(args: &Args, session: &Session) -> Result<(String, Seal
     // Its errors do not quote what was there.
     let key = SealingKey::parse(text)
         .map_err(|error| Failure::plain(format!("{}: {error}", place_of(file))))?;
-    Ok((account.to_owned(), key))
+    Ok((account, key))
 }
 
 fn manifest(
@@ -143,7 +156,7 @@ fn manifest(
         let text = format!("{}: {}", target.variable, harmless(&warning, 512));
         output::warn(&text, session.terminal.colour);
     }
-    let sealed = target.seal(account, key, value, clock::now(), &mut entropy::system())?;
+    let sealed = target.seal(account, key, value, None, clock::now(), &mut entropy::system())?;
     let mut spec = json!({ "envVar": target.variable, "sealed": sealed.to_string() });
     if let Some(environment) = &target.environment {
         spec["environment"] = json!(environment);
@@ -167,8 +180,7 @@ fn check(paths: &[PathBuf]) -> Result<(), Failure> {
     let mut said = String::new();
     for file in files(paths)? {
         let place = place_of(&file);
-        let text = File::open(&file).ok().and_then(|file| prompt::read_up_to(file, LONGEST));
-        let text = text.ok_or_else(|| Failure::plain(format!("{place} can't be read")))?;
+        let text = manifest_in(&file, &place)?;
         #[expect(clippy::disallowed_methods, reason = "a manifest is searched for values")]
         let Looked { secrets: here, unsealed, unreadable } = look(text.expose());
         secrets += here;
@@ -191,6 +203,25 @@ fn check(paths: &[PathBuf]) -> Result<(), Failure> {
          its provider",
     );
     Err(Failure::Told)
+}
+
+/// The whole of a file.
+fn manifest_in(file: &Path, place: &str) -> Result<Plaintext, Failure> {
+    let read = || {
+        let file = File::open(file).ok()?;
+        let about = file.metadata().ok()?;
+        // Of a pipe nobody knows how much comes.
+        let length = if about.is_file() { usize::try_from(about.len()).ok()? } else { LONGEST };
+        let most = length.min(LONGEST);
+        Some((prompt::read_up_to(file, most)?, most))
+    };
+    let (text, most) = read().ok_or_else(|| Failure::plain(format!("{place} can't be read")))?;
+    if text.len() > most {
+        return Err(Failure::plain(format!(
+            "{place} is larger than 64 MiB, or grows: it can't be judged"
+        )));
+    }
+    Ok(text)
 }
 
 /// The files among the paths, and the manifests in the folders among them, in order.
@@ -225,4 +256,19 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Option<()> {
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_judged_whole_or_not_at_all() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, "a: b\n").unwrap();
+        assert_eq!(manifest_in(file.path(), "x").map(|text| text.len()).ok(), Some(5));
+        file.as_file().set_len(LONGEST as u64 + 1).unwrap();
+        let refused = manifest_in(file.path(), "x").err().map(|error| error.to_string());
+        assert!(refused.unwrap().starts_with("x is larger than 64 MiB"));
+    }
 }

@@ -62,8 +62,8 @@ impl Session {
         let namespace = connection.namespace.clone().unwrap_or(config.default_namespace.clone());
         Ok(Caller {
             client: client(config)?,
-            namespace,
-            operator_namespace: connection.operator_namespace.clone(),
+            namespace: namespace.as_str().try_into()?,
+            operator_namespace: connection.operator_namespace.as_str().try_into()?,
             field_manager: FIELD_MANAGER,
         })
     }

@@ -8,11 +8,10 @@ use super::named::Named;
 use super::session::Session;
 use super::writing::{dry_run_words, wait, wait_and};
 use super::{changed, output, prompt};
-use crate::account::Target;
-use crate::admission::warnings;
+use crate::account::{Details, Target, Told, Written};
+use crate::api::KlivSecret;
 use crate::api::text::harmless;
-use crate::api::{KlivSecret, KlivSecretSpec, recognise};
-use crate::runtime::{clock, entropy};
+use crate::runtime::clock;
 use crate::seal::Plaintext;
 
 /// Flags of `set`.
@@ -67,7 +66,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let target = args.named.target()?;
     let given = prompt::given(&args.from)?;
     let caller = session.caller().await?;
-    let key = caller.sealing_key().await?;
+    // Before anybody types a value.
+    caller.sealing_key().await?;
     let before = caller.find_object(&target.object()).await?;
     let target = target.resolved(before.as_ref());
     let what = match &before {
@@ -77,21 +77,17 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let asks = format!("{what} of {} in {} (hidden): ", target.variable, caller.namespace);
     let value = prompt::given_or_typed(given, &asks, session.terminal)?;
     look_at(&args.writing, &target, before.is_none(), &value, session)?;
-    let rng = &mut entropy::system();
-    let sealed = target.seal(&caller.namespace, &key, &value, clock::now(), rng)?;
-    drop(value);
-    let spec = KlivSecretSpec {
-        env_var: target.variable,
-        environment: target.environment,
+    let details = Details {
         description: args.description.clone(),
-        sealed: Some(sealed.to_string()),
         rotate_after_days: args.rotate_after,
         expiration_time: args.expires.clone(),
-        ..KlivSecretSpec::default()
     };
-    let written = caller.put(&spec, before.as_ref(), args.writing.trying.dry_run.into()).await?;
-    say(args, &written, before.is_none());
-    let waited = changed::waited(&written);
+    let (before, dry_run) = (before.as_ref(), args.writing.trying.dry_run.into());
+    let set = caller.set(&target, before, &value, details, clock::now(), dry_run);
+    let Written { secret, is_new, .. } = set.await?;
+    drop(value);
+    say(args, &secret, is_new);
+    let waited = changed::waited(&secret);
     match args.output {
         None => wait(&caller, &waited, &args.writing, session).await,
         // Standard output is the object and nothing else.
@@ -108,10 +104,10 @@ pub(crate) fn look_at(
     value: &Plaintext,
     session: &Session,
 ) -> Result<(), Failure> {
-    if let Some(what) = recognise(value) {
+    let Told { recognised, warnings } = Told::of(target, is_new, value);
+    if let Some(what) = recognised {
         output::tell(&format!("recognised: {what}"));
     }
-    let warnings = warnings(&target.intent(), is_new, Some(value));
     for warning in &warnings {
         output::warn(&harmless(warning, 512), session.terminal.colour);
     }

@@ -64,14 +64,18 @@ pub struct Right {
 }
 
 /// The rights that a caller's verbs need in an account.
-pub const RIGHTS: [Right; 8] = [
-    right("list", "secrets.kliv.dev", "klivsecrets", "list, describe, history"),
+pub const RIGHTS: [Right; 12] = [
+    right("get", "secrets.kliv.dev", "klivsecrets", "describe, history, and all that write"),
+    right("list", "secrets.kliv.dev", "klivsecrets", "list, import, rotate --due"),
+    right("watch", "secrets.kliv.dev", "klivsecrets", "list -w"),
     right("create", "secrets.kliv.dev", "klivsecrets", "set, import and request of new names"),
     right("patch", "secrets.kliv.dev", "klivsecrets", "set, rotate, rollback, answer"),
     right("delete", "secrets.kliv.dev", "klivsecrets", "delete"),
     right("get", "secrets.kliv.dev", "klivaccounts", "status, and waiting for a rollout"),
     right("list", "secrets.kliv.dev", "klivauditevents", "audit"),
-    right("list", "apps", "deployments", "status"),
+    right("watch", "secrets.kliv.dev", "klivauditevents", "audit -w"),
+    right("list", "apps", "deployments", "status, and which functions have a secret"),
+    right("get", "apps", "deployments", "rollout"),
     right("patch", "apps", "deployments", "rollout"),
 ];
 
@@ -292,7 +296,7 @@ fn rights(seen: &Surroundings, found: &mut Vec<Finding>) {
                     ("deployments", _) => {
                         "ask for the ClusterRole edit in that namespace, or view to look".into()
                     }
-                    (_, "get" | "list") => role("viewer", &seen.account),
+                    (_, "get" | "list" | "watch") => role("viewer", &seen.account),
                     _ => role("editor", &seen.account),
                 },
             ),
@@ -431,9 +435,21 @@ mod tests {
         assert_eq!(level, Level::Error);
         let (level, said) = only(|s| s.kubernetes = Some(32));
         assert!(level == Level::Error && said.contains("1.32 is older than 1.33"), "{said}");
-        let (level, said) = only(|s| s.rights[1].1 = Found::Here(false));
+        let without = |verb: &str, resource: &str| {
+            only(|s| {
+                let mut rights = s.rights.iter_mut();
+                let right = rights.find(|(r, _)| (r.verb, r.resource) == (verb, resource));
+                right.unwrap().1 = Found::Here(false);
+            })
+        };
+        let (level, said) = without("create", "klivsecrets");
         assert!(level == Level::Advice && said.contains("may not create klivsecrets in acme"));
         assert!(said.contains("kliv-secrets-editor"), "{said}");
+        for verb in ["get", "watch"] {
+            let (_, said) = without(verb, "klivsecrets");
+            assert!(said.contains("kliv-secrets-viewer"), "{said}");
+        }
+        assert!(without("get", "deployments").1.contains("rollout"));
         let (level, said) = only(|s| s.orphaned = Found::Here(vec!["kliv-env-a".into()]));
         assert!(level == Level::Advice && said.contains("delete secret kliv-env-a"), "{said}");
         let (level, said) = only(|s| s.versions[0].1 = Found::Here(Some("0.0.9".into())));

@@ -119,8 +119,8 @@ impl<'a> Account<'a> {
     pub(crate) fn caller(&self) -> Caller {
         Caller {
             client: self.client.clone(),
-            namespace: self.namespace.clone(),
-            operator_namespace: NAMESPACE.into(),
+            namespace: self.namespace.as_str().try_into().expect("a namespace"),
+            operator_namespace: NAMESPACE.try_into().expect("a namespace"),
             field_manager: "kubectl-kliv",
         }
     }

@@ -196,7 +196,7 @@ async fn create(caller: &Caller, value: &str) {
     let target = Target::parse("API_TOKEN", None).expect("a name");
     let (value, mut rng) = (Plaintext::new(value.into()), entropy::system());
     let key = caller.sealing_key().await.expect("the public key");
-    let sealed = target.seal(&caller.namespace, &key, &value, clock::now(), &mut rng);
+    let sealed = target.seal(&caller.namespace, &key, &value, None, clock::now(), &mut rng);
     let spec = KlivSecretSpec {
         env_var: target.variable,
         sealed: Some(sealed.expect("fits").to_string()),

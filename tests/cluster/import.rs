@@ -138,6 +138,10 @@ async fn a_manifest_sealed_without_a_cluster_opens_in_its_account_alone() {
     let apply = ["apply", "-f", "-", "-n", &other.namespace];
     other.cluster.kubectl_reading(&moved, &apply).success();
     other.becomes("c-key.test", Reason::DecryptionFailed).await;
+
+    let unnamed = kubectl_kliv(account.cluster, &["seal", "C_KEY", "--from-stdin"]);
+    let told = run(unnamed, "canary-four\n").stderr;
+    assert!(told.contains("sealed for the account default"), "{told}");
 }
 
 #[tokio::test]

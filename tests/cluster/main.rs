@@ -52,6 +52,7 @@ mod operator;
 mod outage;
 mod place;
 mod poison;
+mod preconditions;
 mod quiet;
 mod removal;
 mod replicas;

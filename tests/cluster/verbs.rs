@@ -1,10 +1,15 @@
 //! `kubectl kliv`'s verbs for what a secret was, is and waits for: history, rollback, rotate,
 //! request, answer, rollout, status.
 
+use std::time::Duration;
+
+use k8s_openapi::jiff::SignedDuration;
 use kliv_secrets::account::{DryRun, Error};
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::INSTALL_CONFIGMAP;
+use kliv_secrets::runtime::clock;
+use kliv_secrets::seal::Plaintext;
 use serde_json::{Value, json};
 
 use crate::account::{
@@ -132,9 +137,9 @@ async fn compromised_values_are_purged_and_refused_from_then_on() {
     let said = kliv_reading(&account, THIRD, &rotate).failure();
     assert!(said.contains("this needs a yes"), "{said}");
 
-    let said = kliv_reading(&account, THIRD, &[&rotate[..], &["--yes"]].concat()).success();
+    let said = kliv_reading(&account, THIRD, &[&rotate[..], &["--yes"]].concat());
 
-    assert!(said.contains("rotated, old values purged"), "{said}");
+    assert!(said.ok && said.stderr.contains("the old values are purged"), "{said:?}");
     account.gets("api", &[("API_TOKEN", THIRD)]).await;
     let secret = account.published("api-token").await;
     assert_eq!(versions(&secret), [3]);
@@ -150,6 +155,21 @@ async fn compromised_values_are_purged_and_refused_from_then_on() {
     // The one in use comes back over it.
     kliv(&account, &["rollback", "API_TOKEN", "--to=3"]).success();
     account.published("api-token").await;
+}
+
+#[tokio::test]
+async fn old_values_count_as_purged_only_once_the_operator_says_so() {
+    let account = account("verbs-ahead").await;
+    let before = account.put(&secret("API_TOKEN", FIRST)).await;
+    let (caller, value) = (account.caller(), Plaintext::new(SECOND.into()));
+    let ahead = clock::now() + SignedDuration::from_mins(10);
+
+    let rotated = caller.rotate(&before, &value, true, ahead, DryRun::None).await;
+    let rotated = rotated.expect("rotated").secret;
+
+    account.published("api-token").await;
+    let purged = caller.purged(&rotated, Duration::from_secs(1)).await;
+    assert!(matches!(purged, Ok(false)), "its old value can be brought back");
 }
 
 #[tokio::test]

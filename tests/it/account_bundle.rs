@@ -54,6 +54,7 @@ fn each_row_of_the_table_of_dialects_is_so() {
                 .replace('␍', "\r")
                 .replace('⇥', "\t")
                 .replace("<BOM>", "\u{feff}")
+                .replace("<NBSP>", "\u{a0}")
         };
         shown.map(sign).ok_or_else(|| cell.to_owned())
     };
@@ -266,6 +267,8 @@ fn a_dollar_that_other_programs_would_follow_is_noted() {
         ("A1=x${B}", true),
         ("A1=\"$(id)\"", true),
         ("A1=$1", true),
+        ("A1=x$$", true),
+        ("A1=\"x$$-y\"", true),
         ("A1='$B'", false),
         ("A1=\"\\$B\"", false),
         ("A1=cost$", false),

@@ -86,6 +86,69 @@ fn a_manifest_kept_in_an_annotation_is_found() {
 }
 
 #[test]
+fn a_value_is_found_in_a_text_that_is_a_manifest() {
+    let inner = value("a").replace('\'', "");
+    let is = |what| vec![(1, "a".to_owned(), what)];
+    for text in [
+        format!("kind: ConfigMap\ndata:\n  a.yaml: '{inner}'\n"),
+        format!("kind: Application\nspec:\n  helm:\n    values: |\n      extra: [{inner}]\n"),
+        format!("kind: Kustomization\npatches:\n- patch: |-\n    {inner}\n"),
+        format!("a: '{}'", serde_json::json!({ "b": format!("c: {inner}") })),
+    ] {
+        assert_eq!(found(&text), is(What::Value), "{text}");
+    }
+    let script =
+        "data:\n  a.sh: |\n    kubectl apply -f - <<END\n    kind: KlivSecret\n    x: y: z\n";
+    assert_eq!(found(script), [(1, "without a name".to_owned(), What::Text)]);
+    assert_eq!(found("a: |\n  words: about: a KlivSecret\n"), [], "words, no manifest");
+}
+
+#[test]
+fn a_value_is_found_in_a_patch() {
+    let is = |name: &str, what| vec![(1, name.to_owned(), what)];
+    let step = "- {op: add, path: /spec/value, value: canary}\n";
+    assert_eq!(found(step), is("without a name", What::Patch), "a file of its own");
+    let whole = "[{\"op\": \"replace\", \"path\": \"/spec\", \"value\": {\"envVar\": \"A\", \"value\": 1}}]";
+    assert_eq!(found(whole), is("without a name", What::Patch));
+    let patches = |target: &str, patch: &str| {
+        format!("patches:\n- target: {{{target}}}\n  patch: |-\n    {patch}\n")
+    };
+    let ours = "kind: KlivSecret, name: a";
+    assert_eq!(found(&patches(ours, step)), is("a", What::Patch));
+    assert_eq!(found(&patches("name: a", step)), is("a", What::Patch));
+    assert_eq!(found(&patches("kind: Claim, name: a", step)), [], "of another kind");
+    assert_eq!(found(&patches(ours, "spec: {value: canary}")), is("a", What::Value));
+    assert_eq!(found("- {op: add, path: /spec/value, value: ''}\n"), []);
+    assert_eq!(found("- {op: add, path: /spec/sealed, value: kliv1.x}\n"), []);
+}
+
+#[test]
+fn our_kind_counts_where_its_group_is_not_written() {
+    for version in ["", "apiVersion: '{{ .Values.group }}/v1'\n", "apiVersion: {{ .Values.v }}\n"] {
+        let text =
+            format!("{version}kind: KlivSecret\nmetadata: {{name: a}}\nspec: {{value: c}}\n");
+        assert_eq!(found(&text), [(1, "a".to_owned(), What::Value)], "{version}");
+    }
+    let look = look(b"names: {kind: KlivSecret}\nspec: {value: x}\n");
+    assert_eq!((look.secrets, look.unsealed.len()), (0, 0), "a CRD or a role");
+}
+
+#[test]
+fn no_encoding_hides_a_value() {
+    let text = value("a");
+    let sixteen = |order: fn(u16) -> [u8; 2]| {
+        let text = format!("\u{feff}{text}");
+        text.encode_utf16().flat_map(order).collect::<Vec<_>>()
+    };
+    for text in [sixteen(u16::to_le_bytes), sixteen(u16::to_be_bytes)] {
+        assert_eq!(look(&text).unsealed.len(), 1);
+    }
+    assert_eq!(found(&text.replace("KlivS", "Kliv\\u0053")).len(), 1);
+    let step = r#"[{"op": "add", "path": "\/spec\/value", "value": "canary"}]"#;
+    assert_eq!(found(step).len(), 1);
+}
+
+#[test]
 fn other_kinds_are_none_of_its_business() {
     let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: KlivSecret}\nspec: {value: x}\n";
     assert_eq!(found(other), []);

@@ -1,6 +1,7 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
 mod account_bundle;
+mod account_send;
 mod account_unsealed;
 mod admission_examples;
 mod admission_leaks;

@@ -1,0 +1,97 @@
+//! Handing a value in: what is said of it, and writing it. Every door says the same.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Caller, DryRun, Error, Target};
+use crate::admission::warnings;
+use crate::api::{KlivSecret, KlivSecretSpec, Recognised, recognise};
+use crate::runtime::entropy;
+use crate::seal::Plaintext;
+
+/// What is said of a value that is handed in. Holds nothing of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// What it plainly is.
+    pub recognised: Option<Recognised>,
+    /// What is odd about it or its place, with the way out.
+    pub warnings: Vec<String>,
+}
+
+impl Told {
+    /// Looks at a value for this place.
+    #[must_use]
+    pub fn of(target: &Target, is_new: bool, value: &Plaintext) -> Self {
+        let warnings = warnings(&target.intent(), is_new, Some(value));
+        Self { recognised: recognise(value), warnings }
+    }
+}
+
+/// What people say of a secret beside its value; what they don't say stays as it is.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Details {
+    /// What it is for.
+    pub description: Option<String>,
+    /// A reminder, in days.
+    pub rotate_after_days: Option<i32>,
+    /// When it stops working at its provider.
+    pub expiration_time: Option<Time>,
+}
+
+/// A value was written.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Written {
+    /// As it is now.
+    pub secret: KlivSecret,
+    /// Whether it was created.
+    pub is_new: bool,
+    /// What there is to say of it.
+    pub told: Told,
+}
+
+impl Caller {
+    /// Gives a secret its value: creates it, or replaces what the one there is `before` has.
+    ///
+    /// # Errors
+    /// There is no public key to seal with; somebody else has just changed it; the caller
+    /// may not.
+    pub async fn set(
+        &self,
+        target: &Target,
+        before: Option<&KlivSecret>,
+        value: &Plaintext,
+        details: Details,
+        now: Timestamp,
+        dry_run: DryRun,
+    ) -> Result<Written, Error> {
+        let spec = KlivSecretSpec {
+            env_var: target.variable.clone(),
+            environment: target.environment.clone(),
+            description: details.description,
+            rotate_after_days: details.rotate_after_days,
+            expiration_time: details.expiration_time,
+            ..KlivSecretSpec::default()
+        };
+        self.hand_in(spec, before, value, now, dry_run).await
+    }
+
+    /// Seals a value for the place that a spec names, and writes both.
+    pub(super) async fn hand_in(
+        &self,
+        mut spec: KlivSecretSpec,
+        before: Option<&KlivSecret>,
+        value: &Plaintext,
+        now: Timestamp,
+        dry_run: DryRun,
+    ) -> Result<Written, Error> {
+        let key = self.sealing_key().await?;
+        let target = Target::new(spec.env_var.clone(), spec.environment.clone());
+        let rng = &mut entropy::system();
+        let sealed = target.seal(&self.namespace, &key, value, before, now, rng)?;
+        spec.sealed = Some(sealed.to_string());
+        let is_new = before.is_none();
+        let told = Told::of(&target, is_new, value);
+        let secret = self.put(&spec, before, dry_run).await?;
+        Ok(Written { secret, is_new, told })
+    }
+}
