@@ -186,7 +186,7 @@ fn the_log_says_the_same(log: &str, account: &str, events: &[KlivAuditEventSpec]
         for (field, wanted) in wanted.as_object().expect("fields") {
             assert_eq!(line.get(field).unwrap_or(&Value::Null), wanted, "{field} of {line}");
         }
-        let known = ["timestamp", "level", "target", "message", "on_behalf_of"];
+        let known = ["timestamp", "level", "target", "message", "on_behalf_of", "again"];
         let fields = line.as_object().expect("fields").keys().map(String::as_str);
         let others: Vec<&str> =
             fields.filter(|field| wanted.get(field).is_none() && !known.contains(field)).collect();
