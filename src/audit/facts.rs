@@ -10,7 +10,8 @@ use super::secret::{Seen, awaits, of_secret, refusal};
 use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{
-    AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, KnownSecret, Stamps,
+    AuditAction, AuditRecord, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret,
+    Stamps,
 };
 
 /// How many events may wait to be made; as many as the CRD takes.
@@ -46,7 +47,9 @@ pub fn start<'a>(
 ) -> AuditRecord {
     let known = |(name, uid, status): (&str, &str, &KlivSecretStatus)| {
         let stamp = Stamps::recorded(status.recorded_stamp);
-        let untold = status.history.iter().filter(|entry| entry.stamp > Some(stamp));
+        // Where nothing was recorded at all, nothing was told, also of one without its stamp.
+        let is_untold = |entry: &&HistoryEntry| stamp == 0 || entry.stamp > Some(stamp);
+        let untold = status.history.iter().filter(is_untold);
         let untold = untold.map(|entry| entry.version.saturating_sub(1)).min();
         let version = untold.or(status.version).unwrap_or(0);
         (stamp > 0 || version > 0).then(|| KnownSecret {
