@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
-
 use super::decide::Member;
 use super::events::Note;
+use super::retention::Kept;
 use crate::api::{KlivAccountStatus, KlivAuditEventSpec, KlivSecretStatus};
 use crate::inject::Function;
 
@@ -69,9 +68,8 @@ pub enum Action {
     FindDeletions,
     /// Delete notices of deletes, by name: what they say is recorded, or never came true.
     DropNotices(Vec<String>),
-    /// Look which audit events are not kept any more: those of before this time, and more
-    /// than so many.
-    FindOld(Timestamp, usize),
+    /// Look which audit events are not kept any more.
+    FindOld(Kept),
     /// Delete audit events by number: the checkpoint has passed them.
     Prune(Vec<i64>),
 }

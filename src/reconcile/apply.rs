@@ -82,7 +82,7 @@ impl Applier {
             Action::Tell(events) => self.tell(namespace, events).await,
             Action::FindDeletions => self.find_deletions(account).await,
             Action::DropNotices(names) => self.drop_notices(namespace, names).await,
-            Action::FindOld(before, keep) => self.find_old(account, *before, *keep).await,
+            Action::FindOld(kept) => self.find_old(account, *kept).await,
             Action::Prune(numbers) => self.prune(namespace, numbers).await,
         }
     }

@@ -69,7 +69,7 @@ pub use notices::Notices;
 pub use observed::{Account, AccountObject, Memory, SecretObject};
 pub use plan::{Timings, plan};
 pub use refused::{Refusal, Refused, write_of_function, write_of_status};
-pub use retention::{Old, old};
+pub use retention::{Kept, Old, old};
 pub use sets::{DesiredSet, content_id};
 pub use trail_memory::{TrailEnd, TrailMemory, Trailed};
 pub use undone::Given;

@@ -1,8 +1,9 @@
 //! Which audit events are not kept any more.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{AuditRecord, ChainLink};
 
@@ -22,15 +23,41 @@ pub struct Old {
     pub is_all: bool,
 }
 
-/// What of an account's events (time and hash by number) is not kept: what is from before this
-/// time, and more than so many. Always from the oldest on, so that no gap comes before the
-/// checkpoint, and never the newest, which the numbers go on from.
+/// Events that are not yet so old are kept also beyond their number …
+const FRESH: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// … up to so many times that number. Otherwise whoever may change secrets could push out in a
+/// minute what there is to be seen of the day.
+const FRESH_TIMES: usize = 10;
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Nothing from before this time.
+    pub since: Timestamp,
+    /// No more than this of those from before this time …
+    pub fresh_since: Timestamp,
+    /// … and ten times as many of all.
+    pub most: usize,
+}
+
+impl Kept {
+    /// For so long, and so many.
+    #[must_use]
+    pub fn of(longest: Duration, most: usize, now: Timestamp) -> Self {
+        let since = now.checked_sub(longest).unwrap_or(Timestamp::MIN);
+        let fresh_since = now.saturating_sub(FRESH).unwrap_or(Timestamp::MIN).max(since);
+        Self { since, fresh_since, most }
+    }
+}
+
+/// What of an account's events (time and hash by number) is not kept. Always from the oldest
+/// on, so that no gap comes before the checkpoint, and never the newest, which the numbers go
+/// on from.
 #[must_use]
 pub fn old(
     record: &AuditRecord,
     mut events: BTreeMap<i64, (Timestamp, String)>,
-    before: Timestamp,
-    keep: usize,
+    kept: Kept,
 ) -> Old {
     // What the record does not know of is none of ours.
     events.retain(|sequence, _| *sequence <= record.head.sequence);
@@ -41,7 +68,10 @@ pub fn old(
     let mut left = events.len();
     let mut is_all = true;
     for (sequence, (time, hash)) in events {
-        let is_old = sequence <= passed || time < before || left > keep;
+        let is_old = sequence <= passed
+            || time < kept.since
+            || left > kept.most && time < kept.fresh_since
+            || left > kept.most.saturating_mul(FRESH_TIMES);
         if left <= 1 || !is_old {
             break;
         }

@@ -23,6 +23,7 @@ use super::action::{Action, Plan};
 use super::decide::{Decision, unopenable};
 use super::observed::{Account, AccountObject, Memory, SecretObject};
 use super::plan::{Timings, wait};
+use super::retention::Kept;
 use super::status;
 use super::trail_memory::TrailMemory;
 use crate::api::condition::{AUDITED, Reason};
@@ -287,8 +288,8 @@ impl<'a> Trail<'a> {
             Some(Some(wait)) if !are_many => plan.look_again_in(wait),
             None if !are_many => {}
             _ => {
-                let before = self.now.checked_sub(timings.audit_keep).unwrap_or(Timestamp::MIN);
-                plan.actions.push(Action::FindOld(before, timings.audit_keep_events));
+                let most = timings.audit_keep_events;
+                plan.actions.push(Action::FindOld(Kept::of(timings.audit_keep, most, self.now)));
             }
         }
     }

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::{Client, Error};
 use serde::Deserialize;
@@ -17,7 +16,7 @@ use super::effect::Effect;
 use super::notices::Notices;
 use super::observe::resource;
 use super::observed::Account;
-use super::retention;
+use super::retention::{self, Kept};
 use super::trail_memory::{TrailEnd, Trailed};
 use crate::api::names::{FIELD_MANAGER, LABEL_PENDING};
 use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
@@ -166,12 +165,7 @@ impl Applier {
         vec![Effect::Trail(Trailed::Dropped(names.to_vec()))]
     }
 
-    pub(super) async fn find_old(
-        &self,
-        account: &Account,
-        before: Timestamp,
-        keep: usize,
-    ) -> Vec<Effect> {
+    pub(super) async fn find_old(&self, account: &Account, kept: Kept) -> Vec<Effect> {
         let Some(record) = record(account) else { return vec![Effect::Stale] };
         let mut events = BTreeMap::new();
         let listed = self.each_event(&account.namespace, |event| {
@@ -181,7 +175,7 @@ impl Applier {
         if let Err(error) = listed.await {
             return vec![untold(&error)];
         }
-        vec![Effect::Trail(Trailed::Old(retention::old(record, events, before, keep)))]
+        vec![Effect::Trail(Trailed::Old(retention::old(record, events, kept)))]
     }
 
     /// From the oldest on, one after the other: wherever it ends, there is no gap.

@@ -481,13 +481,13 @@ impl Cluster {
                 }
                 vec![Trailed::Dropped(names.clone())]
             }
-            Action::FindOld(before, keep) => {
+            Action::FindOld(kept) => {
                 let event = |event: &KlivAuditEventSpec| {
                     let hash = event.hash.clone().expect("a hash");
                     (event.sequence.expect("a number"), (event.time.0, hash))
                 };
                 let events = self.events.values().map(event).collect();
-                vec![Trailed::Old(old(record().expect("a record"), events, *before, *keep))]
+                vec![Trailed::Old(old(record().expect("a record"), events, *kept))]
             }
             Action::Prune(numbers) => {
                 for number in numbers {

@@ -2,7 +2,7 @@
 
 use kliv_secrets::api::{AuditAction, ChainLink, KlivAuditEventSpec};
 use kliv_secrets::audit::MAX_PENDING;
-use kliv_secrets::reconcile::{Notices, Old, Trailed, inspect, old};
+use kliv_secrets::reconcile::{Kept, Notices, Old, Trailed, inspect, old};
 use kliv_secrets::seal::Binding;
 
 use super::*;
@@ -128,17 +128,25 @@ fn a_delete_is_told_as_unseen_only_when_no_notice_has_come_for_three_seconds() {
     assert_eq!(told(&memory, later(2)).0.as_deref(), Some("anna"));
 }
 
-/// Of this many events, one an hour, the newest just now.
-fn kept(events: i64, checkpoint: i64, hours: i64, most: usize) -> Old {
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// Of 20 events, one a day, the newest just now.
+fn kept(checkpoint: i64, days: i64, most: usize) -> Old {
+    kept_of(20, DAY, checkpoint, days, most)
+}
+
+fn kept_of(events: i64, every: i64, checkpoint: i64, days: i64, most: usize) -> Old {
     let link = |sequence: i64| ChainLink { sequence, hash: sequence.to_string() };
     let record = AuditRecord {
         head: link(events),
         checkpoint: (checkpoint > 0).then(|| link(checkpoint)),
         ..AuditRecord::default()
     };
-    let event = |n: i64| (n, (ago((events - n) * 3600), n.to_string()));
+    let event = |n: i64| (n, (ago((events - n) * every), n.to_string()));
     let there = (1..=events).chain([events + 7]).map(event).collect();
-    old(&record, there, ago(hours * 3600 + 1), most)
+    let kept = Kept { since: ago(days * DAY + 1), fresh_since: ago(7 * DAY), most };
+    old(&record, there, kept)
 }
 
 #[test]
@@ -148,18 +156,27 @@ fn what_is_too_old_or_too_much_goes_from_the_oldest_on_and_never_the_newest() {
         assert_eq!(old.newest, 20, "what the record does not know of is none of ours");
         (old.until.sequence, old.numbers.len())
     };
-    assert_eq!(gone(kept(20, 0, 100, 20)), (0, 0));
-    assert_eq!(gone(kept(20, 0, 4, 20)), (15, 15));
-    assert_eq!(gone(kept(20, 0, 100, 12)), (8, 8));
-    assert_eq!(gone(kept(20, 0, -1, 0)), (19, 19));
+    assert_eq!(gone(kept(0, 100, 20)), (0, 0));
+    assert_eq!(gone(kept(0, 4, 20)), (15, 15));
+    assert_eq!(gone(kept(0, 100, 12)), (8, 8));
+    assert_eq!(gone(kept(0, -1, 0)), (19, 19));
     // Those before the checkpoint were to go when the process ended.
-    assert_eq!(gone(kept(20, 3, 100, 20)), (3, 3));
-    assert_eq!(gone(kept(20, 3, 100, 12)), (8, 8));
+    assert_eq!(gone(kept(3, 100, 20)), (3, 3));
+    assert_eq!(gone(kept(3, 100, 12)), (8, 8));
+}
+
+#[test]
+fn many_changes_push_out_nothing_of_the_last_week_up_to_ten_times_as_many() {
+    let gone = |every, most| kept_of(20, every, 0, 100, most).until.sequence;
+    assert_eq!(gone(HOUR, 2), 0);
+    assert_eq!(gone(HOUR, 1), 10);
+    assert_eq!(gone(DAY, 2), 12, "those of the last week stay");
+    assert_eq!(gone(DAY, 0), 19);
 }
 
 #[test]
 fn many_old_events_go_in_several_turns() {
-    let first = kept(1000, 0, 10_000, 100);
+    let first = kept_of(1000, DAY, 0, 10_000, 100);
     assert_eq!((first.numbers.len(), first.until.sequence, first.is_all), (250, 250, false));
 }
 
