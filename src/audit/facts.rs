@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::jiff::Timestamp;
 
 use super::chain::append;
-use super::secret::{Seen, awaits, of_secret, refusal};
+use super::secret::{Seen, awaits, of_secret, refusal, waited_in_vain};
 use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{
@@ -90,8 +90,10 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
     let gone = |uid: &str| facts.gone.get(uid).filter(|_| !there.contains(uid));
     for known in &record.secrets {
         match gone(&known.uid) {
-            Some(seen) if room(&events, 1) => {
-                events.push(deleted(known, seen.as_ref(), facts.now));
+            Some(seen) if room(&events, 2) => {
+                let deleted = deleted(known, seen.as_ref(), facts.now);
+                events.extend(waited_in_vain(known, deleted.time.0));
+                events.push(deleted);
             }
             _ => secrets.push(known.clone()),
         }

@@ -17,6 +17,7 @@ use crate::api::{
 
 const UNSEEN_CHANGE: &str = "observed: nobody could see who changed it";
 const OVERWRITTEN: &str = "this value was overwritten before it was published";
+const WENT: &str = "still waited when that was last recorded, and its secret was deleted since";
 const NOT_KEPT: &str = "whether this value was published can't be told any more: the history \
      is newer";
 const VALUE_STAYED: &str = "the value stayed as it was";
@@ -69,7 +70,7 @@ pub(super) fn of_secret(
         had_value: known.version > 0,
         refused: known.refused,
         waiting: None,
-        purges: Purges::of(seen, &known, news.len(), lost),
+        purges: Purges::of(seen, &known, &news, lost),
         earliest: Stamp::earliest(seen.created),
         now,
     };
@@ -106,8 +107,8 @@ pub(super) fn of_secret(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purges {
     No,
-    /// By the only change that there is.
-    ByTheChange,
+    /// By the only change that is news, which has this number.
+    ByTheChange(i64),
     /// By one of several, of which nobody can tell which.
     ByOneOf,
     /// By one that was told before: it named a time that was still to come.
@@ -115,17 +116,17 @@ enum Purges {
 }
 
 impl Purges {
-    fn of(seen: &Seen<'_>, known: &KnownSecret, news: usize, lost: i64) -> Self {
+    fn of(seen: &Seen<'_>, known: &KnownSecret, news: &[&Stamp], lost: i64) -> Self {
         let refused = &seen.next.refuse_sealed_before;
         let had_any = known.version > 0 || seen.next.version > Some(1);
         if !had_any || *refused <= known.refused_before {
-            Self::No
-        } else if news == 0 || refused.is_some() && *refused == known.will_refuse {
-            Self::ByNow
-        } else if news == 1 && lost == 0 {
-            Self::ByTheChange
-        } else {
-            Self::ByOneOf
+            return Self::No;
+        }
+        match news {
+            [] => Self::ByNow,
+            _ if refused.is_some() && *refused == known.will_refuse => Self::ByNow,
+            [change] if lost == 0 => Self::ByTheChange(change.seq),
+            _ => Self::ByOneOf,
         }
     }
 }
@@ -203,7 +204,7 @@ impl<'a> Teller<'a> {
                 self.tell(AuditAction::Updated, Some(stamp), Some(detail.to_owned()));
             }
             What::Spec if stamp.seq == 1 || asks => self.asks(stamp),
-            What::Spec if self.purges == Purges::ByTheChange => {
+            What::Spec if self.purges == Purges::ByTheChange(stamp.seq) => {
                 self.purges = Purges::No;
                 self.tell(AuditAction::Compromised, Some(stamp), None);
             }
@@ -245,7 +246,7 @@ impl<'a> Teller<'a> {
         }
         let (stamp, detail) = match std::mem::replace(&mut self.purges, Purges::No) {
             Purges::No => return,
-            Purges::ByTheChange => (self.seen.stamps.0.last(), None),
+            Purges::ByTheChange(seq) => (self.seen.stamps.0.iter().find(|it| it.seq == seq), None),
             Purges::ByOneOf => (None, Some(ONE_OF_SEVERAL)),
             Purges::ByNow => (None, Some(ITS_TIME_CAME)),
         };
@@ -305,7 +306,7 @@ impl<'a> Teller<'a> {
     fn value(&mut self, stamp: Option<&Stamp>, entry: &HistoryEntry, detail: Option<&str>) {
         let mut action = self.action_of_value();
         let mut detail = detail.map(str::to_owned);
-        if stamp.is_some() && self.purges == Purges::ByTheChange {
+        if stamp.is_some_and(|stamp| self.purges == Purges::ByTheChange(stamp.seq)) {
             self.purges = Purges::No;
             action = AuditAction::Compromised;
         } else if let Some(restores) = entry.restores.filter(|_| action == AuditAction::Updated) {
@@ -345,14 +346,31 @@ impl<'a> Teller<'a> {
         let mut event = KlivAuditEventSpec::new(action, time);
         event.secret = Some(self.seen.name.to_owned());
         event.secret_uid = Some(self.seen.uid.to_owned());
-        event.actor =
-            stamp.map(|s| harmless(&s.user, MAX_USER_CHARS).into_owned()).unwrap_or_default();
-        event.via = stamp.map(|stamp| stamp.via.clone()).unwrap_or_default();
-        let human = stamp.and_then(|stamp| stamp.on_behalf_of.as_deref());
-        event.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
+        if let Some(stamp) = stamp {
+            made_by(&mut event, stamp);
+        }
         event.detail = detail;
         self.events.push(event);
     }
+}
+
+fn made_by(event: &mut KlivAuditEventSpec, stamp: &Stamp) {
+    let words = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
+    event.actor = words(&stamp.user);
+    event.via.clone_from(&stamp.via);
+    event.on_behalf_of = stamp.on_behalf_of.as_deref().map(words);
+}
+
+/// Who handed in a value that still waited when its secret went, where that is not told yet.
+pub(super) fn waited_in_vain(known: &KnownSecret, went: Timestamp) -> Option<KlivAuditEventSpec> {
+    let stamp = known.waiting().filter(|stamp| known.refused != Some(stamp.seq))?;
+    // When its object was made is not known any more, and a stamp may name any time.
+    let mut event = KlivAuditEventSpec::new(AuditAction::Updated, went);
+    event.secret = Some(known.name.clone());
+    event.secret_uid = Some(known.uid.clone());
+    made_by(&mut event, &stamp);
+    event.detail = Some(format!("its value of {} {WENT}", stamp.written));
+    Some(event)
 }
 
 /// Whether a status says that it waits for a value.

@@ -189,6 +189,23 @@ fn a_value_that_waits_is_told_with_what_becomes_of_it() {
 }
 
 #[test]
+fn who_handed_in_a_value_that_still_waits_is_told_also_when_the_secret_goes() {
+    let gone = BTreeMap::from([("u".to_owned(), None)]);
+    let mut story = Story::new();
+    assert!(story.value("anna").is(Reason::QuotaExceeded, true).told().is_empty());
+    let events = look(&mut story.record.clone(), Vec::new(), &gone, story.now);
+    let words: Vec<String> = events.iter().map(word).collect();
+    assert_eq!(words, ["Updated by anna", "Deleted by nobody"]);
+    assert!(events[0].detail.as_ref().is_some_and(|text| text.contains("2026-11-24T12:00:01Z")));
+    assert_eq!(events[0].via, "kubectl");
+
+    // What was told as refused is not told again.
+    assert_eq!(story.value("bert").is(Reason::LimitExceeded, true).told().len(), 2);
+    let events = look(&mut story.record, Vec::new(), &gone, story.now);
+    assert_eq!(events.iter().map(word).collect::<Vec<_>>(), ["Deleted by nobody"]);
+}
+
+#[test]
 fn a_value_that_never_opened_is_told_once_and_the_first_that_did_is_the_first() {
     let mut story = Story::new();
     story.value("anna").is(Reason::DecryptionFailed, true);
@@ -283,6 +300,12 @@ fn where_it_can_not_be_seen_who_called_a_value_compromised_nobody_is_named() {
     let now = story.now;
     story.spec("bert").value("cleo").publish(5).refuse_before(now);
     assert_eq!(story.told(), ["Updated by bert", "Updated by cleo v2", "Compromised by nobody"]);
+
+    // Of one that waited it is told who handed it in, and that is not who says so.
+    let now = story.now;
+    assert!(story.value("anna").is(Reason::QuotaExceeded, true).told().is_empty());
+    story.spec("bert").publish(6).refuse_before(now);
+    assert_eq!(story.told(), ["Updated by anna v3", "Compromised by bert"]);
 
     // The time was named before.
     story.will_refuse = Some(story.now + SignedDuration::from_secs(60));
