@@ -55,6 +55,10 @@ const SLOWED: Duration = Duration::from_millis(500);
 /// How many deletes wait so at a time; further ones are lost at once.
 const WAIT_FOR_ROOM: usize = 256;
 
+/// Why what was seen of a delete is lost: fixed texts.
+const NO_ROOM: &str = "too many deletes at once";
+const UNREADABLE: &str = "the review can't be read";
+
 /// How long requests that have begun may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -87,8 +91,9 @@ pub enum ServeError {
     Ended(#[source] io::Error),
 }
 
-/// Serves `POST /mutate` for writes and `POST /gone` for deletes until `shutdown`, then finishes what it began. Waits first
-/// until certificate and sealing key are there: the controller makes them.
+/// Serves `POST /mutate` for writes and `POST /gone` for deletes until `shutdown`, then finishes
+/// what it began. Waits first until certificate and sealing key are there: the controller makes
+/// them.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -198,13 +203,15 @@ async fn gone(State(door): State<Door>, request: Request) -> Response {
         answer
     };
     let response = door.answers(request, answer).await;
-    let is_lost = match event {
-        Ok(None) => false,
-        Ok(Some(event)) => !door.hand_on(event).await,
-        Err(Lost) => true,
+    let lost = match event {
+        Ok(None) => None,
+        Ok(Some(event)) => (!door.hand_on(event).await).then_some(NO_ROOM),
+        Err(Lost) => Some(UNREADABLE),
     };
-    if is_lost {
+    if let Some(why) = lost {
         door.metrics.delete_seen("lost");
+        // Nothing of the review: it may hold anything.
+        tracing::warn!(why, "it can't be recorded who deleted a KlivSecret");
     }
     response
 }

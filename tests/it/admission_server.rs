@@ -9,7 +9,8 @@ use std::time::Duration;
 use getrandom::rand_core::UnwrapErr;
 use kliv_secrets::admission::{ServeError, WebhookConfig, serve};
 use kliv_secrets::api::KlivAuditEvent;
-use kliv_secrets::runtime::{Check, Metrics, Readiness};
+use kliv_secrets::runtime::args::LogFormat;
+use kliv_secrets::runtime::{Check, Metrics, Readiness, logs};
 use kliv_secrets::seal::Keyring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission_support::{create, delete, now, secret, update};
+use crate::runtime_logs::Buffer;
 
 /// A front door on a free port of this machine.
 struct Door {
@@ -244,6 +246,24 @@ async fn a_delete_that_can_not_be_read_is_lost_and_a_dry_run_is_not() {
     door.post("/gone", &certificate, &endless).await;
     door.lost(2);
     assert!(door.deletes.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn the_log_says_why_a_delete_is_lost_and_nothing_of_it() {
+    let log = Buffer::default();
+    let subscriber = logs::subscriber(LogFormat::Text, "info", log.clone()).expect("a filter");
+    let _here = tracing::subscriber::set_default(subscriber);
+    let (door, certificate, _) = Door::open().await;
+    let unreadable = json!({ "request": { "oldObject": vec!["canary"; 100_000] } });
+    door.post("/gone", &certificate, &unreadable).await.expect("answered");
+    assert_eq!(log.text().matches("the review can't be read").count(), 1, "{}", log.text());
+    let review = delete(secret(json!({ "value": "canary" })));
+    for _ in 0..2 {
+        door.post("/gone", &certificate, &review).await.expect("answered");
+    }
+    let text = log.text();
+    assert_eq!(text.matches("too many deletes at once").count(), 1, "{text}");
+    assert!(!text.contains("canary") && !text.contains("anna"), "{text}");
 }
 
 #[tokio::test]

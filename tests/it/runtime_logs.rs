@@ -9,7 +9,14 @@ use kliv_secrets::runtime::{args::LogFormat, logs};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    pub(crate) fn text(&self) -> String {
+        let bytes = self.0.lock().expect("no other test has this buffer").clone();
+        String::from_utf8(bytes).expect("logs are text")
+    }
+}
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -31,8 +38,7 @@ fn logged(format: LogFormat, filter: &str, write: impl FnOnce()) -> String {
     let buffer = Buffer::default();
     let subscriber = logs::subscriber(format, filter, buffer.clone()).expect("a good filter");
     tracing::subscriber::with_default(subscriber, write);
-    let bytes = buffer.0.lock().expect("no other test has this buffer").clone();
-    String::from_utf8(bytes).expect("logs are text")
+    buffer.text()
 }
 
 /// One event at each level from each of the places that carry values through the process.
