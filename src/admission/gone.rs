@@ -15,8 +15,7 @@ use crate::api::names::{
 use crate::api::text::harmless;
 use crate::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec, Stamp, Stamps, What};
 
-/// As much as the CRD takes, characters.
-const LONGEST_DETAIL: usize = 512;
+const LONGEST_DETAIL: usize = KlivAuditEventSpec::LONGEST_DETAIL;
 /// What "; " and "; and 20 more" take of it.
 const AND_MORE: usize = 16;
 /// A name in a list of several.
@@ -84,13 +83,14 @@ fn event(
     Some(event)
 }
 
-/// The changes that the engine has not recorded yet: they go with the object.
+/// The changes that the engine may not have recorded: they go with the object. While a value
+/// waits, its status covers no later change either, though that is told already.
 fn unrecorded(stored: &Object) -> Option<String> {
     let stamps = Stamps::parse(stored.annotation(ANNOTATION_STAMPS).unwrap_or_default());
     let recorded = stored.recorded_stamp();
     let words: Vec<String> =
         stamps.0.iter().filter(|stamp| stamp.seq > recorded).map(in_words).collect();
-    let mut text = "changes of it that were still to be recorded: ".to_owned();
+    let mut text = "changes of it that may not be recorded: ".to_owned();
     let mut left = words.len();
     for word in &words {
         if text.chars().count() + word.chars().count() > LONGEST_DETAIL - AND_MORE {
@@ -245,7 +245,7 @@ mod tests {
         let two = [stamp(1, "kubectl anna"), stamp(2, "agent:Bo%20B bot\u{202e}")];
         assert_eq!(detail(&[], None), None);
         assert_eq!(detail(&two, Some(2)), None);
-        let heading = "changes of it that were still to be recorded: ";
+        let heading = "changes of it that may not be recorded: ";
         let second = "value at 2026-11-24T10:00:00Z by bot\\u{202e} for Bo B via agent";
         assert_eq!(detail(&two, Some(1)), Some(format!("{heading}{second}")));
         let first = "value at 2026-11-24T10:00:00Z by anna via kubectl";

@@ -181,7 +181,7 @@ pub struct KnownSecret {
     /// The stamp of a value that is not published yet, as it stands on the object: who handed
     /// it in is told with what becomes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 4096))]
+    #[schemars(length(max = KnownSecret::LONGEST_WAITING))]
     pub waiting: Option<String>,
     /// The number of the stamp of which it was told that it is refused or does not open; 0
     /// where that is nobody's doing. Absent again when all is well.
@@ -199,8 +199,9 @@ pub struct KnownSecret {
 }
 
 impl KnownSecret {
-    /// The longest stamp that is kept, characters.
-    pub const LONGEST_WAITING: usize = 4096;
+    /// The longest stamp that is kept, characters: more than two of the longest names take, of
+    /// which one has each character escaped.
+    pub const LONGEST_WAITING: usize = 5120;
     /// How many secrets a record knows of; as many as the CRD takes.
     pub const MAX: usize = 512;
 

@@ -114,7 +114,7 @@ pub struct KlivAuditEventSpec {
     pub on_behalf_of: Option<String>,
     /// More, in plain words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = KlivAuditEventSpec::LONGEST_DETAIL))]
     pub detail: Option<String>,
     /// The `hash` of the event before; empty for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +127,9 @@ pub struct KlivAuditEventSpec {
 }
 
 impl KlivAuditEventSpec {
+    /// The longest `detail`, characters.
+    pub const LONGEST_DETAIL: usize = 512;
+
     /// One of which no more is said yet, and which has no place in a chain.
     #[must_use]
     pub fn new(action: AuditAction, time: Timestamp) -> Self {

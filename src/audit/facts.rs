@@ -205,7 +205,10 @@ fn deleted(
             event.via =
                 Some(&seen.via).filter(|via| Stamps::is_word(via)).cloned().unwrap_or_default();
             event.on_behalf_of = seen.on_behalf_of.as_ref().map(|name| words(name, MAX_USER_CHARS));
-            event.detail = seen.detail.as_ref().map(|detail| words(detail, 512));
+            event.detail = seen
+                .detail
+                .as_ref()
+                .map(|detail| words(detail, KlivAuditEventSpec::LONGEST_DETAIL));
         }
         None => event.detail = Some(UNSEEN_DELETE.to_owned()),
     }

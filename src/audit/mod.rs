@@ -19,4 +19,4 @@ pub use chain::{Finding, Verdict, Wrong, append, hash, name, verify};
 pub use facts::{
     Facts, MAX_PENDING, covers, deleted_of, has_no_room_for, known, resume, start, tell,
 };
-pub use secret::Seen;
+pub use secret::{Seen, refused_as};

@@ -355,10 +355,10 @@ impl<'a> Teller<'a> {
 }
 
 fn made_by(event: &mut KlivAuditEventSpec, stamp: &Stamp) {
-    let words = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
-    event.actor = words(&stamp.user);
+    event.actor = harmless(&stamp.user, MAX_USER_CHARS).into_owned();
     event.via.clone_from(&stamp.via);
-    event.on_behalf_of = stamp.on_behalf_of.as_deref().map(words);
+    let human = stamp.on_behalf_of.as_deref();
+    event.on_behalf_of = human.map(|human| harmless(human, MAX_USER_CHARS).into_owned());
 }
 
 /// Who handed in a value that still waited when its secret went, where that is not told yet.
@@ -381,13 +381,20 @@ pub(super) fn awaits(status: &KlivSecretStatus) -> bool {
 /// What a status says that was not carried out.
 pub(super) fn refusal(status: &KlivSecretStatus) -> Option<(AuditAction, String)> {
     let (reason, message) = ready(status)?;
-    let action = match reason {
-        "DecryptionFailed" => AuditAction::OpeningFailed,
-        "LimitExceeded" | "InvalidSpec" | "SealedTooEarly" => AuditAction::Refused,
-        _ => return None,
-    };
     let detail = format!("{reason}: {message}");
-    Some((action, detail.chars().take(512).collect()))
+    let detail = detail.chars().take(KlivAuditEventSpec::LONGEST_DETAIL).collect();
+    Some((refused_as(reason)?, detail))
+}
+
+/// As what it is told that a secret is not carried out for this reason of its `Ready`; none
+/// where it only waits, or is carried out.
+#[must_use]
+pub fn refused_as(reason: &str) -> Option<AuditAction> {
+    match reason {
+        "DecryptionFailed" => Some(AuditAction::OpeningFailed),
+        "LimitExceeded" | "InvalidSpec" | "SealedTooEarly" => Some(AuditAction::Refused),
+        _ => None,
+    }
 }
 
 fn ready(status: &KlivSecretStatus) -> Option<(&str, &str)> {

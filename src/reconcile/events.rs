@@ -8,7 +8,7 @@ use crate::api::condition::{self, Behind, Reason};
 use crate::api::names::{ACCOUNT_NAME, GROUP, VERSION};
 use crate::api::text::{as_note, harmless};
 use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec, KlivSecretStatus, PublishedSet};
-use crate::audit::covers;
+use crate::audit::{covers, refused_as};
 use crate::inject::{Function, Injection};
 
 /// One Event, and about what.
@@ -168,11 +168,10 @@ fn tells(
         "Published" => {
             return next.version > secret.status.version && covers(Some(record), &secret.uid, next);
         }
-        "AwaitingValue" => AuditAction::Requested,
-        "DecryptionFailed" => AuditAction::OpeningFailed,
-        "LimitExceeded" | "InvalidSpec" | "SealedTooEarly" => AuditAction::Refused,
-        _ => return false,
+        "AwaitingValue" => Some(AuditAction::Requested),
+        other => refused_as(other),
     };
+    let Some(action) = action else { return false };
     let of_it = |event: &KlivAuditEventSpec| event.secret_uid.as_ref() == Some(&secret.uid);
     record.pending.iter().any(|event| of_it(event) && event.action == action)
 }

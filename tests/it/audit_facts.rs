@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::condition::{Reason, conditions};
+use kliv_secrets::api::names::MAX_USER_CHARS;
 use kliv_secrets::api::{
     AuditAction, AuditRecord, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret,
     Stamp, Stamps, What,
@@ -186,6 +187,20 @@ fn a_value_that_waits_is_told_with_what_becomes_of_it() {
         assert_eq!(story.spec("bert").told(), ["Updated by bert"]);
     }
     assert_eq!(story.publish(3).told(), ["Created by cleo v1"]);
+}
+
+#[test]
+fn the_longest_names_that_a_stamp_can_have_are_kept_while_a_value_waits() {
+    let mut story = Story::new();
+    story.value(&"u".repeat(MAX_USER_CHARS)).is(Reason::QuotaExceeded, true);
+    let stamp = story.stamps.0.last_mut().expect("a stamp");
+    (stamp.via, stamp.on_behalf_of) = ("v".repeat(32), Some("%".repeat(MAX_USER_CHARS)));
+    assert!(story.told().is_empty());
+    for _ in 0..30 {
+        story.spec("bert").told();
+    }
+    let told = story.publish(1).events();
+    assert_eq!(told[0].actor.len(), MAX_USER_CHARS, "{}", word(&told[0]));
 }
 
 #[test]
