@@ -206,94 +206,143 @@ pub fn verify(
     record: Option<&AuditRecord>,
     anchor: &[ChainLink],
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut chain: BTreeMap<i64, &KlivAuditEventSpec> = BTreeMap::new();
-    for event in events {
-        let Some(sequence) = event.sequence else { continue };
-        if chain.insert(sequence, event).is_some() {
-            findings.push(Finding { sequence, what: Wrong::Double });
-        }
-    }
-    for event in record.iter().flat_map(|record| &record.pending) {
-        if let Some(sequence) = event.sequence {
-            chain.entry(sequence).or_insert(event);
-        }
-    }
-    let oldest = chain.first_key_value().map(|(&sequence, &event)| (sequence, event));
-    let checkpoint = match (record, oldest) {
-        (Some(record), _) => record.checkpoint.clone().unwrap_or_default(),
-        // Nobody says what is kept: what is there.
-        (None, Some((sequence @ 2.., event))) => {
-            ChainLink { sequence: sequence - 1, hash: event.previous.clone().unwrap_or_default() }
-        }
-        (None, _) => ChainLink::default(),
-    };
-    let mut before: Option<(i64, Option<&str>)> = None;
-    for (&sequence, event) in &chain {
-        let mut found = |sequence, what| findings.push(Finding { sequence, what });
-        if event.hash.as_ref() != Some(&hash(account, event)) {
-            found(sequence, Wrong::Edited);
-        }
-        // Those up to the checkpoint may be gone already.
-        let last = match before {
-            Some((last, hash)) if last >= checkpoint.sequence => Some((last, hash)),
-            _ if sequence > checkpoint.sequence => {
-                Some((checkpoint.sequence, Some(checkpoint.hash.as_str())))
+    let mut chain = Chain::of(account, events, record);
+    chain.links();
+    chain.against_head();
+    chain.against_anchor(anchor);
+    chain.findings.sort_by_key(|finding| finding.sequence);
+    chain.findings
+}
+
+/// The chain that is looked at, and what was found so far.
+struct Chain<'a> {
+    account: &'a str,
+    /// By number; those that are about to be made included.
+    events: BTreeMap<i64, &'a KlivAuditEventSpec>,
+    head: Option<&'a ChainLink>,
+    checkpoint: ChainLink,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Chain<'a> {
+    fn of(
+        account: &'a str,
+        events: &'a [KlivAuditEventSpec],
+        record: Option<&'a AuditRecord>,
+    ) -> Self {
+        let mut findings = Vec::new();
+        let mut chain: BTreeMap<i64, &KlivAuditEventSpec> = BTreeMap::new();
+        for event in events {
+            let Some(sequence) = event.sequence else { continue };
+            if chain.insert(sequence, event).is_some() {
+                findings.push(Finding { sequence, what: Wrong::Double });
             }
-            other => other.filter(|(last, _)| last.saturating_add(1) == sequence),
+        }
+        for event in record.iter().flat_map(|record| &record.pending) {
+            if let Some(sequence) = event.sequence {
+                chain.entry(sequence).or_insert(event);
+            }
+        }
+        let checkpoint = match (record, chain.first_key_value()) {
+            (Some(record), _) => record.checkpoint.clone().unwrap_or_default(),
+            // Nobody says what is kept: what is there.
+            (None, Some((&sequence @ 2.., event))) => ChainLink {
+                sequence: sequence - 1,
+                hash: event.previous.clone().unwrap_or_default(),
+            },
+            (None, _) => ChainLink::default(),
         };
-        if let Some((last, hash)) = last {
-            if sequence > last.saturating_add(1) {
-                found(last.saturating_add(1), Wrong::Removed { until: sequence - 1 });
-            } else if event.previous.as_deref().unwrap_or_default() != hash.unwrap_or_default() {
+        let head = record.map(|record| &record.head);
+        Self { account, events: chain, head, checkpoint, findings }
+    }
+
+    /// Whether each event is as it was written, and follows the one before it.
+    fn links(&mut self) {
+        let checkpoint = &self.checkpoint;
+        let mut before: Option<(i64, Option<&str>)> = None;
+        for (&sequence, event) in &self.events {
+            let mut found = |sequence, what| self.findings.push(Finding { sequence, what });
+            if event.hash.as_ref() != Some(&hash(self.account, event)) {
+                found(sequence, Wrong::Edited);
+            }
+            // Those up to the checkpoint may be gone already.
+            let last = match before {
+                Some((last, hash)) if last >= checkpoint.sequence => Some((last, hash)),
+                _ if sequence > checkpoint.sequence => {
+                    Some((checkpoint.sequence, Some(checkpoint.hash.as_str())))
+                }
+                other => other.filter(|(last, _)| last.saturating_add(1) == sequence),
+            };
+            if let Some((last, hash)) = last {
+                if sequence > last.saturating_add(1) {
+                    found(last.saturating_add(1), Wrong::Removed { until: sequence - 1 });
+                } else if event.previous.as_deref().unwrap_or_default() != hash.unwrap_or_default()
+                {
+                    found(sequence, Wrong::Reordered);
+                }
+            }
+            let is_first = sequence == checkpoint.sequence;
+            if sequence < 1 || is_first && event.hash.as_ref() != Some(&checkpoint.hash) {
                 found(sequence, Wrong::Reordered);
             }
+            if event.action == AuditAction::Resumed {
+                found(sequence, Wrong::Restarted);
+            }
+            before = Some((sequence, event.hash.as_deref()));
         }
-        let is_first = sequence == checkpoint.sequence;
-        if sequence < 1 || is_first && event.hash.as_ref() != Some(&checkpoint.hash) {
-            found(sequence, Wrong::Reordered);
-        }
-        if event.action == AuditAction::Resumed {
-            found(sequence, Wrong::Restarted);
-        }
-        before = Some((sequence, event.hash.as_deref()));
     }
-    let before = before.map(|(sequence, _)| sequence);
-    let newest = before.unwrap_or_default().max(checkpoint.sequence);
-    let at = |sequence: i64| match chain.get(&sequence) {
-        Some(event) => event.hash.as_deref(),
-        None if sequence == checkpoint.sequence => Some(checkpoint.hash.as_str()),
-        None => None,
-    };
-    let head = record.map(|record| &record.head);
-    match head {
-        Some(head) if head.sequence > newest => {
-            let what = Wrong::Removed { until: head.sequence };
-            findings.push(Finding { sequence: newest.saturating_add(1), what });
-        }
-        Some(head) if head.sequence < newest || at(newest) != Some(&head.hash) => {
-            findings.push(Finding { sequence: newest, what: Wrong::Head });
-        }
-        None => findings.extend(
-            oldest.map(|(since, _)| Finding { sequence: newest, what: Wrong::NoHead { since } }),
-        ),
-        _ => {}
-    }
-    for link in anchor {
-        let is_other = match at(link.sequence) {
-            Some(hash) => hash != link.hash,
-            // Of those that are not kept any more nothing is known.
-            None => link.sequence > head.map_or(newest, |head| head.sequence.max(newest)),
+
+    /// Whether it ends where the account's head says.
+    fn against_head(&mut self) {
+        let newest = self.newest();
+        let found = match self.head {
+            Some(head) if head.sequence > newest => {
+                Some((newest.saturating_add(1), Wrong::Removed { until: head.sequence }))
+            }
+            Some(head) if head.sequence < newest || self.at(newest) != Some(&head.hash) => {
+                Some((newest, Wrong::Head))
+            }
+            Some(_) => None,
+            None => {
+                let oldest = self.events.first_key_value();
+                oldest.map(|(&since, _)| (newest, Wrong::NoHead { since }))
+            }
         };
-        if is_other {
-            findings.push(Finding { sequence: link.sequence, what: Wrong::Anchor });
+        self.findings.extend(found.map(|(sequence, what)| Finding { sequence, what }));
+    }
+
+    /// Whether it is what was noted elsewhere at the time.
+    fn against_anchor(&mut self, anchor: &[ChainLink]) {
+        let newest = self.newest();
+        for link in anchor {
+            let is_other = match self.at(link.sequence) {
+                Some(hash) => hash != link.hash,
+                // Of those that are not kept any more nothing is known.
+                None => link.sequence > self.head.map_or(newest, |head| head.sequence.max(newest)),
+            };
+            if is_other {
+                self.findings.push(Finding { sequence: link.sequence, what: Wrong::Anchor });
+            }
+        }
+        let noted = anchor.iter().map(|link| link.sequence).max();
+        let checkpoint = self.checkpoint.sequence;
+        if let Some(sequence) = noted.filter(|noted| newest > 0 && *noted <= checkpoint) {
+            let kept = checkpoint.saturating_add(1);
+            self.findings.push(Finding { sequence, what: Wrong::Uncompared { kept } });
         }
     }
-    let noted = anchor.iter().map(|link| link.sequence).max();
-    if let Some(sequence) = noted.filter(|noted| newest > 0 && *noted <= checkpoint.sequence) {
-        let kept = checkpoint.sequence.saturating_add(1);
-        findings.push(Finding { sequence, what: Wrong::Uncompared { kept } });
+
+    fn newest(&self) -> i64 {
+        let last = self.events.last_key_value().map_or(0, |(&sequence, _)| sequence);
+        last.max(self.checkpoint.sequence)
     }
-    findings.sort_by_key(|finding| finding.sequence);
-    findings
+
+    /// The hash of the event with this number.
+    fn at(&self, sequence: i64) -> Option<&str> {
+        match self.events.get(&sequence) {
+            Some(event) => event.hash.as_deref(),
+            None if sequence == self.checkpoint.sequence => Some(&self.checkpoint.hash),
+            None => None,
+        }
+    }
 }

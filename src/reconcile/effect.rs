@@ -121,8 +121,8 @@ impl Memory {
             Effect::Change(change) => {
                 match change {
                     Change::Function(_, function) => self.given.note(function, now),
-                    // Its status is without it now, and a true one may have the same number.
                     Change::Account(_, object) => self.trail.recorded(object.status.audit.as_ref()),
+                    // Its status is without it now, and a true one may have the same number.
                     Change::Secret(_, secret) => self.forged.retain(|(uid, _)| *uid != secret.uid),
                     _ => {}
                 }

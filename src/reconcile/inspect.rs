@@ -330,7 +330,7 @@ mod tests {
                     }
                     Action::Tell(events) => {
                         for event in events {
-                            let told = Trailed::Told(Box::new(event), true);
+                            let told = Trailed::Told(Box::new(event));
                             memory.fold(&Effect::Trail(told), now);
                         }
                         continue;

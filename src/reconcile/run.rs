@@ -143,7 +143,7 @@ impl Context {
                     memory.next_probe = Some(self.next_probe());
                 }
                 // Like the log line it may come twice; it never stays away.
-                Effect::Trail(Trailed::Told(event, _)) => {
+                Effect::Trail(Trailed::Told(event)) => {
                     news.extend(Note::audit(&event, account.object.as_ref()));
                 }
                 Effect::Stale | Effect::LostSight => overtaken = true,

@@ -21,24 +21,32 @@ use super::trail_memory::{TrailEnd, Trailed};
 use crate::api::names::{FIELD_MANAGER, LABEL_PENDING};
 use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
 use crate::audit;
-use crate::runtime::{clock, entropy};
+use crate::runtime::{client, clock, entropy};
 
 /// How long to wait before a list that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// The accounts that have notices of deletes, after some time: what was made and deleted while
 /// no controller looked, no watch tells of.
-pub(super) async fn accounts_with_notices(client: Client, wait: Duration) -> BTreeSet<String> {
+pub(super) async fn accounts_with_notices(api: Client, wait: Duration) -> BTreeSet<String> {
     tokio::time::sleep(wait).await;
-    let events = Api::<DynamicObject>::all_with(client, &resource("KlivAuditEvent"));
+    let events = Api::<DynamicObject>::all_with(api, &resource("KlivAuditEvent"));
     let mut accounts = BTreeSet::new();
     let mut page = ListParams::default().labels(LABEL_PENDING).limit(500);
+    let mut is_said = false;
     loop {
-        let Ok(list) = events.list_metadata(&page).await else {
-            // Also where a page came too late.
-            page.continue_token = None;
-            tokio::time::sleep(entropy::jittered(AGAIN)).await;
-            continue;
+        let list = match events.list_metadata(&page).await {
+            Ok(list) => list,
+            Err(error) => {
+                if !std::mem::replace(&mut is_said, true) {
+                    let why = client::plain(&error);
+                    tracing::warn!(why, "who deleted KlivSecrets can't be looked up; tried again");
+                }
+                // Also where a page came too late.
+                page.continue_token = None;
+                tokio::time::sleep(entropy::jittered(AGAIN)).await;
+                continue;
+            }
         };
         accounts.extend(list.items.into_iter().filter_map(|event| event.metadata.namespace));
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -57,20 +65,10 @@ impl Applier {
     pub(super) async fn find_trail(&self, account: &Account) -> Vec<Effect> {
         let Some(object) = &account.object else { return vec![Effect::Stale] };
         // Of all no more is kept than the ends.
-        let (mut first, mut last): (Option<KlivAuditEventSpec>, Option<KlivAuditEventSpec>) =
-            (None, None);
-        let listed = self.each_event(&account.namespace, |event| {
-            if first.as_ref().is_none_or(|first| event.sequence < first.sequence) {
-                first = Some(event.clone());
-            }
-            if last.as_ref().is_none_or(|last| event.sequence > last.sequence) {
-                last = Some(event);
-            }
-        });
-        if let Err(error) = listed.await {
+        let mut end = TrailEnd::default();
+        if let Err(error) = self.each_event(&account.namespace, |event| end.take(event)).await {
             return vec![untold(&error)];
         }
-        let end = TrailEnd::of(first.into_iter().chain(last));
         vec![Effect::Trail(Trailed::End(object.uid.clone(), end))]
     }
 
@@ -82,7 +80,7 @@ impl Applier {
             match self.make(namespace, event).await {
                 Ok(is_new) => {
                     log(namespace, event, is_new);
-                    effects.push(Effect::Trail(Trailed::Told(Box::new(event.clone()), is_new)));
+                    effects.push(Effect::Trail(Trailed::Told(Box::new(event.clone()))));
                 }
                 Err(error) => {
                     effects.push(untold(&error));

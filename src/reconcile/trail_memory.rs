@@ -69,20 +69,27 @@ impl TrailEnd {
     /// Of these events, in whatever order.
     #[must_use]
     pub fn of(events: impl IntoIterator<Item = KlivAuditEventSpec>) -> Self {
-        let (mut first, mut last) = (None, ChainLink::default());
-        for event in events {
-            let sequence = event.sequence.unwrap_or_default();
-            if sequence > last.sequence {
-                last = ChainLink { sequence, hash: event.hash.unwrap_or_default() };
-            }
-            if first.as_ref().is_none_or(|(first, _)| *first > sequence) {
-                first = Some((sequence, event.previous));
-            }
+        let mut end = Self::default();
+        events.into_iter().for_each(|event| end.take(event));
+        end
+    }
+
+    /// One event more. Those without a number don't count.
+    pub(super) fn take(&mut self, event: KlivAuditEventSpec) {
+        let Some(sequence) = event.sequence.filter(|number| *number > 0) else { return };
+        let is_oldest = match &self.checkpoint {
+            Some(before) => sequence <= before.sequence,
+            None => self.head.sequence == 0,
+        };
+        if is_oldest {
+            self.checkpoint = (sequence > 1).then(|| ChainLink {
+                sequence: sequence - 1,
+                hash: event.previous.unwrap_or_default(),
+            });
         }
-        let before_first = first.filter(|(first, _)| *first > 1).map(|(first, previous)| {
-            ChainLink { sequence: first - 1, hash: previous.unwrap_or_default() }
-        });
-        Self { head: last, checkpoint: before_first }
+        if sequence > self.head.sequence {
+            self.head = ChainLink { sequence, hash: event.hash.unwrap_or_default() };
+        }
     }
 }
 
@@ -91,8 +98,8 @@ impl TrailEnd {
 pub enum Trailed {
     /// Where the trail of the KlivAccount with this uid ends.
     End(String, TrailEnd),
-    /// An event is there; whether it was made just now.
-    Told(Box<KlivAuditEventSpec>, bool),
+    /// An event is there.
+    Told(Box<KlivAuditEventSpec>),
     /// The API server did not do it, and why, in a fixed text.
     Untold(String),
     /// What became of the notices of deletes.
@@ -116,7 +123,7 @@ impl TrailMemory {
     pub(super) fn fold(&mut self, trailed: &Trailed, now: Timestamp) {
         match trailed {
             Trailed::End(uid, end) => self.end = Some((uid.clone(), end.clone())),
-            Trailed::Told(event, _) => self.told.extend(event.sequence),
+            Trailed::Told(event) => self.told.extend(event.sequence),
             Trailed::Untold(text) => {
                 let tries = self.untold.as_ref().map_or(0, |(_, tries, _)| tries + 1);
                 let next = after(now, doubled(AGAIN_FIRST, tries, AGAIN_LONGEST));
@@ -127,20 +134,9 @@ impl TrailMemory {
                 return;
             }
             Trailed::Gone { gone, notices, has_more } => {
-                let unseen = gone.iter().filter(|(_, notice)| notice.is_none());
-                let since = |uid: &String| self.missing.get(uid).copied().unwrap_or(now);
-                self.missing = unseen.map(|(uid, _)| (uid.clone(), since(uid))).collect();
-                let is_news = |uid: &String| !self.deleted.contains(uid);
-                let news = gone.iter().filter(|(uid, _)| is_news(uid));
-                self.gone = Some(news.map(|(uid, who)| (uid.clone(), who.clone())).collect());
+                self.sorted_out(gone, now);
                 self.notices.clone_from(notices);
                 self.has_more = *has_more;
-                let is_due = self.again.is_none_or(|again| wait(now, again).is_none());
-                if is_due {
-                    let is_early = self.is_early && gone.is_empty();
-                    self.again = is_early.then(|| after(now, NOTICE_COMES));
-                }
-                (self.is_asked, self.is_early) = (false, false);
             }
             Trailed::Dropped(names) => self.notices.retain(|(name, _)| !names.contains(name)),
             Trailed::Old(old) => {
@@ -164,6 +160,22 @@ impl TrailMemory {
         if matches!(trailed, Trailed::Told(..) | Trailed::End(..)) {
             self.untold = None;
         }
+    }
+
+    /// Takes in which secrets are gone, and when to look once more.
+    fn sorted_out(&mut self, gone: &Gone, now: Timestamp) {
+        let unseen = gone.iter().filter(|(_, notice)| notice.is_none());
+        let since = |uid: &String| self.missing.get(uid).copied().unwrap_or(now);
+        self.missing = unseen.map(|(uid, _)| (uid.clone(), since(uid))).collect();
+        let is_news = |uid: &String| !self.deleted.contains(uid);
+        let news = gone.iter().filter(|(uid, _)| is_news(uid));
+        self.gone = Some(news.map(|(uid, who)| (uid.clone(), who.clone())).collect());
+        let is_due = self.again.is_none_or(|again| wait(now, again).is_none());
+        if is_due {
+            let is_early = self.is_early && gone.is_empty();
+            self.again = is_early.then(|| after(now, NOTICE_COMES));
+        }
+        (self.is_asked, self.is_early) = (false, false);
     }
 
     /// How long until what was refused is tried again; none: it is time, or nothing was.
@@ -243,5 +255,33 @@ impl TrailMemory {
         let pending = || record.into_iter().flat_map(|record| &record.pending);
         self.told.retain(|told| pending().any(|event| event.sequence == Some(*told)));
         self.missing.retain(|uid, _| audit::known(record, uid).is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::AuditAction;
+
+    #[test]
+    fn where_a_trail_ends_is_found_in_whatever_order_its_events_are_listed() {
+        let link = |sequence: i64| ChainLink { sequence, hash: format!("hash {sequence}") };
+        let event = |number: i64| KlivAuditEventSpec {
+            sequence: Some(number),
+            previous: (number > 1).then(|| link(number - 1).hash),
+            hash: Some(link(number).hash),
+            ..KlivAuditEventSpec::new(AuditAction::Updated, Timestamp::UNIX_EPOCH)
+        };
+        for (numbers, head, checkpoint) in [
+            (vec![], ChainLink::default(), None),
+            (vec![1], link(1), None),
+            (vec![2, 1, 3], link(3), None),
+            (vec![4, 3, 5], link(5), Some(link(2))),
+            (vec![5, 3, 4], link(5), Some(link(2))),
+            (vec![3, 4, 5], link(5), Some(link(2))),
+        ] {
+            let end = TrailEnd::of(numbers.iter().copied().map(event));
+            assert_eq!(end, TrailEnd { head, checkpoint }, "{numbers:?}");
+        }
     }
 }

@@ -510,7 +510,7 @@ impl Cluster {
             self.made_at.insert(name, self.now);
             self.wrote(&format!("tell {}", event.action));
         }
-        Trailed::Told(Box::new(event.clone()), is_new)
+        Trailed::Told(Box::new(event.clone()))
     }
 
     fn wrote(&mut self, what: &str) {
