@@ -41,8 +41,8 @@ type Kept = (Duration, usize);
 const LONG: Kept = (Duration::from_secs(365 * 24 * 3600), 1000);
 const SHORT: Kept = (Duration::from_secs(500), 8);
 const FEW: Kept = (Duration::from_secs(365 * 24 * 3600), 1);
-/// More rounds than any account needs in one go.
-const ROUNDS: usize = 12;
+/// As many as the controller makes in one go.
+const ROUNDS: usize = 16;
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
