@@ -22,7 +22,7 @@ fn all_verbs(
     let (now, dry_run, time) = (Timestamp::UNIX_EPOCH, DryRun::None, Duration::ZERO);
     let (name, before, waited) = ("name", Some(secret), &Waited::default());
     is_send(caller.list(false));
-    is_send(caller.watch::<KlivSecret>("secrets", false));
+    is_send(caller.watch::<KlivSecret>("secrets", false, Vec::new()));
     is_send(caller.find(target));
     is_send(caller.find_object(name));
     is_send(caller.account());
@@ -47,6 +47,6 @@ fn all_verbs(
     is_send(caller.roll_out(name));
     is_send(caller.through(name, name, time));
     is_send(caller.audit_events(false));
-    is_send(caller.audit_watch(&[]));
+    is_send(caller.audit_watch(Vec::new()));
     is_send(caller.trail());
 }
