@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::{Error, Kind};
+use crate::api::{is_dns_label, is_dns_subdomain};
 
 /// A namespace's name, one that there can be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,7 +23,7 @@ impl TryFrom<&str> for Namespace {
     type Error = Error;
 
     fn try_from(name: &str) -> Result<Self, Error> {
-        if name.len() <= 63 && is_label(name) {
+        if is_dns_label(name) {
             return Ok(Self(name.to_owned()));
         }
         // Not quoted: it may be something else, typed in the wrong place.
@@ -50,7 +51,7 @@ impl fmt::Display for Namespace {
 impl<'a> Kind<'a> {
     /// Its name, where an object can have it: a DNS subdomain (RFC 1123).
     pub(super) fn address(&self) -> Result<&'a str, Error> {
-        if self.name.len() <= 253 && self.name.split('.').all(is_label) {
+        if is_dns_subdomain(self.name) {
             return Ok(self.name);
         }
         Err(Error::Invalid(format!(
@@ -58,14 +59,6 @@ impl<'a> Kind<'a> {
             self.what
         )))
     }
-}
-
-fn is_label(text: &str) -> bool {
-    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(plain)
-        && bytes.last().is_some_and(plain)
-        && bytes.iter().all(|b| plain(b) || *b == b'-')
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_types, reason = "asks the API server, as the caller")]
 //! Who asks, and where; and what he may look at.
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
@@ -85,6 +86,21 @@ impl Caller {
         let same = secrets.iter().filter(|s| s.spec.env_var.eq_ignore_ascii_case(&target.variable));
         let others = same.map(|s| s.spec.environment.clone().unwrap_or_default()).collect();
         Missing::Secret(self.namespace.to_string(), others)
+    }
+
+    /// A ConfigMap where the operator runs, in which it tells people's programs of itself.
+    pub(super) async fn operators_map(
+        &self,
+        kind: Kind<'_>,
+        missing: Missing,
+    ) -> Result<ConfigMap, Error> {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), kind.namespace);
+        maps.get(kind.name).await.map_err(|error| match kind.failed(&error) {
+            Error::NotFound { .. } => kind.not_found(missing),
+            // Elsewhere than in the operator's namespace nobody may look.
+            Error::Forbidden(right) => Error::NotTheOperators(right),
+            other => other,
+        })
     }
 
     /// A secret, for errors.

@@ -50,14 +50,13 @@ fn statement(text: &str) -> (usize, Option<Found<'_>>) {
     if start.is_empty() || start.starts_with('#') {
         return (length, None);
     }
-    let Some((name, value)) = line.split_once('=') else {
+    let Some((name, after)) = line.split_once('=') else {
         return (length, Some(Found { name: "", value: Err(Fault::NoEquals) }));
     };
     let name = without_export(name.trim_matches(BLANK));
-    let tabbed = value;
-    let value = value.trim_start_matches(BLANK);
-    let tabbed = tabbed[..tabbed.len() - value.len()].contains('\t');
+    let value = after.trim_start_matches(BLANK);
     let at = line.len() - value.len();
+    let tabbed = after[..after.len() - value.len()].contains('\t');
 
     if value.starts_with(['\'', '"']) {
         let (length, value) = quoted(&text[at..]);

@@ -38,6 +38,10 @@ pub enum Error {
     /// What was asked for makes no sense; nothing was sent.
     #[error("{0}")]
     Invalid(String),
+    /// The API server does not know who asks, e.g. because the login has run out. Only a
+    /// person can change that, so nobody waits for it.
+    #[error("you are not logged in at the API server")]
+    NotLoggedIn,
     /// The cluster does not answer, or not with something that can be understood.
     #[error("{0}")]
     Unreachable(String),
@@ -100,7 +104,7 @@ impl Kind<'_> {
         };
         let message = || harmless(&status.message, 2000).into_owned();
         match status.code {
-            401 => Error::Unreachable("you are not logged in at the API server".into()),
+            401 => Error::NotLoggedIn,
             403 => match client::missing_right(&status.message) {
                 Some(right) => Error::Forbidden(right.into_owned()),
                 None => Error::Refused(message()),
@@ -120,5 +124,23 @@ impl Kind<'_> {
             400 | 422 => Error::Refused(message()),
             _ => Error::Unreachable(client::plain(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_login_that_has_run_out_does_not_pass_by_itself_as_an_absence_does() {
+        let kind = Kind { what: "secret", name: "a-key", namespace: "acme" };
+        let failed = |code| {
+            let status = Status { code, ..Status::default() };
+            kind.failed(&kube::Error::Api(status.boxed()))
+        };
+        assert!(matches!(failed(401), Error::NotLoggedIn));
+        assert!(matches!(failed(503), Error::Unreachable(_)));
     }
 }

@@ -5,15 +5,13 @@
 use futures::StreamExt as _;
 use futures::stream;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 
 use super::bundle::{Bundle, Entry};
-use super::{Caller, DryRun, Error, Target, Told};
+use super::{Caller, Details, Error, How, Target, Told};
+use crate::api::KlivSecret;
 use crate::api::names::{MAX_SECRETS, SECRET_TYPE};
-use crate::api::{KlivSecret, KlivSecretSpec};
-use crate::runtime::entropy;
-use crate::seal::{Plaintext, SealingKey};
+use crate::seal::Plaintext;
 
 /// Writes at once: far quicker than the operator gathers, and no flood.
 const IN_FLIGHT: usize = 32;
@@ -32,14 +30,10 @@ pub struct Planned {
     pub told: Told,
 }
 
-/// An entry, and what became of it.
+/// What became of an entry.
 pub struct Imported {
     /// The secret that it was for.
     pub target: Target,
-    /// What became of it, where it was written.
-    pub change: Change,
-    /// What there is to say of its value.
-    pub told: Told,
     /// As it is now, or why it was not written.
     pub written: Result<KlivSecret, Error>,
 }
@@ -107,48 +101,29 @@ impl Caller {
     /// first alone: where that is refused, e.g. for want of a right, nothing is written.
     ///
     /// # Errors
-    /// There is no public key to seal with; the first was not written.
+    /// The first was not written.
     pub async fn import(
         &self,
         planned: Vec<Planned>,
-        now: Timestamp,
-        dry_run: DryRun,
+        how: &How<'_>,
     ) -> Result<Vec<Imported>, Error> {
-        let key = &self.sealing_key().await?;
         let mut planned = planned.into_iter().filter(|planned| planned.change.is_written());
         let Some(first) = planned.next() else { return Ok(Vec::new()) };
-        let first = self.import_one(first, key, now, dry_run).await;
+        let first = self.import_one(first, how).await;
         let mut imported = match first.written {
             Err(error) => return Err(error),
             Ok(_) => vec![first],
         };
-        let rest = planned.map(|planned| self.import_one(planned, key, now, dry_run));
+        let rest = planned.map(|planned| self.import_one(planned, how));
         imported.extend(stream::iter(rest).buffered(IN_FLIGHT).collect::<Vec<_>>().await);
         Ok(imported)
     }
 
-    async fn import_one(
-        &self,
-        planned: Planned,
-        key: &SealingKey,
-        now: Timestamp,
-        dry_run: DryRun,
-    ) -> Imported {
-        let Planned { entry, target, before, change, told } = planned;
-        let before = before.as_ref();
-        let write = async {
-            let rng = &mut entropy::system();
-            let sealed = target.seal(&self.namespace, key, &entry.value, before, now, rng)?;
-            let spec = KlivSecretSpec {
-                env_var: target.variable.clone(),
-                environment: target.environment.clone(),
-                sealed: Some(sealed.to_string()),
-                ..KlivSecretSpec::default()
-            };
-            self.put(&spec, before, dry_run).await
-        };
-        let written = write.await;
-        Imported { target, change, told, written }
+    async fn import_one(&self, planned: Planned, how: &How<'_>) -> Imported {
+        let Planned { entry, target, before, .. } = planned;
+        let written = self.set(&target, before.as_ref(), &entry.value, Details::default(), how);
+        let written = written.await.map(|written| written.secret);
+        Imported { target, written }
     }
 
     /// The keys of a native Secret of the account and their values.

@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_types, reason = "reads how kliv-secrets was installed, as the caller")]
 //! What of the install people's programs need to know, from a ConfigMap that every user may
 //! read.
 
@@ -7,7 +6,6 @@ use std::fmt;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
 
 use super::{Caller, Error, Kind, Missing};
 use crate::api::names::{FUNCTION_LABEL, INSTALL_CONFIGMAP, SELECTOR_ENTRY, VERSION_ENTRY};
@@ -81,16 +79,7 @@ impl Caller {
     async fn installed(&self) -> Result<Install, Error> {
         let namespace = self.operator_namespace.as_str();
         let kind = Kind { what: "install", name: INSTALL_CONFIGMAP, namespace };
-        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        match maps.get(INSTALL_CONFIGMAP).await {
-            Ok(map) => Ok(Install::of(&map)),
-            Err(error) => Err(match kind.failed(&error) {
-                Error::NotFound { .. } => kind.not_found(Missing::Operator),
-                // Elsewhere than in the operator's namespace nobody may look.
-                Error::Forbidden(right) => Error::NotTheOperators(right),
-                other => other,
-            }),
-        }
+        Ok(Install::of(&self.operators_map(kind, Missing::Operator).await?))
     }
 }
 

@@ -52,7 +52,7 @@ pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
 pub use question::{Asker, waiting};
 pub use rotate::{due, replaceable};
-pub use set::{Details, Told, Written};
+pub use set::{Details, How, Told, Written};
 pub use standing::{
     NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
     standings,

@@ -1,12 +1,6 @@
-#![expect(
-    clippy::disallowed_types,
-    reason = "reads the public key and writes secrets, as the caller"
-)]
 //! Handing a value in: sealed here, then created or changed.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
@@ -25,18 +19,7 @@ impl Caller {
     pub async fn sealing_key(&self) -> Result<SealingKey, Error> {
         let namespace = self.operator_namespace.as_str();
         let kind = Kind { what: "public key", name: SEALING_KEY_CONFIGMAP, namespace };
-        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        let map = match maps.get(SEALING_KEY_CONFIGMAP).await {
-            Ok(map) => map,
-            Err(error) => {
-                return Err(match kind.failed(&error) {
-                    Error::NotFound { .. } => kind.not_found(Missing::SealingKey),
-                    // Elsewhere than in the operator's namespace nobody may look.
-                    Error::Forbidden(right) => Error::NotTheOperators(right),
-                    other => other,
-                });
-            }
-        };
+        let map = self.operators_map(kind, Missing::SealingKey).await?;
         let entry = map.data.as_ref().and_then(|data| data.get(SEALING_KEY_ENTRY));
         let key = entry.ok_or_else(|| kind.not_found(Missing::SealingKey))?;
         SealingKey::parse(key).map_err(|error| {

@@ -1,9 +1,7 @@
 //! Questions: a secret that waits for its value, and its answer.
 
-use k8s_openapi::jiff::Timestamp;
-
 use super::rotate::{has_value, place};
-use super::{Caller, DryRun, Error, Target, Unfit, Written};
+use super::{Caller, DryRun, Error, How, Target, Unfit, Written};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
 use crate::seal::Plaintext;
@@ -63,17 +61,15 @@ impl Caller {
     /// Gives the value that a question waits for.
     ///
     /// # Errors
-    /// As [`waiting`]; there is no public key to seal with; somebody else was quicker; the
-    /// caller may not.
+    /// As [`waiting`]; somebody else was quicker; the caller may not.
     pub async fn answer(
         &self,
         secret: &KlivSecret,
         value: &Plaintext,
-        now: Timestamp,
-        dry_run: DryRun,
+        how: &How<'_>,
     ) -> Result<Written, Error> {
         waiting(secret)?;
-        self.hand_in(place(secret), Some(secret), value, now, dry_run).await
+        self.hand_in(place(secret), Some(secret), value, how).await
     }
 }
 

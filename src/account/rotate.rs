@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
 
-use super::{Caller, DryRun, Error, Unfit, Written};
+use super::{Caller, Error, How, Unfit, Written};
 use crate::api::{KlivSecret, KlivSecretSpec, Warning};
 use crate::seal::Plaintext;
 
@@ -71,23 +71,20 @@ impl Caller {
     /// and refused from then on.
     ///
     /// # Errors
-    /// It has no value yet; there is no public key to seal with; somebody else has just
-    /// changed it; the caller may not.
+    /// It has no value yet; somebody else has just changed it; the caller may not.
     pub async fn rotate(
         &self,
         secret: &KlivSecret,
         value: &Plaintext,
         compromised: bool,
-        now: Timestamp,
-        dry_run: DryRun,
+        how: &How<'_>,
     ) -> Result<Written, Error> {
         replaceable(secret)?;
-        let sealed_at = sealed_after(secret, now);
-        let spec = KlivSecretSpec {
-            refuse_sealed_before: compromised.then_some(Time(sealed_at)),
-            ..place(secret)
-        };
-        self.hand_in(spec, Some(secret), value, sealed_at, dry_run).await
+        // The same time that the new value is sealed with.
+        let since = sealed_after(secret, how.now);
+        let refuse_sealed_before = compromised.then_some(Time(since));
+        let spec = KlivSecretSpec { refuse_sealed_before, ..place(secret) };
+        self.hand_in(spec, Some(secret), value, how).await
     }
 
     /// Waits until the operator has purged what was before a compromised value, for so long
@@ -95,17 +92,27 @@ impl Caller {
     /// still be to come where the caller's clock is ahead.
     ///
     /// # Errors
-    /// The caller may not look, or the cluster does not answer.
+    /// The caller may not look, or the cluster does not answer to the end.
     pub async fn purged(&self, rotated: &KlivSecret, timeout: Duration) -> Result<bool, Error> {
         const AGAIN: Duration = Duration::from_millis(200);
         let name = rotated.metadata.name.as_deref().unwrap_or_default();
+        let mut unseen = None;
         let looks = async {
-            while !self.find_object(name).await?.is_some_and(|now| is_purged(rotated, &now)) {
+            loop {
+                // That may pass by itself.
+                unseen = match self.find_object(name).await {
+                    Ok(Some(now)) if is_purged(rotated, &now) => return Ok(true),
+                    Ok(_) => None,
+                    Err(Error::Unreachable(why)) => Some(why),
+                    Err(error) => return Err(error),
+                };
                 tokio::time::sleep(AGAIN).await;
             }
-            Ok(true)
         };
-        tokio::time::timeout(timeout, looks).await.unwrap_or(Ok(false))
+        match tokio::time::timeout(timeout, looks).await {
+            Ok(ended) => ended,
+            Err(_) => unseen.map_or(Ok(false), |why| Err(Error::Unreachable(why))),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Caller, DryRun, Error, Target};
 use crate::admission::warnings;
 use crate::api::{KlivSecret, KlivSecretSpec, Recognised, recognise};
 use crate::runtime::entropy;
-use crate::seal::Plaintext;
+use crate::seal::{Plaintext, SealingKey};
 
 /// What is said of a value that is handed in. Holds nothing of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,17 @@ pub struct Details {
     pub expiration_time: Option<Time>,
 }
 
+/// How values are handed in.
+#[derive(Clone, Copy, Debug)]
+pub struct How<'a> {
+    /// What they are sealed with. A door looks for it before anybody types a value.
+    pub key: &'a SealingKey,
+    /// The time.
+    pub now: Timestamp,
+    /// Whether that is only tried.
+    pub dry_run: DryRun,
+}
+
 /// A value was written.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Written {
@@ -45,24 +56,20 @@ pub struct Written {
     pub secret: KlivSecret,
     /// Whether it was created.
     pub is_new: bool,
-    /// What there is to say of it.
-    pub told: Told,
 }
 
 impl Caller {
     /// Gives a secret its value: creates it, or replaces what the one there is `before` has.
     ///
     /// # Errors
-    /// There is no public key to seal with; somebody else has just changed it; the caller
-    /// may not.
+    /// Somebody else has just changed it; the caller may not.
     pub async fn set(
         &self,
         target: &Target,
         before: Option<&KlivSecret>,
         value: &Plaintext,
         details: Details,
-        now: Timestamp,
-        dry_run: DryRun,
+        how: &How<'_>,
     ) -> Result<Written, Error> {
         let spec = KlivSecretSpec {
             env_var: target.variable.clone(),
@@ -72,7 +79,7 @@ impl Caller {
             expiration_time: details.expiration_time,
             ..KlivSecretSpec::default()
         };
-        self.hand_in(spec, before, value, now, dry_run).await
+        self.hand_in(spec, before, value, how).await
     }
 
     /// Seals a value for the place that a spec names, and writes both.
@@ -81,17 +88,13 @@ impl Caller {
         mut spec: KlivSecretSpec,
         before: Option<&KlivSecret>,
         value: &Plaintext,
-        now: Timestamp,
-        dry_run: DryRun,
+        how: &How<'_>,
     ) -> Result<Written, Error> {
-        let key = self.sealing_key().await?;
         let target = Target::new(spec.env_var.clone(), spec.environment.clone());
         let rng = &mut entropy::system();
-        let sealed = target.seal(&self.namespace, &key, value, before, now, rng)?;
+        let sealed = target.seal(&self.namespace, how.key, value, before, how.now, rng)?;
         spec.sealed = Some(sealed.to_string());
-        let is_new = before.is_none();
-        let told = Told::of(&target, is_new, value);
-        let secret = self.put(&spec, before, dry_run).await?;
-        Ok(Written { secret, is_new, told })
+        let secret = self.put(&spec, before, how.dry_run).await?;
+        Ok(Written { secret, is_new: before.is_none() })
     }
 }

@@ -220,10 +220,10 @@ impl Caller {
     /// passes by itself is tried again; after an error there is no more.
     pub fn audit_watch(
         &self,
-        known: &[KlivAuditEvent],
+        known: Vec<KlivAuditEvent>,
     ) -> impl Stream<Item = Result<KlivAuditEvent, Error>> + Send + use<> {
         let mut news = News { told: known.iter().filter_map(ResourceExt::uid).collect() };
-        let watch = self.watch::<KlivAuditEvent>("audit events", false);
+        let watch = self.watch("audit events", false, known);
         watch.filter_map(move |seen| ready(seen.map(|seen| news.of(seen)).transpose()))
     }
 
@@ -258,19 +258,6 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_variable_s_events_are_those_of_all_its_environments() {
-        let about = |name: &str, environment| {
-            let subject = Subject::of(&Target::parse(name, environment).unwrap());
-            let objects = ["a-key", "a-key.live", "a-key.test", "a-key-2", "a"];
-            objects.into_iter().filter(|object| subject.is(object)).collect::<Vec<_>>()
-        };
-        assert_eq!(about("A_KEY", None), ["a-key", "a-key.live", "a-key.test"]);
-        assert_eq!(about("A_KEY", Some("live")), ["a-key.live"]);
-        assert_eq!(about("a-key", None), ["a-key"]);
-        assert_eq!(about("a-key.test", None), ["a-key.test"]);
-    }
     use crate::api::AuditAction;
 
     fn event(secret: &str, actor: &str, seconds: i64) -> KlivAuditEventSpec {
@@ -382,5 +369,18 @@ mod tests {
         assert_eq!(anchor("acme", log).unwrap(), [link(7, "ab"), link(8, "cd")]);
         assert_eq!(anchor("third", log), Err(BadAnchor::Nothing));
         assert_eq!(anchor("acme", "{}\nno\n"), Err(BadAnchor::NotJson(2)));
+    }
+
+    #[test]
+    fn a_variable_s_events_are_those_of_all_its_environments() {
+        let about = |name: &str, environment| {
+            let subject = Subject::of(&Target::parse(name, environment).unwrap());
+            let objects = ["a-key", "a-key.live", "a-key.test", "a-key-2", "a"];
+            objects.into_iter().filter(|object| subject.is(object)).collect::<Vec<_>>()
+        };
+        assert_eq!(about("A_KEY", None), ["a-key", "a-key.live", "a-key.test"]);
+        assert_eq!(about("A_KEY", Some("live")), ["a-key.live"]);
+        assert_eq!(about("a-key", None), ["a-key"]);
+        assert_eq!(about("a-key.test", None), ["a-key.test"]);
     }
 }

@@ -20,12 +20,13 @@ pub enum Seen<K> {
 }
 
 impl Caller {
-    /// Objects of the account, or of all accounts, each time one changes or goes; first all
-    /// that are there. What passes by itself is tried again; after an error there is no more.
+    /// Objects of the account, or of all accounts, each time one changes or goes; first what
+    /// is otherwise than in the list that is `known`. What passes by itself is tried again; after an error there is no more.
     pub fn watch<K>(
         &self,
         what: &'static str,
         all: bool,
+        known: Vec<K>,
     ) -> impl Stream<Item = Result<Seen<K>, Error>> + Send + use<K>
     where
         K: Resource<Scope = kube::core::NamespaceResourceScope>,
@@ -34,7 +35,7 @@ impl Caller {
     {
         let (caller, api): (Self, Api<K>) = (self.clone(), self.apis(all));
         let events = watcher(api, watcher::Config::default()).default_backoff();
-        let told = events.scan((Known::default(), false), move |(known, ended), event| {
+        let told = events.scan((Known::of(known), false), move |(known, ended), event| {
             let told = match event {
                 _ if *ended => None,
                 Ok(event) => Some(known.take(event).into_iter().map(Ok).collect()),
@@ -71,15 +72,17 @@ struct Known<K> {
     listed: BTreeMap<Key, K>,
 }
 
-impl<K> Default for Known<K> {
-    fn default() -> Self {
-        Self { there: BTreeMap::new(), listed: BTreeMap::new() }
-    }
+fn key(object: &impl Resource) -> Key {
+    (object.namespace(), object.name_any())
 }
 
 impl<K: Resource + Clone> Known<K> {
+    fn of(known: Vec<K>) -> Self {
+        let there = known.into_iter().map(|object| (key(&object), object)).collect();
+        Self { there, listed: BTreeMap::new() }
+    }
+
     fn take(&mut self, event: watcher::Event<K>) -> Vec<Seen<K>> {
-        let key = |object: &K| (object.namespace(), object.name_any());
         match event {
             watcher::Event::Init => {
                 self.listed.clear();
@@ -128,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn what_went_or_changed_during_a_pause_is_told_after_it_and_nothing_twice() {
-        let mut known = Known::default();
+    fn what_went_or_changed_since_the_list_or_during_a_pause_is_told_and_nothing_twice() {
+        let mut known = Known::of(vec![secret("a", "1"), secret("b", "0"), secret("z", "1")]);
         let mut told = |event: Event<KlivSecret>| -> Vec<String> {
             let word = |seen: Seen<KlivSecret>| match seen {
                 Seen::There(secret) => format!("there {}", secret.name_any()),
@@ -142,7 +145,7 @@ mod tests {
         for secret in list {
             assert!(told(Event::InitApply(secret)).is_empty());
         }
-        assert_eq!(told(Event::InitDone), ["there a", "there b", "there c"]);
+        assert_eq!(told(Event::InitDone), ["there b", "there c", "gone z"]);
         assert_eq!(told(Event::Apply(secret("d", "2"))), ["there d"]);
         assert_eq!(told(Event::Delete(secret("d", "3"))), ["gone d"]);
 

@@ -4,6 +4,7 @@
 //! [`Intent::of`], so that all of them refuse the same things in the same words. The
 //! CRD's own rules say the same once more, for when nothing of ours runs.
 
+use super::dns::is_dns_label;
 use super::names::{MAX_ENV_VAR, MAX_SEALED};
 use super::{Generate, KlivSecretSpec, Question};
 
@@ -161,13 +162,7 @@ pub fn is_well_formed(name: &str) -> bool {
 /// # Errors
 /// It is malformed.
 pub fn check_environment(name: &str) -> Result<(), Refusal> {
-    let bytes = name.as_bytes();
-    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    if (1..=63).contains(&bytes.len())
-        && bytes.first().is_some_and(plain)
-        && bytes.last().is_some_and(plain)
-        && bytes.iter().all(|b| plain(b) || *b == b'-')
-    {
+    if is_dns_label(name) {
         return Ok(());
     }
     Err(Refusal {

@@ -7,6 +7,7 @@
 
 pub mod condition;
 pub mod crds;
+mod dns;
 mod intent;
 mod klivaccount;
 mod klivauditevent;
@@ -17,6 +18,7 @@ mod stamps;
 pub mod text;
 pub mod warning;
 
+pub use dns::{is_dns_label, is_dns_subdomain};
 pub use intent::{
     Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,
     object_name,

@@ -11,7 +11,6 @@ use super::{changed, output};
 use crate::account::{Asker, Caller, Target, receivers, waiting};
 use crate::api::text::harmless;
 use crate::api::{KlivSecret, Question};
-use crate::runtime::clock;
 
 /// Give the value that a secret waits for
 ///
@@ -36,6 +35,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let secret = caller.find(&target).await?;
     let (question, asker) = waiting(&secret)?;
+    // Before anybody types a value.
+    let key = caller.sealing_key().await?;
     output::tell(&told(&caller, &secret, question, &asker));
     output::tell(&who_gets_it(&caller, &secret).await);
     let name = secret.metadata.name.as_deref().unwrap_or_default();
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     )?;
     look_at(&args.writing, &Target::of(&secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
-    let answered = caller.answer(&secret, &value, clock::now(), dry_run.into()).await?.secret;
+    let answered = caller.answer(&secret, &value, &args.writing.how(&key)).await?.secret;
     let words = dry_run_words(dry_run);
     output::done(&format!("{} answered{words}\n", output::named(&answered)));
     wait(&caller, &changed::waited(&answered), &args.writing, session).await

@@ -122,7 +122,8 @@ pub(crate) struct Connection {
     )]
     pub(crate) operator_namespace: String,
 
-    /// Tell each request on standard error, never its content; takes a level as kubectl does
+    /// Tell each request on standard error, never its content; -v=6 as kubectl has it
+    /// does the same
     #[arg(
         short,
         long,

@@ -93,7 +93,7 @@ async fn list(args: &List, session: &Session) -> Result<(), Failure> {
     let filter = filter(args, clock::now())?;
     let caller = session.caller().await?;
     let mut events = caller.audit_events(args.all_namespaces).await?;
-    let news = args.watch.then(|| caller.audit_watch(&events));
+    let news = args.watch.then(|| caller.audit_watch(events.clone()));
     events.retain(|event| filter.wants(&event.spec));
     if args.showing.no_mask {
         events.iter_mut().for_each(|event| event.spec.masked_value = None);
@@ -108,7 +108,9 @@ async fn list(args: &List, session: &Session) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    output::print(&shown(args, &events, !args.showing.no_headers, session, false))
+    let text = args.showing.output.and_then(|format| output::objects(&events, format, false));
+    let table = || table(args, &events, !args.showing.no_headers, session);
+    output::print(&text.unwrap_or_else(table))
 }
 
 async fn follow(
@@ -119,14 +121,18 @@ async fn follow(
     session: &Session,
 ) -> Result<(), Failure> {
     let headers = !args.showing.no_headers;
-    output::print(&shown(args, there, headers, session, true))?;
+    let shown = |events: &[KlivAuditEvent], headers| {
+        let text = args.showing.output.and_then(|format| output::one_by_one(events, format));
+        output::print(&text.unwrap_or_else(|| table(args, events, headers, session)))
+    };
+    shown(there, headers)?;
     let mut news = pin!(news);
     while let Some(mut event) = news.try_next().await? {
         if filter.wants(&event.spec) {
             if args.showing.no_mask {
                 event.spec.masked_value = None;
             }
-            output::print(&shown(args, &[event], false, session, true))?;
+            shown(&[event], false)?;
         }
     }
     Ok(())
@@ -150,22 +156,8 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     })
 }
 
-fn shown(
-    args: &List,
-    events: &[KlivAuditEvent],
-    headers: bool,
-    session: &Session,
-    alone: bool,
-) -> String {
-    let format = args.showing.output;
-    let text = |format| match alone {
-        true => output::one_by_one(events, format),
-        false => output::objects(events, format, false),
-    };
-    if let Some(text) = format.and_then(text) {
-        return text;
-    }
-    let wide = format == Some(Format::Wide);
+fn table(args: &List, events: &[KlivAuditEvent], headers: bool, session: &Session) -> String {
+    let wide = args.showing.output == Some(Format::Wide);
     let mut columns: Vec<Column> = Vec::new();
     if args.all_namespaces {
         columns.push(whole("NAMESPACE"));
@@ -259,15 +251,19 @@ fn told(
     let is_whole = match verdict {
         Verdict::Broken => {
             let broken = findings.iter().filter(|finding| finding.what.is_broken()).count();
-            return text + &format!("broken: {broken} findings, see above\n");
+            let findings = if broken == 1 { "finding" } else { "findings" };
+            return text + &format!("broken: {broken} {findings}, see above\n");
         }
         _ if head.sequence == 0 => return text + "there are no audit events yet\n",
         Verdict::AsFarAsSeen => "whole as far as can be seen",
         Verdict::Whole => "whole",
     };
+    let events = match trail.events.len() {
+        1 => "1 event".to_owned(),
+        many => format!("{many} events"),
+    };
     text.push_str(&format!(
-        "{is_whole}: {} events, the newest {}, head {}",
-        trail.events.len(),
+        "{is_whole}: {events}, the newest {}, head {}",
         head.sequence,
         harmless(&head.hash, 64)
     ));
@@ -282,6 +278,17 @@ fn told(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::AuditAction;
+
+    #[test]
+    fn one_event_is_one_event() {
+        let mut head = ChainLink::default();
+        let event = KlivAuditEventSpec::new(AuditAction::Created, Timestamp::UNIX_EPOCH);
+        let events = vec![crate::audit::append("acme", &mut head, event)];
+        let trail = Trail { account: "acme".into(), events, record: None };
+        let said = told(&trail, &[], Verdict::Whole, None);
+        assert!(said.starts_with("whole: 1 event, the newest 1, head "), "{said}");
+    }
 
     #[test]
     fn since_takes_a_time_or_how_long_ago() {

@@ -18,6 +18,9 @@ pub(crate) enum Failure {
     /// A question, or the value, could not be asked for.
     #[error("{0}")]
     NotAsked(#[from] NotAsked),
+    /// Ctrl-C, after so many secrets were written.
+    #[error("interrupted: {0} rotated, the others not")]
+    Interrupted(usize),
     /// Anything else; the text is ours.
     #[error("{0}")]
     Plain(String),
@@ -34,12 +37,20 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// As a shell counts a program that Ctrl-C has ended; else 1.
+    /// Ctrl-C as a shell counts it, 2 for what can't be known; else 1. That nobody reads on
+    /// is no failure.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NotAsked(NotAsked::Interrupted) => ExitCode::from(130),
+            Self::Unread => ExitCode::SUCCESS,
+            Self::NotAsked(NotAsked::Interrupted) | Self::Interrupted(_) => ExitCode::from(130),
+            Self::Unsure => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
+    }
+
+    /// Whether there is nothing left to say.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Self::Told | Self::Unsure | Self::Unread)
     }
 
     /// A failure with a text of ours.

@@ -13,7 +13,6 @@ use crate::account::bundle::{Bundle, Format};
 use crate::account::{Caller, Change, Planned, Waited};
 use crate::api::check_environment;
 use crate::api::text::harmless;
-use crate::runtime::clock;
 use crate::seal::{HIDDEN, mask};
 
 /// The longest file, bytes: 256 values of 64 KiB.
@@ -205,20 +204,22 @@ async fn write(
         output::done("nothing to write\n");
         return Ok(());
     }
+    // Before anybody is asked.
+    let key = caller.sealing_key().await?;
     if dry_run == DryRun::None {
         let asks = format!("Write them to {} ({summary})?", harmless(&caller.namespace, 63));
         prompt::confirm(&asks, args.writing.yes, session.terminal)?;
     }
     let mut waited = Waited::default();
     let mut failed = 0;
-    for imported in caller.import(planned, clock::now(), dry_run.into()).await? {
+    for imported in caller.import(planned, &args.writing.how(&key)).await? {
         match imported.written {
             Ok(secret) => {
                 waited.written.extend(changed::waited(&secret).written);
             }
             Err(error) => {
                 failed += 1;
-                output::tell(&format!("error: {error}"));
+                output::tell(&format!("error: {}: {error}", imported.target.object()));
             }
         }
     }

@@ -1,6 +1,5 @@
 //! `kubectl kliv list`.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 
 use futures::TryStreamExt as _;
@@ -12,7 +11,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use super::words::{since, state};
+use super::words::{since, state, who};
 use crate::account::{Caller, Seen};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
@@ -39,6 +38,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let mut secrets = caller.list(args.all_namespaces).await?;
+    let known = if args.watch { secrets.clone() } else { Vec::new() };
     secrets.retain(|secret| wanted(args, secret));
     if args.showing.no_mask {
         secrets.iter_mut().for_each(output::without_mask);
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         }),
         None => show(args, &secrets, session, !args.showing.no_headers, clock::now())?,
     }
-    if args.watch { follow(args, &secrets, &caller, session).await } else { Ok(()) }
+    if args.watch { follow(args, known, &caller, session).await } else { Ok(()) }
 }
 
 fn wanted(args: &Args, secret: &KlivSecret) -> bool {
@@ -65,29 +65,15 @@ fn wanted(args: &Args, secret: &KlivSecret) -> bool {
 /// Shows what changes after the list, one row a change.
 async fn follow(
     args: &Args,
-    listed: &[KlivSecret],
+    known: Vec<KlivSecret>,
     caller: &Caller,
     session: &Session,
 ) -> Result<(), Failure> {
-    let mut seen: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
-    let key = |s: &KlivSecret| (s.namespace().unwrap_or_default(), s.name_any());
-    for secret in listed {
-        seen.insert(key(secret), secret.resource_version());
-    }
-    let mut changes = pin!(caller.watch::<KlivSecret>("secrets", args.all_namespaces));
+    let mut changes = pin!(caller.watch("secrets", args.all_namespaces, known));
     while let Some(change) = changes.try_next().await? {
         let (mut secret, is_gone) = match change {
-            Seen::There(secret) => {
-                let version = secret.resource_version();
-                if seen.insert(key(&secret), version.clone()) == Some(version) {
-                    continue;
-                }
-                (secret, false)
-            }
-            Seen::Gone(secret) => {
-                seen.remove(&key(&secret));
-                (secret, true)
-            }
+            Seen::There(secret) => (secret, false),
+            Seen::Gone(secret) => (secret, true),
         };
         if !wanted(args, &secret) {
             continue;
@@ -151,6 +137,7 @@ fn cells(args: &Args, secret: &KlivSecret, now: Timestamp) -> Vec<String> {
     if args.all_namespaces {
         cells.push(secret.namespace().unwrap_or_default());
     }
+    let by = status.updated_by.as_deref().map(|by| who(by, status.on_behalf_of.as_deref()));
     let updated = status.updated_time.as_ref().map(|time| since(time.0, now));
     cells.extend([
         secret.spec.env_var.clone(),
@@ -158,7 +145,7 @@ fn cells(args: &Args, secret: &KlivSecret, now: Timestamp) -> Vec<String> {
         status.masked_value.clone().unwrap_or_default(),
         state(secret).to_owned(),
         updated.unwrap_or_default(),
-        status.updated_by.clone().unwrap_or_default(),
+        by.unwrap_or_default(),
     ]);
     if args.showing.output == Some(Format::Wide) {
         let reason = super::words::ready(secret).map(|ready| ready.reason.clone());
@@ -173,4 +160,23 @@ fn cells(args: &Args, secret: &KlivSecret, now: Timestamp) -> Vec<String> {
         ]);
     }
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::args::{Cli, Verb};
+    use super::*;
+
+    #[test]
+    fn who_an_agent_acts_for_is_in_the_list() {
+        let Verb::List(args) = Cli::parse_from(["kubectl kliv", "list"]).verb else { panic!() };
+        let secret = serde_json::from_value(serde_json::json!({
+            "metadata": { "name": "a-key" }, "spec": { "envVar": "A_KEY" },
+            "status": { "updatedBy": "bot", "onBehalfOf": "anna" },
+        }));
+        let cells = cells(&args, &secret.unwrap(), Timestamp::UNIX_EPOCH);
+        assert_eq!(cells.last().map(String::as_str), Some("bot on behalf of anna"));
+    }
 }

@@ -18,6 +18,7 @@
 //! - Text of the cluster is made harmless where it becomes part of a line: `table`, `output`.
 //! - Questions are asked on a terminal only; elsewhere `--yes` answers them.
 //! - Every error is one line, `error: …`, and ends with 1, as kubectl does; Ctrl-C with 130.
+//!   `audit verify` ends with 2 where not all can be seen: `failure`.
 //!
 //! To add a verb: a file with `Args` and `run`, and its case in `args.rs` and `run.rs`; a
 //! transcript of its help and errors in `tests/cmd/`; its verb in [`account`](crate::account).

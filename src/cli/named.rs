@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use crate::account::Target;
+use crate::api::is_dns_subdomain;
 
 /// Which secret.
 #[derive(clap::Args, Debug)]
@@ -23,9 +24,7 @@ impl Named {
 
 /// The name of an object of Kubernetes: what is none may be a value, and is not repeated.
 pub(crate) fn object(text: &str) -> Result<String, &'static str> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-    let is_name = (1..=253).contains(&text.len()) && text.bytes().all(plain);
-    is_name.then(|| text.to_owned()).ok_or("give the object's name")
+    is_dns_subdomain(text).then(|| text.to_owned()).ok_or("give the object's name")
 }
 
 /// A function's, also as kubectl writes it.
@@ -45,7 +44,7 @@ mod tests {
         for text in ["mail", "deploy/mail", "deployments/mail", "deployment.apps/mail"] {
             assert_eq!(function(text).as_deref(), Ok("mail"));
         }
-        for text in ["", "pod/mail", "Mail", "sk_live_1", "a b"] {
+        for text in ["", "pod/mail", "Mail", "sk_live_1", "a b", "-mail", "a..b"] {
             assert!(function(text).is_err(), "{text}");
         }
     }

@@ -12,8 +12,7 @@ use super::writing::{dry_run_words, wait};
 use super::{changed, output};
 use crate::account::{Caller, Target, Waited, due, replaceable};
 use crate::api::KlivSecret;
-use crate::runtime::clock;
-use crate::seal::Plaintext;
+use crate::seal::{Plaintext, SealingKey};
 
 /// Give a secret a new value
 ///
@@ -55,6 +54,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let secret = caller.find(&target).await?;
     // Before anybody types a value.
     replaceable(&secret)?;
+    let key = caller.sealing_key().await?;
     if args.compromised && args.writing.trying.dry_run == DryRun::None {
         let question = format!(
             "{}: its old values will be gone for good, and refused from then on. Go on?",
@@ -62,12 +62,13 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         );
         prompt::confirm(&question, args.writing.yes, session.terminal)?;
     }
-    let changed = one(args, &caller, &secret, given, session).await?;
+    let changed = one(args, &caller, (&secret, &key), given, session).await?;
     let ended = wait(&caller, &changed::waited(&changed), &args.writing, session).await;
     if args.compromised && !args.writing.no_wait && args.writing.trying.dry_run == DryRun::None {
-        output::tell(match caller.purged(&changed, PURGE).await {
-            Ok(true) => "the old values are purged",
-            _ => NOT_PURGED,
+        output::tell(&match caller.purged(&changed, PURGE).await {
+            Ok(true) => "the old values are purged".to_owned(),
+            Ok(false) => NOT_PURGED.to_owned(),
+            Err(error) => format!("whether the old values are purged can't be seen: {error}"),
         });
     }
     ended
@@ -85,7 +86,7 @@ const NOT_PURGED: &str = "the old values are not purged yet, so they can still b
 async fn one(
     args: &Args,
     caller: &Caller,
-    secret: &KlivSecret,
+    (secret, key): (&KlivSecret, &SealingKey),
     given: Option<Plaintext>,
     session: &Session,
 ) -> Result<KlivSecret, Failure> {
@@ -97,8 +98,8 @@ async fn one(
     )?;
     look_at(&args.writing, &Target::of(secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
-    let (compromised, now) = (args.compromised, clock::now());
-    let rotated = caller.rotate(secret, &value, compromised, now, dry_run.into()).await?.secret;
+    let how = args.writing.how(key);
+    let rotated = caller.rotate(secret, &value, args.compromised, &how).await?.secret;
     let what = output::named(&rotated);
     output::done(&format!("{what} rotated{}\n", dry_run_words(dry_run)));
     Ok(rotated)
@@ -120,17 +121,21 @@ async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), 
     if !session.terminal.input {
         return Ok(());
     }
+    let key = caller.sealing_key().await?;
     let mut waited = Waited::default();
-    let mut failed = 0;
+    let (mut failed, mut interrupted) = (0, false);
     for (secret, _) in due {
         let name = secret.metadata.name.as_deref().unwrap_or_default();
         let question = format!("A new value for {name} now?");
         if prompt::confirm(&question, args.writing.yes, session.terminal).is_err() {
             continue;
         }
-        match one(args, caller, secret, None, session).await {
+        match one(args, caller, (secret, &key), None, session).await {
             Ok(rotated) => waited.written.extend(changed::waited(&rotated).written),
-            Err(failure @ Failure::NotAsked(NotAsked::Interrupted)) => return Err(failure),
+            Err(Failure::NotAsked(NotAsked::Interrupted)) => {
+                interrupted = true;
+                break;
+            }
             // The next one may do better; this one stays due.
             Err(failure) => {
                 failed += 1;
@@ -139,6 +144,12 @@ async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), 
         }
     }
     wait(caller, &waited, &args.writing, session).await?;
+    if interrupted {
+        return Err(match waited.written.len() {
+            0 => NotAsked::Interrupted.into(),
+            rotated => Failure::Interrupted(rotated),
+        });
+    }
     if failed == 0 {
         return Ok(());
     }

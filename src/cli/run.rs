@@ -30,11 +30,11 @@ pub fn main() -> ExitCode {
         blocking(async { verb(cli.verb, &session).await })
     });
     match ended {
-        Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
-        Err(Failure::Unsure) => ExitCode::from(2),
-        Err(Failure::Told) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::tell(&format!("error: {failure}"));
+            if !failure.is_told() {
+                output::tell(&format!("error: {failure}"));
+            }
             failure.exit_code()
         }
     }

@@ -11,7 +11,6 @@ use super::{changed, output, prompt};
 use crate::account::{Details, Target, Told, Written};
 use crate::api::KlivSecret;
 use crate::api::text::harmless;
-use crate::runtime::clock;
 use crate::seal::Plaintext;
 
 /// Flags of `set`.
@@ -67,7 +66,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let given = prompt::given(&args.from)?;
     let caller = session.caller().await?;
     // Before anybody types a value.
-    caller.sealing_key().await?;
+    let key = caller.sealing_key().await?;
     let before = caller.find_object(&target.object()).await?;
     let target = target.resolved(before.as_ref());
     let what = match &before {
@@ -82,9 +81,9 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         rotate_after_days: args.rotate_after,
         expiration_time: args.expires.clone(),
     };
-    let (before, dry_run) = (before.as_ref(), args.writing.trying.dry_run.into());
-    let set = caller.set(&target, before, &value, details, clock::now(), dry_run);
-    let Written { secret, is_new, .. } = set.await?;
+    let how = args.writing.how(&key);
+    let set = caller.set(&target, before.as_ref(), &value, details, &how);
+    let Written { secret, is_new } = set.await?;
     drop(value);
     say(args, &secret, is_new);
     let waited = changed::waited(&secret);

@@ -7,9 +7,18 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::cut_to;
-use crate::account::{Caller, Error, Live, Stage, Waited};
+use crate::account::{Caller, Error, How, Live, Stage, Waited};
 use crate::api::condition::Behind;
 use crate::api::text::harmless;
+use crate::runtime::clock;
+use crate::seal::SealingKey;
+
+impl Writing {
+    /// How values are handed in, now.
+    pub(crate) fn how<'a>(&self, key: &'a SealingKey) -> How<'a> {
+        How { key, now: clock::now(), dry_run: self.trying.dry_run.into() }
+    }
+}
 
 /// ` (dry run)`, as kubectl says it.
 pub(crate) fn dry_run_words(how: DryRun) -> &'static str {

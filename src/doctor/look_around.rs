@@ -15,9 +15,10 @@ use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
+use super::certificate::certificate_end;
 use super::findings::Found;
 use super::look::{Ask, find};
-use super::surroundings::{Leader, RIGHTS, Right, Server, Surroundings, certificate_end};
+use super::surroundings::{Leader, RIGHTS, Right, Server, Surroundings};
 use crate::api::{KlivAccount, names};
 use crate::runtime::{certificate, client};
 

@@ -14,6 +14,7 @@
 //! **To add a check:** a field of [`Install`], how to learn it in `look.rs`, a small named
 //! step in `findings.rs`, and its right in the chart's `templates/tests/`.
 
+mod certificate;
 mod findings;
 mod look;
 mod look_around;

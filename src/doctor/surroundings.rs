@@ -3,12 +3,11 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::certificate;
 use super::findings::{Finding, Found, Level, unknown};
 
 /// The oldest Kubernetes with all that the guards need.
 const OLDEST_MINOR: u32 = 33;
-/// A certificate that ends sooner should have been renewed long ago.
-const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Clocks of two machines may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
@@ -137,16 +136,6 @@ impl Server {
     }
 }
 
-/// From the page of metrics of a replica of the webhook: until when its certificate is good.
-#[must_use]
-pub(super) fn certificate_end(page: &str) -> Option<Timestamp> {
-    const NAME: &str = "kliv_secrets_certificate_expiry_timestamp_seconds";
-    let line = page.lines().find(|line| line.starts_with(NAME))?;
-    let seconds = line.rsplit(' ').next()?.parse::<i64>().ok()?;
-    // Nothing is served yet.
-    Timestamp::from_second(seconds).ok().filter(|_| seconds > 0)
-}
-
 fn is_zero(line: &str) -> bool {
     line.rsplit(' ').next() == Some("0")
 }
@@ -158,19 +147,7 @@ pub fn facts(seen: &Surroundings, now: Timestamp) -> Vec<String> {
     if let Some(minor) = seen.kubernetes {
         facts.push(format!("Kubernetes 1.{minor}, kubectl-kliv {}", seen.asker));
     }
-    if let Found::Here(end) = &seen.serving
-        && *end > now
-    {
-        let days = days(*end, now);
-        facts.push(format!("the webhook serves a certificate that is good for {days} more days"));
-    } else if let Found::Here(ends) = &seen.authorities
-        && let Some(last) = ends.iter().max().filter(|last| **last > now)
-    {
-        facts.push(format!(
-            "the webhook's certificate is trusted for {} more days",
-            days(*last, now)
-        ));
-    }
+    facts.extend(certificate::fact(&seen.serving, &seen.authorities, now));
     if let Found::Here(leader) = &seen.leader
         && leads(leader, now)
     {
@@ -190,7 +167,7 @@ pub fn facts(seen: &Surroundings, now: Timestamp) -> Vec<String> {
 pub fn findings_around(seen: &Surroundings, now: Timestamp) -> Vec<Finding> {
     let mut found = Vec::new();
     versions(seen, &mut found);
-    certificate(seen, now, &mut found);
+    certificate::rules(&seen.serving, &seen.authorities, now, &mut found);
     leader(seen, now, &mut found);
     rights(seen, &mut found);
     server(seen, &mut found);
@@ -198,7 +175,12 @@ pub fn findings_around(seen: &Surroundings, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-fn say(found: &mut Vec<Finding>, level: Level, what: String, way_out: impl Into<String>) {
+pub(super) fn say(
+    found: &mut Vec<Finding>,
+    level: Level,
+    what: String,
+    way_out: impl Into<String>,
+) {
     found.push(Finding { level, what, way_out: way_out.into() });
 }
 
@@ -225,44 +207,6 @@ fn versions(seen: &Surroundings, found: &mut Vec<Finding>) {
                 "use the program of the operator's version",
             );
         }
-    }
-}
-
-fn days(until: Timestamp, now: Timestamp) -> i64 {
-    until.duration_since(now).as_hours() / 24
-}
-
-fn certificate(seen: &Surroundings, now: Timestamp, found: &mut Vec<Finding>) {
-    const WAY_OUT: &str = "the controller renews it a month ahead, or cert-manager where that makes \
-                           it: its log says why it did not";
-    match &seen.serving {
-        Found::Here(end) if *end <= now => {
-            let what = "the certificate that the webhook serves has ended: no value can be written";
-            return say(found, Level::Error, what.into(), WAY_OUT);
-        }
-        Found::Here(end) if end.duration_since(now) < SOON => {
-            let days = days(*end, now);
-            let what = format!("the certificate that the webhook serves ends in {days} days");
-            return say(found, Level::Advice, what, WAY_OUT);
-        }
-        Found::Here(_) | Found::Absent => {}
-        Found::Unknown(why) => found.push(Finding {
-            level: Level::NotSeen,
-            what: format!("can't see the certificate that the webhook serves: {why}"),
-            way_out:
-                "its metrics tell: ask whoever may get pods/proxy in the operator's namespace, \
-                      or whoever sees certificate_expiry_timestamp_seconds"
-                    .into(),
-        }),
-    }
-    let Found::Here(ends) = &seen.authorities else { return };
-    let Some(last) = ends.iter().max() else { return };
-    if *last <= now {
-        let what = "the certificate authority of the webhook has ended: no value can be written";
-        say(found, Level::Error, what.into(), WAY_OUT);
-    } else if last.duration_since(now) < SOON {
-        let what = format!("the webhook's certificate ends in {} days", days(*last, now));
-        say(found, Level::Advice, what, WAY_OUT);
     }
 }
 
@@ -388,10 +332,6 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn after(hours: i64) -> Timestamp {
-        NOW.checked_add(SignedDuration::from_hours(hours)).unwrap()
-    }
-
     fn sound() -> Surroundings {
         let lasts = SignedDuration::from_secs(15);
         Surroundings {
@@ -401,7 +341,7 @@ mod tests {
             asker: "0.1.0",
             versions: vec![("controller", Found::Here(Some("0.1.0".into())))],
             serving: Found::Absent,
-            authorities: Found::Here(vec![after(24), after(24 * 60)]),
+            authorities: Found::Here(vec![NOW + SignedDuration::from_hours(24 * 60)]),
             leader: Found::Here(Leader { held: true, renewed: Some(NOW), lasts }),
             rights: RIGHTS.map(|right| (right, Found::Here(true))).to_vec(),
             server: Server { encrypts: Some(true), logs_content: Some(false) },
@@ -427,10 +367,6 @@ mod tests {
 
     #[test]
     fn what_stops_values_is_an_error_and_what_could_be_better_is_advice() {
-        let (level, said) = only(|s| s.authorities = Found::Here(vec![NOW]));
-        assert!(level == Level::Error && said.contains("has ended"), "{said}");
-        let (level, said) = only(|s| s.authorities = Found::Here(vec![after(24 * 5)]));
-        assert!(level == Level::Advice && said.contains("ends in 5 days"), "{said}");
         let (level, _) = only(|s| s.leader = Found::Absent);
         assert_eq!(level, Level::Error);
         let (level, said) = only(|s| s.kubernetes = Some(32));
@@ -454,32 +390,6 @@ mod tests {
         assert!(level == Level::Advice && said.contains("delete secret kliv-env-a"), "{said}");
         let (level, said) = only(|s| s.versions[0].1 = Found::Here(Some("0.0.9".into())));
         assert!(level == Level::Advice && said.contains("version 0.0.9"), "{said}");
-    }
-
-    #[test]
-    fn the_certificate_that_is_served_counts_before_the_authority_it_is_trusted_by() {
-        let mut seen = sound();
-        seen.serving = Found::Here(after(24 * 40));
-        let said = facts(&seen, NOW);
-        assert!(said.iter().any(|fact| fact.ends_with("good for 40 more days")), "{said:?}");
-        assert!(!said.iter().any(|fact| fact.contains("is trusted for")), "{said:?}");
-        let (level, said) = only(|s| s.serving = Found::Here(NOW));
-        assert!(level == Level::Error && said.contains("serves has ended"), "{said}");
-        let (level, said) = only(|s| s.serving = Found::Here(after(24 * 5)));
-        assert!(level == Level::Advice && said.contains("serves ends in 5 days"), "{said}");
-        let (level, said) = only(|s| s.serving = Found::Unknown("no (403)".into()));
-        assert!(level == Level::NotSeen && said.contains("pods/proxy"), "{said}");
-    }
-
-    #[test]
-    fn a_webhooks_metrics_tell_when_its_certificate_ends() {
-        let page = "# TYPE kliv_secrets_certificate_expiry_timestamp_seconds gauge\n\
-                    kliv_secrets_certificate_start_timestamp_seconds{} 5\n\
-                    kliv_secrets_certificate_expiry_timestamp_seconds{} 1800000000\n";
-        assert_eq!(certificate_end(page), Timestamp::from_second(1_800_000_000).ok());
-        for page in ["", "kliv_secrets_certificate_expiry_timestamp_seconds{} 0\n"] {
-            assert_eq!(certificate_end(page), None, "{page}");
-        }
     }
 
     #[test]

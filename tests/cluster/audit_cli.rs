@@ -173,7 +173,7 @@ async fn a_whole_record_is_called_whole_and_a_removed_event_is_named() {
 
     let said = trail.kliv(&["audit", "verify"]).failure();
     assert!(said.contains("event 2 was removed"), "{said}");
-    assert!(said.contains("broken: 1 findings"), "{said}");
+    assert!(said.contains("broken: 1 finding, "), "{said}");
     trail.remove(3).await;
     let said = trail.kliv(&["audit", "verify"]).failure();
     assert!(said.contains("events 2 to 3 were removed"), "{said}");

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use futures::{StreamExt as _, stream};
-use kliv_secrets::account::{Caller, DryRun, Target};
+use kliv_secrets::account::{Caller, DryRun, How, Target};
 use kliv_secrets::api::condition::{AUDITED, READY, Reason};
 use kliv_secrets::api::{
     AuditAction, ChainLink, KlivAuditEvent, KlivAuditEventSpec, KlivSecret, KlivSecretSpec,
@@ -207,7 +207,9 @@ async fn create(caller: &Caller, value: &str) {
 
 async fn replace(caller: &Caller, value: &str) {
     let (secret, value) = (secret(caller).await, Plaintext::new(value.into()));
-    let changed = caller.rotate(&secret, &value, false, clock::now(), DryRun::None).await;
+    let key = caller.sealing_key().await.expect("the public key");
+    let how = How { key: &key, now: clock::now(), dry_run: DryRun::None };
+    let changed = caller.rotate(&secret, &value, false, &how).await;
     changed.expect("is changed");
 }
 

@@ -98,7 +98,7 @@ async fn what_was_removed_or_edited_in_the_operators_own_trail_is_named() {
 
     let says = |claim: &str| {
         let said = kliv(&account, &["audit", "verify"]).failure();
-        assert!(said.contains(claim) && said.contains("broken: 1 findings"), "{said}");
+        assert!(said.contains(claim) && said.contains("broken: 1 finding, "), "{said}");
         verify_against(&account, &export).failure();
     };
     says("event 2 was removed\n");

@@ -253,6 +253,29 @@ async fn rotate_due_goes_on_after_a_slip_and_waits_for_what_was_written() {
 }
 
 #[tokio::test]
+async fn rotate_due_that_is_interrupted_says_what_was_rotated_and_waits_for_it() {
+    let account = account("tty-due-ctrl-c").await;
+    account.create(&function("api")).await;
+    for name in ["ENDED_A", "ENDED_B"] {
+        let spec = json!({
+            "envVar": name, "value": "old", "expirationTime": "2020-01-01T00:00:00Z",
+        });
+        account.put(&secret_with(spec)).await;
+    }
+    let mut terminal = kliv(&account, &["rotate", "--due"]);
+    for (name, typed) in [("ended-a", "\r"), ("ended-b", "\u{3}")] {
+        terminal.shows(&format!("A new value for {name} now? [y/N] "));
+        terminal.types("y\r");
+        terminal.shows("(hidden): ");
+        terminal.types(&format!("{CANARY}{typed}"));
+    }
+    let shown = ends_with(130, terminal);
+    let end = "live on 1 of 1 function\r\nerror: interrupted: 1 rotated, the others not\r\n";
+    assert!(shown.ends_with(end), "{shown:?}");
+    account.gets("api", &[("ENDED_A", CANARY), ("ENDED_B", "old")]).await;
+}
+
+#[tokio::test]
 async fn a_table_fits_the_terminal_and_what_names_a_secret_stays_whole() {
     let account = account("tty-narrow").await;
     let user = "somebody-with-a-long-name@a-long-domain.example.org";

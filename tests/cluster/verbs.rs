@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::SignedDuration;
-use kliv_secrets::account::{DryRun, Error};
+use kliv_secrets::account::{DryRun, Error, How};
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::api::condition::Reason;
 use kliv_secrets::api::names::INSTALL_CONFIGMAP;
@@ -164,7 +164,9 @@ async fn old_values_count_as_purged_only_once_the_operator_says_so() {
     let (caller, value) = (account.caller(), Plaintext::new(SECOND.into()));
     let ahead = clock::now() + SignedDuration::from_mins(10);
 
-    let rotated = caller.rotate(&before, &value, true, ahead, DryRun::None).await;
+    let key = caller.sealing_key().await.expect("the public key");
+    let how = How { key: &key, now: ahead, dry_run: DryRun::None };
+    let rotated = caller.rotate(&before, &value, true, &how).await;
     let rotated = rotated.expect("rotated").secret;
 
     account.published("api-token").await;

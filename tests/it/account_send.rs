@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
-use kliv_secrets::account::{Caller, Details, DryRun, Planned, Target, Waited};
+use kliv_secrets::account::{Caller, Details, DryRun, How, Planned, Target, Waited};
 use kliv_secrets::api::{KlivSecret, KlivSecretSpec, Question};
 use kliv_secrets::seal::Plaintext;
 
@@ -17,12 +16,12 @@ fn all_verbs(
     target: &Target,
     value: &Plaintext,
     spec: &KlivSecretSpec,
-    (planned, question): (Vec<Planned>, Question),
+    (planned, question, how): (Vec<Planned>, Question, &How<'_>),
 ) {
-    let (now, dry_run, time) = (Timestamp::UNIX_EPOCH, DryRun::None, Duration::ZERO);
+    let (dry_run, time) = (DryRun::None, Duration::ZERO);
     let (name, before, waited) = ("name", Some(secret), &Waited::default());
     is_send(caller.list(false));
-    is_send(caller.watch::<KlivSecret>("secrets", false));
+    is_send(caller.watch::<KlivSecret>("secrets", false, Vec::new()));
     is_send(caller.find(target));
     is_send(caller.find_object(name));
     is_send(caller.account());
@@ -30,16 +29,16 @@ fn all_verbs(
     is_send(caller.install());
     is_send(caller.version());
     is_send(caller.sealing_key());
-    is_send(caller.set(target, before, value, Details::default(), now, dry_run));
+    is_send(caller.set(target, before, value, Details::default(), how));
     is_send(caller.put(spec, before, dry_run));
-    is_send(caller.rotate(secret, value, false, now, dry_run));
+    is_send(caller.rotate(secret, value, false, how));
     is_send(caller.purged(secret, time));
     is_send(caller.roll_back(secret, 1, dry_run));
     is_send(caller.delete(secret, dry_run));
     is_send(caller.request(target, question, dry_run));
-    is_send(caller.answer(secret, value, now, dry_run));
+    is_send(caller.answer(secret, value, how));
     is_send(caller.plan_import(Vec::new(), None, false));
-    is_send(caller.import(planned, now, dry_run));
+    is_send(caller.import(planned, how));
     is_send(caller.keys_of(name));
     is_send(caller.live(waited, time, |_| {}));
     is_send(caller.deployments());
@@ -47,6 +46,6 @@ fn all_verbs(
     is_send(caller.roll_out(name));
     is_send(caller.through(name, name, time));
     is_send(caller.audit_events(false));
-    is_send(caller.audit_watch(&[]));
+    is_send(caller.audit_watch(Vec::new()));
     is_send(caller.trail());
 }

@@ -1,5 +1,6 @@
 //! Tests that need only cargo. One file a subject, one claim a test.
 
+mod account_away;
 mod account_bundle;
 mod account_send;
 mod account_unsealed;
