@@ -39,6 +39,27 @@ async fn a_value_that_is_set_is_served_when_the_verb_ends_and_is_gone_when_it_is
 }
 
 #[tokio::test]
+async fn what_is_imported_and_what_is_rolled_back_is_served_when_the_verb_ends() {
+    let Some(operator) = Operator::shared().await else { return };
+    let account = Account::new(&operator, "cli-import").await;
+    account.apply(&account.function("shop"));
+    account.runs_with("shop", &[]).await;
+    let import = |values: &str| {
+        account.kliv(&["import", "-", "--overwrite", "--yes"], values).success();
+    };
+
+    import("MAIL_KEY=first-value\nSHOP_TOKEN='of the shop'\n");
+    account.runs_with("shop", &[("MAIL_KEY", "first-value"), ("SHOP_TOKEN", "of the shop")]).await;
+    import("MAIL_KEY=second-value\n");
+    account.runs_with("shop", &[("MAIL_KEY", "second-value")]).await;
+
+    let said = account.kliv(&["rollback", "MAIL_KEY", "--to", "1", "--yes"], "").success();
+
+    assert!(said.ends_with("live on 1 of 1 function\n"), "{said}");
+    account.runs_with("shop", &[("MAIL_KEY", "first-value"), ("SHOP_TOKEN", "of the shop")]).await;
+}
+
+#[tokio::test]
 async fn doctor_sees_for_how_long_the_certificate_is_good_that_the_webhook_serves() {
     let Some(operator) = Operator::shared().await else { return };
     let account = Account::new(&operator, "cli-doctor").await;
