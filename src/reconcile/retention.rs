@@ -34,9 +34,9 @@ const FRESH_TIMES: usize = 10;
 pub struct Kept {
     /// Nothing from before this time.
     pub since: Timestamp,
-    /// No more than this of those from before this time …
+    /// Events from this time on are fresh.
     pub fresh_since: Timestamp,
-    /// … and ten times as many of all.
+    /// So many are kept where the oldest is not fresh, and ten times as many where it is.
     pub most: usize,
 }
 

@@ -196,16 +196,21 @@ async fn a_watched_list_shows_each_change_in_a_row() {
     assert_eq!(shown.matches("NAME").count(), 1, "{shown}");
 }
 
-#[tokio::test]
-async fn rotate_due_walks_through_what_is_due_and_asks_for_each() {
-    let account = account("tty-due").await;
+/// A function, and secrets that are due for a new value.
+async fn has_expired(account: &Account<'_>, names: &[&str]) {
     account.create(&function("api")).await;
-    for name in ["ENDED_A", "ENDED_B", "ENDED_C"] {
+    for name in names {
         let spec = json!({
             "envVar": name, "value": "old", "expirationTime": "2020-01-01T00:00:00Z",
         });
         account.put(&secret_with(spec)).await;
     }
+}
+
+#[tokio::test]
+async fn rotate_due_walks_through_what_is_due_and_asks_for_each() {
+    let account = account("tty-due").await;
+    has_expired(&account, &["ENDED_A", "ENDED_B", "ENDED_C"]).await;
     account.put(&secret("GOOD_TOKEN", "good")).await;
     let mut terminal = kliv(&account, &["rotate", "--due"]);
     for name in ["ended-a", "ended-b", "ended-c"] {
@@ -232,13 +237,7 @@ async fn rotate_due_walks_through_what_is_due_and_asks_for_each() {
 #[tokio::test]
 async fn rotate_due_goes_on_after_a_slip_and_waits_for_what_was_written() {
     let account = account("tty-slip").await;
-    account.create(&function("api")).await;
-    for name in ["ENDED_A", "ENDED_B"] {
-        let spec = json!({
-            "envVar": name, "value": "old", "expirationTime": "2020-01-01T00:00:00Z",
-        });
-        account.put(&secret_with(spec)).await;
-    }
+    has_expired(&account, &["ENDED_A", "ENDED_B"]).await;
     let mut terminal = kliv(&account, &["rotate", "--due"]);
     for (typed, told) in [("", "error: ended-a: the value is empty"), (CANARY, "ended-b rotated")] {
         terminal.shows("now? [y/N] ");
@@ -255,13 +254,7 @@ async fn rotate_due_goes_on_after_a_slip_and_waits_for_what_was_written() {
 #[tokio::test]
 async fn rotate_due_that_is_interrupted_says_what_was_rotated_and_waits_for_it() {
     let account = account("tty-due-ctrl-c").await;
-    account.create(&function("api")).await;
-    for name in ["ENDED_A", "ENDED_B"] {
-        let spec = json!({
-            "envVar": name, "value": "old", "expirationTime": "2020-01-01T00:00:00Z",
-        });
-        account.put(&secret_with(spec)).await;
-    }
+    has_expired(&account, &["ENDED_A", "ENDED_B"]).await;
     let mut terminal = kliv(&account, &["rotate", "--due"]);
     for (name, typed) in [("ended-a", "\r"), ("ended-b", "\u{3}")] {
         terminal.shows(&format!("A new value for {name} now? [y/N] "));
