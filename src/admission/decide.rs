@@ -28,7 +28,7 @@ pub fn answer(review: &[u8], key: &SealingKey, now: Timestamp, rng: &mut impl Cr
         return Answer { uid: String::new(), namespace: None, name: None, verdict };
     };
     let uid = review.uid().to_owned();
-    let namespace = review.namespace().filter(|text| is_dns_name(text)).map(str::to_owned);
+    let namespace = review.namespace().filter(|text| is_printable_name(text)).map(str::to_owned);
     let Some(operation) = review.operation() else {
         return Answer { uid, namespace, name: None, verdict: Verdict::untouched() };
     };
@@ -194,7 +194,7 @@ impl<'a> Write<'a> {
             let text = text.trim();
             text.len() >= 4 && name.contains(text)
         });
-        (is_dns_name(name) && !holds_value).then(|| name.to_owned())
+        (is_printable_name(name) && !holds_value).then(|| name.to_owned())
     }
 }
 
@@ -239,8 +239,9 @@ fn understand(spec: Option<&Map<String, Value>>) -> Result<KlivSecretSpec, Cause
     ))
 }
 
-/// Small letters, digits, dashes and dots: such a text can be printed anywhere.
-pub(super) fn is_dns_name(text: &str) -> bool {
+/// Small letters, digits, dashes and dots: such a text can be printed anywhere. It need be no
+/// name that an object can have, as a prefix of `generateName` is none.
+pub(super) fn is_printable_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     (1..=253).contains(&text.len()) && text.bytes().all(plain)
 }

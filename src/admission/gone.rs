@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 
 use super::answer::{Answer, Verdict};
-use super::decide::is_dns_name;
+use super::decide::is_printable_name;
 use super::review::{Object, Review};
 use crate::api::names::{
     ANNOTATION_STAMPS, EXTRA_ON_BEHALF_OF, LABEL_PENDING, MAX_USER_CHARS, PENDING_PREFIX,
@@ -43,7 +43,7 @@ pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Result<Option<KlivAuditEv
         return (allowed(String::new(), None, None), Err(Lost));
     };
     let stored = review.take_old_object();
-    let printable = |text: &str| is_dns_name(text).then(|| text.to_owned());
+    let printable = |text: &str| is_printable_name(text).then(|| text.to_owned());
     let namespace = review.namespace().and_then(printable);
     let answer = allowed(review.uid().to_owned(), namespace, printable(stored.name()));
     if !review.deletes() || review.is_dry_run() || stored.is_being_deleted() {
