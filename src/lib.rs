@@ -33,6 +33,7 @@
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look`, `look_around` |
 //! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `unfit`, `naming`, `address`, `bundle` and its formats, `unsealed`, `tree` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
+//! | [`web`] | the admin web page, in the cluster and on a person's own machine; thin over [`account`] | most |
 //!
 //! ## The laws
 //!
@@ -59,3 +60,4 @@ pub mod keys;
 pub mod reconcile;
 pub mod runtime;
 pub mod seal;
+pub mod web;

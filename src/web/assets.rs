@@ -1,0 +1,55 @@
+//! The embedded files. Their address has a hash of all of them, so that browsers may keep
+//! them for good, and modules find one another by their names.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
+
+/// Name and content. To add one: its line here.
+const FILES: &[(&str, &[u8])] = &[
+    ("style.css", include_bytes!("assets/style.css")),
+    ("live.js", include_bytes!("assets/live.js")),
+    ("icon.svg", include_bytes!("assets/icon.svg")),
+];
+
+static EDITION: LazyLock<String> = LazyLock::new(|| {
+    let mut hash = Sha256::new();
+    for (name, content) in FILES {
+        hash.update(name.as_bytes());
+        hash.update((content.len() as u64).to_be_bytes());
+        hash.update(content);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+});
+
+/// Where a file is.
+pub(super) fn address(name: &str) -> String {
+    format!("/assets/{}/{name}", *EDITION)
+}
+
+/// A file, or that there is none. One of another edition is not served: a page that is
+/// still open would mix scripts of both.
+pub(super) async fn serve(Path((edition, name)): Path<(String, String)>) -> Response {
+    let found = FILES.iter().find(|(known, _)| *known == name);
+    match found.filter(|_| edition == *EDITION) {
+        None => StatusCode::NOT_FOUND.into_response(),
+        Some((name, content)) => {
+            let kind = [(header::CONTENT_TYPE, media_type(name))];
+            let keep = [(header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+            (kind, keep, *content).into_response()
+        }
+    }
+}
+
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,158 @@
+//! What every page has, and what is shown where there is none.
+
+use askama::Template;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use super::assets;
+use super::words::time::Moment;
+use super::words::{Done, Language, Words};
+use crate::account;
+
+/// What every page has.
+pub(super) struct Frame {
+    /// All texts, in the language of whoever asks.
+    pub(super) t: &'static Words,
+    /// When it was asked for.
+    pub(super) now: Timestamp,
+    /// Who is signed in.
+    pub(super) who: Option<String>,
+    /// Whether it is a person's own machine.
+    pub(super) is_local: bool,
+    /// Where he is.
+    pub(super) section: Section,
+    /// In which account.
+    pub(super) account: Option<String>,
+    /// Path and query of the page.
+    pub(super) address: String,
+    /// What was done just now.
+    pub(super) done: Option<Done>,
+}
+
+/// The parts of the site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Section {
+    Accounts,
+    Secrets,
+    Import,
+    Environments,
+    Audit,
+    Requests,
+    Health,
+    SignIn,
+}
+
+impl Frame {
+    /// Where an embedded file is.
+    pub(super) fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    /// A time, in words.
+    pub(super) fn moment(&self, time: Timestamp) -> Moment {
+        Moment::of(time, self.now, self.t.language)
+    }
+
+    /// Whether the page is in this part of the site.
+    pub(super) fn is_in(&self, section: Section) -> bool {
+        self.section == section
+    }
+
+    /// With what was done just now.
+    pub(super) fn with_done(self, code: Option<&str>) -> Self {
+        Self { done: code.and_then(Done::parse), ..self }
+    }
+}
+
+/// A page that was made.
+pub(super) struct Page<T>(pub(super) T);
+
+impl<T: Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(text) => {
+                ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response()
+            }
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
+
+/// Why there is no page. It becomes one in [`explain`], which knows the language.
+#[derive(Clone, Debug)]
+pub(super) enum Problem {
+    /// Nobody is signed in.
+    NotSignedIn,
+    /// There is no such page.
+    NoSuchPage,
+    /// A form that the page did not make.
+    BadForm,
+    /// The account's verbs say why.
+    Account(std::sync::Arc<account::Error>),
+}
+
+impl From<account::Error> for Problem {
+    fn from(error: account::Error) -> Self {
+        Self::Account(std::sync::Arc::new(error))
+    }
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        use account::Error;
+        match self {
+            Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::Account(error) => match **error {
+                Error::Forbidden(_) | Error::NotTheOperators(_) => StatusCode::FORBIDDEN,
+                Error::NotFound { .. } => StatusCode::NOT_FOUND,
+                Error::Unfit(_) | Error::Changed(_) => StatusCode::CONFLICT,
+                Error::Refused(_) | Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
+                Error::Unreachable(_) | Error::NotLive(_) => StatusCode::SERVICE_UNAVAILABLE,
+            },
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    title: &'static str,
+    detail: String,
+}
+
+/// Makes a page of a problem.
+pub(super) fn explain(
+    response: Response,
+    language: Language,
+    who: Option<String>,
+    is_local: bool,
+    now: Timestamp,
+) -> Response {
+    let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
+    let t = language.words();
+    let (title, detail) = t.problem.of(&problem);
+    let frame = Frame {
+        t,
+        now,
+        who,
+        is_local,
+        section: Section::Accounts,
+        account: None,
+        address: "/".to_owned(),
+        done: None,
+    };
+    (response.status(), Page(ProblemPage { frame, title, detail })).into_response()
+}

@@ -1,0 +1,67 @@
+#![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
+//! What all requests share.
+
+use std::sync::Arc;
+
+use kube::Client;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{Caller, Namespace};
+
+/// Who writes, in `managedFields`: the front door tells by it that it was `web`.
+pub(super) const FIELD_MANAGER: &str = "kliv-web";
+
+/// One web server.
+#[derive(Clone)]
+pub struct Site(Arc<Shared>);
+
+/// What all requests share.
+pub struct Shared {
+    /// Whom it serves.
+    pub door: Door,
+    /// Where the operator runs: the public key is there.
+    pub operator_namespace: Namespace,
+    /// Streams end with it.
+    pub stop: CancellationToken,
+}
+
+/// Whom it serves, and as whom it acts.
+pub enum Door {
+    /// People who sign in; the client is the server's own and speaks as them by
+    /// impersonation.
+    Cluster {
+        /// Speaks as the server itself.
+        client: Client,
+    },
+    /// One person on his own machine.
+    Local {
+        /// Speaks as him.
+        client: Client,
+        /// His name at the API server.
+        who: String,
+        /// The account that his kubeconfig names.
+        namespace: Namespace,
+    },
+}
+
+impl Site {
+    /// A server.
+    #[must_use]
+    pub fn new(door: Door, operator_namespace: Namespace, stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared { door, operator_namespace, stop }))
+    }
+
+    /// Somebody who acts in an account.
+    pub(super) fn caller(&self, client: Client, namespace: Namespace) -> Caller {
+        let operator_namespace = self.operator_namespace.clone();
+        Caller { client, namespace, operator_namespace, field_manager: FIELD_MANAGER }
+    }
+}
+
+impl std::ops::Deref for Site {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

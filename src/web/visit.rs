@@ -1,0 +1,108 @@
+#![expect(clippy::disallowed_types, reason = "hands the client to the account's verbs")]
+//! One request of somebody who is signed in: who, in which language, and as whom to act.
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use jiff::Timestamp;
+use kube::Client;
+
+use super::frame::{Frame, Problem, Section};
+use super::site::{Door, Site};
+use super::words::Language;
+use crate::account::{Caller, Namespace};
+use crate::runtime::clock;
+
+/// The cookie that remembers the language.
+pub(super) const LANGUAGE_COOKIE: &str = "kliv-language";
+
+/// One request of somebody who is signed in.
+pub(super) struct Visit {
+    pub(super) site: Site,
+    pub(super) language: Language,
+    /// When it came.
+    pub(super) now: Timestamp,
+    /// His name at the API server.
+    pub(super) who: String,
+    /// Path and query that were asked for.
+    pub(super) address: String,
+    client: Client,
+}
+
+impl Visit {
+    /// He, in an account.
+    pub(super) fn caller(&self, namespace: &str) -> Result<Caller, Problem> {
+        let namespace = Namespace::try_from(namespace).map_err(|_| Problem::NoSuchPage)?;
+        Ok(self.site.caller(self.client.clone(), namespace))
+    }
+
+    /// He, in no account yet: for what is asked of all of them.
+    pub(super) fn anywhere(&self) -> Caller {
+        self.site.caller(self.client.clone(), self.site.operator_namespace.clone())
+    }
+
+    /// What every page has.
+    pub(super) fn frame(&self, section: Section, account: Option<&Caller>) -> Frame {
+        Frame {
+            t: self.language.words(),
+            now: self.now,
+            who: Some(self.who.clone()),
+            is_local: matches!(self.site.door, Door::Local { .. }),
+            section,
+            account: account.map(|caller| caller.namespace.to_string()),
+            address: self.address.clone(),
+            done: None,
+        }
+    }
+}
+
+impl FromRequestParts<Site> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        let (client, who) = match &site.door {
+            Door::Local { client, who, .. } => (client.clone(), who.clone()),
+            // Nobody can sign in yet.
+            Door::Cluster { .. } => return Err(Problem::NotSignedIn),
+        };
+        Ok(Self {
+            site: site.clone(),
+            language: language(&parts.headers),
+            now: clock::now(),
+            who,
+            address: address(parts),
+            client,
+        })
+    }
+}
+
+impl OptionalFromRequestParts<Site> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Option<Self>, Problem> {
+        match <Self as FromRequestParts<Site>>::from_request_parts(parts, site).await {
+            Ok(visit) => Ok(Some(visit)),
+            Err(Problem::NotSignedIn) => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
+fn address(parts: &Parts) -> String {
+    parts.uri.path_and_query().map_or("/", |address| address.as_str()).to_owned()
+}
+
+/// What was chosen here before; else what the browser asks for.
+pub(super) fn language(headers: &HeaderMap) -> Language {
+    cookie(headers, LANGUAGE_COOKIE).and_then(Language::parse).unwrap_or_else(|| {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Language::accepted(accepted.unwrap_or_default())
+    })
+}
+
+/// A cookie's value, as it was sent.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
+}
