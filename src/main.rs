@@ -1,4 +1,4 @@
-//! The machine door: `kliv-secrets controller | webhook | crds | doctor`.
+//! The machine door: `kliv-secrets controller | webhook | web | crds | doctor`.
 #![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -14,7 +14,8 @@ use kliv_secrets::{
     runtime::{
         Check, Metrics, Readiness,
         args::{
-            CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebhookArgs,
+            CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebArgs,
+            WebhookArgs,
         },
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         },
         Command::Controller(args) => process(&args.common, controller(&args)),
         Command::Webhook(args) => process(&args.common, webhook(&args)),
+        Command::Web(args) => process(&args.common, web(&args)),
         Command::Doctor(args) => doctor(&args),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
@@ -291,6 +293,10 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
         Ok(served?)
     };
     beside_http("webhook", &args.common, &metrics, &readiness, &stop, work).await
+}
+
+async fn web(args: &WebArgs) -> anyhow::Result<()> {
+    anyhow::bail!("nothing is served yet at {}", args.public_url)
 }
 
 /// Looks until all is well or `--wait` is over, then says what is wrong.

@@ -7,7 +7,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::answer::Cause;
-use crate::api::{Stamp, Stamps, What};
+use crate::api::{Stamp, Stamps, What, names};
 
 /// The longest name that is stamped, bytes; `status.updatedBy` holds as much.
 const MAX_USER: usize = 1024;
@@ -69,7 +69,7 @@ pub(super) fn writer<'a>(
 pub(super) fn via(field_manager: &str) -> &'static str {
     match field_manager {
         "kubectl-kliv" => "cli",
-        "kliv-web" => "web",
+        names::WEB_FIELD_MANAGER => "web",
         "kliv-mcp" => "agent",
         "kubectl" => "kubectl",
         "helm" | "helm-controller" | "kustomize-controller" => "gitops",

@@ -7,6 +7,10 @@ pub const VERSION: &str = "v1alpha1";
 
 /// Who writes, in `managedFields` and as the reporting controller of Events.
 pub const FIELD_MANAGER: &str = "kliv-secrets";
+/// The same of what people do in the web server's pages.
+pub const WEB_FIELD_MANAGER: &str = "kliv-web";
+/// The audience of tokens that are for the web server alone.
+pub const WEB_AUDIENCE: &str = "kliv-secrets-web";
 /// The name of every [`KlivAccount`](super::KlivAccount); one per namespace.
 pub const ACCOUNT_NAME: &str = "default";
 

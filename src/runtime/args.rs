@@ -5,6 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+mod web;
+
+pub use web::WebArgs;
+
 /// Keeps an account's third-party credentials encrypted and gives them to its edge
 /// functions as environment variables.
 #[derive(Parser, Debug)]
@@ -22,13 +26,15 @@ pub enum Command {
     Controller(ControllerArgs),
     /// The front door: seals every value on its way into the cluster
     Webhook(WebhookArgs),
+    /// The web server: people's pages, with their own rights
+    Web(Box<WebArgs>),
     /// Write the custom resource definitions, or check the ones on disk
     Crds(CrdsArgs),
     /// Say what is wrong with the install, and the way out; ends with 1 where anything is
     Doctor(DoctorArgs),
 }
 
-/// What controller and webhook have in common.
+/// What the processes that stay have in common.
 #[derive(Args, Debug)]
 pub struct CommonArgs {
     /// How log lines look

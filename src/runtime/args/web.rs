@@ -1,0 +1,195 @@
+//! The command line of the web server.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use http::{Uri, uri::Scheme};
+
+use super::{CommonArgs, interval};
+
+/// Flags of `kliv-secrets web`.
+#[derive(Args, Debug)]
+pub struct WebArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags' own docs are shown")]
+    pub common: CommonArgs,
+
+    /// Where people's browsers are served
+    #[arg(long, default_value = "0.0.0.0:8443", env = "KLIV_BIND", value_name = "ADDRESS:PORT")]
+    pub bind: SocketAddr,
+
+    /// Where people reach it, e.g. `https://secrets.example.org`: requests for another host
+    /// are refused, and the identity provider sends people back there
+    #[arg(long, env = "KLIV_PUBLIC_URL", value_parser = origin, value_name = "URL")]
+    pub public_url: String,
+
+    /// The folder with tls.crt and tls.key; read again when they change. Without it plain
+    /// HTTP is served, for a proxy beside it that ends TLS
+    #[arg(long, env = "KLIV_TLS_DIR", value_name = "DIR")]
+    pub tls_dir: Option<PathBuf>,
+
+    /// How often that folder is looked at
+    #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = interval)]
+    pub reload_interval: Duration,
+
+    /// A file with the key under which sessions are encrypted, at least 32 random bytes; all
+    /// replicas need the same. Without it a key is made at each start, and people sign in
+    /// again after one
+    #[arg(long, env = "KLIV_SESSION_KEY_FILE", value_name = "FILE")]
+    pub session_key_file: Option<PathBuf>,
+
+    /// After how long people sign in again
+    #[arg(long, default_value = "8h", env = "KLIV_SESSION_LIFETIME", value_parser = interval)]
+    pub session_lifetime: Duration,
+
+    /// The OpenID Connect provider by which people sign in: its issuer, letter for letter as
+    /// the API server knows it. Without it they sign in with a token alone
+    #[arg(
+        long,
+        env = "KLIV_OIDC_ISSUER",
+        value_parser = issuer,
+        requires = "oidc_client_id",
+        value_name = "URL"
+    )]
+    pub oidc_issuer: Option<String>,
+
+    /// Who the web server is there; the API server must take tokens of this audience
+    #[arg(long, env = "KLIV_OIDC_CLIENT_ID", requires = "oidc_issuer", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+
+    /// A file with the client's secret, where it has one
+    #[arg(
+        long,
+        env = "KLIV_OIDC_CLIENT_SECRET_FILE",
+        requires = "oidc_issuer",
+        value_name = "FILE"
+    )]
+    pub oidc_client_secret_file: Option<PathBuf>,
+
+    /// What is asked of the provider beside `openid`: whatever brings name and groups into
+    /// the ID token as the API server reads them
+    #[arg(
+        long,
+        env = "KLIV_OIDC_SCOPES",
+        value_delimiter = ',',
+        default_value = "profile,email",
+        value_name = "SCOPES"
+    )]
+    pub oidc_scopes: Vec<String>,
+
+    /// A file with the certificates that the provider is trusted by, instead of the usual
+    /// authorities'
+    #[arg(long, env = "KLIV_OIDC_CA_FILE", requires = "oidc_issuer", value_name = "FILE")]
+    pub oidc_ca_file: Option<PathBuf>,
+
+    /// Take pasted tokens, too, that could do more than the web server is for: read Secrets,
+    /// run or enter pods, act as others. Whoever has taken over the server then has them
+    #[arg(long, env = "KLIV_ALLOW_POWERFUL_TOKENS", default_value_t = false)]
+    pub allow_powerful_tokens: bool,
+
+    /// The operator's namespace: the public sealing key is there
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "kliv-secrets-system",
+        value_name = "NAMESPACE"
+    )]
+    pub operator_namespace: String,
+}
+
+/// Scheme and host as a browser sends them in `Origin`.
+fn origin(text: &str) -> Result<String, &'static str> {
+    const WANTED: &str = "give scheme and host alone, such as https://secrets.example.org; http \
+                          only for localhost";
+    let url: Uri = text.parse().map_err(|_| WANTED)?;
+    let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) else {
+        return Err(WANTED);
+    };
+    let host = url.host().unwrap_or_default();
+    let secure = *scheme == Scheme::HTTPS;
+    let local = *scheme == Scheme::HTTP && ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+    let alone = url.path() == "/" && url.query().is_none() && !authority.as_str().contains('@');
+    if host.is_empty() || !(secure || local) || !alone {
+        return Err(WANTED);
+    }
+    let usual = if secure { 443 } else { 80 };
+    let port = url.port_u16().filter(|&port| port != usual);
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    Ok(format!("{scheme}://{}{port}", host.to_ascii_lowercase()))
+}
+
+/// Kept letter for letter: the API server compares.
+fn issuer(text: &str) -> Result<String, &'static str> {
+    let url: Option<Uri> = text.parse().ok();
+    let fits = url.is_some_and(|url| {
+        url.scheme() == Some(&Scheme::HTTPS) && url.host().is_some() && url.query().is_none()
+    });
+    if fits { Ok(text.to_owned()) } else { Err("give an https address without a query") }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    const URL: &str = "--public-url=https://s.example.org";
+
+    fn web(flags: &[&str]) -> Result<WebArgs, clap::Error> {
+        let line = ["kliv-secrets", "web"].iter().chain(flags);
+        match Cli::try_parse_from(line)?.command {
+            Command::Web(args) => Ok(*args),
+            other => panic!("not the web server: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_must_say_where_people_reach_it() {
+        assert!(web(&[]).is_err());
+        let args = web(&[URL]).unwrap();
+        assert_eq!(args.session_lifetime, Duration::from_secs(8 * 3600));
+        assert_eq!(args.oidc_scopes, ["profile", "email"]);
+        assert!(!args.allow_powerful_tokens);
+    }
+
+    #[test]
+    fn a_public_address_is_what_browsers_call_an_origin() {
+        for (given, read) in [
+            ("https://Secrets.Example.org/", "https://secrets.example.org"),
+            ("https://secrets.example.org:443", "https://secrets.example.org"),
+            ("https://secrets.example.org:8443", "https://secrets.example.org:8443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("https://[::1]:8443/", "https://[::1]:8443"),
+        ] {
+            let flag = format!("--public-url={given}");
+            assert_eq!(web(&[&flag]).unwrap().public_url, read);
+        }
+        for wrong in [
+            "",
+            "secrets.example.org",
+            "http://secrets.example.org",
+            "https://secrets.example.org/kliv",
+            "https://secrets.example.org/?a",
+            "https://a@secrets.example.org",
+            "ftp://localhost",
+            "https://",
+        ] {
+            let flag = format!("--public-url={wrong}");
+            let error = web(&[&flag]).unwrap_err().to_string();
+            assert!(error.contains("such as https://secrets.example.org"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_provider_and_who_one_is_there_belong_together() {
+        let (issuer, id) = ("--oidc-issuer=https://id.example.org/realm/", "--oidc-client-id=a");
+        assert!(web(&[URL, issuer]).is_err() && web(&[URL, id]).is_err());
+        let args = web(&[URL, issuer, id, "--oidc-scopes=groups,email"]).unwrap();
+        assert_eq!(args.oidc_issuer.as_deref(), Some("https://id.example.org/realm/"));
+        assert_eq!(args.oidc_scopes, ["groups", "email"]);
+        assert!(web(&[URL, id, "--oidc-issuer=http://id.example.org"]).is_err());
+        assert!(web(&[URL, "--oidc-ca-file=ca.crt"]).is_err());
+    }
+}
