@@ -1,6 +1,6 @@
 //! Why something was not done, in plain words.
 
-use super::Unfit;
+use super::{NotTaken, Unfit};
 use crate::api::text::harmless;
 use crate::runtime::client;
 
@@ -25,6 +25,9 @@ pub enum Error {
     /// It is there, but not as the verb needs it.
     #[error("{0}")]
     Unfit(#[from] Unfit),
+    /// A value that came sealed, and is not taken so; nothing was sent.
+    #[error("{0}")]
+    NotTaken(#[from] NotTaken),
     /// The caller may not read what the operator tells, e.g. its public key, where that was
     /// looked for; everybody may where the operator runs.
     #[error("forbidden: {0}")]

@@ -1,6 +1,12 @@
 #![expect(clippy::disallowed_types, reason = "reads a native Secret, as the caller")]
 //! Many values in one batch: looked at first, then written together, so that the operator
 //! gathers them into one published set and one rollout a function.
+//!
+//! ```text
+//!  rows ──► plan_import: what would become of each ──► Plan::check ──► import
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -8,7 +14,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
 use super::bundle::{Bundle, Entry};
-use super::{Caller, Details, Error, How, Target, Told};
+use super::{Caller, Details, Error, How, Target, Unfit, Value};
 use crate::api::KlivSecret;
 use crate::api::names::{MAX_SECRETS, SECRET_TYPE};
 use crate::seal::Plaintext;
@@ -16,21 +22,32 @@ use crate::seal::Plaintext;
 /// Writes at once: far quicker than the operator gathers, and no flood.
 const IN_FLIGHT: usize = 32;
 
-/// An entry, and what would become of it.
-pub struct Planned {
-    /// The entry.
-    pub entry: Entry,
+/// A value for import.
+pub struct Row {
     /// The secret that it is for.
     pub target: Target,
+    /// The value.
+    pub value: Value,
+    /// Whether it may replace one that is there.
+    pub overwrite: bool,
+}
+
+/// A row, and what would become of it.
+pub struct Planned {
+    /// The secret that it is for.
+    pub target: Target,
+    /// The value.
+    pub value: Value,
     /// What is there now.
     pub before: Option<KlivSecret>,
     /// What would become of it.
     pub change: Change,
-    /// What there is to say of its value.
-    pub told: Told,
 }
 
-/// What became of an entry.
+/// What would become of all rows, in their order.
+pub struct Plan(pub Vec<Planned>);
+
+/// What became of a row.
 pub struct Imported {
     /// The secret that it was for.
     pub target: Target,
@@ -38,7 +55,7 @@ pub struct Imported {
     pub written: Result<KlivSecret, Error>,
 }
 
-/// What becomes of an entry.
+/// What becomes of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
     /// There is no such secret yet.
@@ -51,6 +68,8 @@ pub enum Change {
     Stays,
     /// There is one for a variable that differs in capitals.
     Clashes,
+    /// A row before is for the same secret, or for one that differs in capitals.
+    Twice,
 }
 
 impl Change {
@@ -63,6 +82,19 @@ impl Change {
             Self::Replaces => "replaces",
             Self::Stays => "stays",
             Self::Clashes => "clashes",
+            Self::Twice => "twice",
+        }
+    }
+
+    /// What becomes of a value for a variable, whose secret may be there `before`.
+    #[must_use]
+    pub fn of(variable: &str, before: Option<&KlivSecret>, overwrite: bool) -> Self {
+        match before {
+            None => Self::New,
+            Some(before) if before.spec.env_var != variable => Self::Clashes,
+            Some(before) if before.spec.sealed.is_none() => Self::Answers,
+            Some(_) if overwrite => Self::Replaces,
+            Some(_) => Self::Stays,
         }
     }
 
@@ -71,43 +103,93 @@ impl Change {
     pub fn is_written(self) -> bool {
         matches!(self, Self::New | Self::Answers | Self::Replaces)
     }
+
+    /// Whether the row can't be written, whatever is asked for.
+    #[must_use]
+    pub fn is_clash(self) -> bool {
+        matches!(self, Self::Clashes | Self::Twice)
+    }
+}
+
+impl Row {
+    /// The rows of a file for one environment, or for none.
+    #[must_use]
+    pub fn of(entries: Vec<Entry>, environment: Option<&str>, overwrite: bool) -> Vec<Self> {
+        let row = |entry: Entry| Self {
+            target: Target::new(entry.name, environment.map(str::to_owned)),
+            value: entry.value.into(),
+            overwrite,
+        };
+        entries.into_iter().map(row).collect()
+    }
+}
+
+impl Plan {
+    /// What would become of rows, given the secrets that are there.
+    #[must_use]
+    pub fn of(rows: Vec<Row>, there: Vec<KlivSecret>) -> Self {
+        let named = |secret: KlivSecret| Some((secret.metadata.name.clone()?, secret));
+        let mut there: BTreeMap<String, KlivSecret> = there.into_iter().filter_map(named).collect();
+        let mut seen = BTreeSet::new();
+        let planned = rows.into_iter().map(|Row { target, value, overwrite }| {
+            let name = target.object();
+            let before = there.remove(&name);
+            let change = match seen.insert(name) {
+                true => Change::of(&target.variable, before.as_ref(), overwrite),
+                false => Change::Twice,
+            };
+            Planned { target, value, before, change }
+        });
+        Self(planned.collect())
+    }
+
+    /// How many rows would become this.
+    #[must_use]
+    pub fn count(&self, change: Change) -> usize {
+        self.0.iter().filter(|planned| planned.change == change).count()
+    }
+
+    /// How many are written.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.0.iter().filter(|planned| planned.change.is_written()).count()
+    }
+
+    /// One row that can't be written holds up all of them, unless such are left out.
+    ///
+    /// # Errors
+    /// How many can't be.
+    pub fn check(&self, leave_out: bool) -> Result<(), Unfit> {
+        match self.0.iter().filter(|planned| planned.change.is_clash()).count() {
+            clashes @ 1.. if !leave_out => Err(Unfit::Clashes(clashes)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Caller {
-    /// Looks what would become of entries; nothing is written.
+    /// Looks what would become of rows; nothing is written.
     ///
     /// # Errors
     /// The caller may not list the account's secrets, or it would have too many.
-    pub async fn plan_import(
-        &self,
-        entries: Vec<Entry>,
-        environment: Option<&str>,
-        overwrite: bool,
-    ) -> Result<Vec<Planned>, Error> {
-        let there = self.list(false).await?;
-        let count = there.len();
-        let planned = plan(entries, environment, overwrite, there);
-        let new = planned.iter().filter(|planned| planned.change == Change::New).count();
-        if count + new > MAX_SECRETS {
-            return Err(Error::Invalid(format!(
-                "the account has {count} secrets, and with {new} more it would have over \
-                 {MAX_SECRETS}, which is the limit: delete what is not used, or take another account"
-            )));
+    pub async fn plan_import(&self, rows: Vec<Row>) -> Result<Plan, Error> {
+        let secrets = self.list(false).await?;
+        let there = secrets.len();
+        let plan = Plan::of(rows, secrets);
+        let new = plan.count(Change::New);
+        if there + new > MAX_SECRETS {
+            return Err(Unfit::TooMany { there, new }.into());
         }
-        Ok(planned)
+        Ok(plan)
     }
 
-    /// Writes those entries that are to be, each secret as it was when that was planned. The
+    /// Writes those rows that are to be, each secret as it was when that was planned. The
     /// first alone: where that is refused, e.g. for want of a right, nothing is written.
     ///
     /// # Errors
     /// The first was not written.
-    pub async fn import(
-        &self,
-        planned: Vec<Planned>,
-        how: &How<'_>,
-    ) -> Result<Vec<Imported>, Error> {
-        let mut planned = planned.into_iter().filter(|planned| planned.change.is_written());
+    pub async fn import(&self, plan: Plan, how: &How<'_>) -> Result<Vec<Imported>, Error> {
+        let mut planned = plan.0.into_iter().filter(|planned| planned.change.is_written());
         let Some(first) = planned.next() else { return Ok(Vec::new()) };
         let first = self.import_one(first, how).await;
         let mut imported = match first.written {
@@ -120,10 +202,9 @@ impl Caller {
     }
 
     async fn import_one(&self, planned: Planned, how: &How<'_>) -> Imported {
-        let Planned { entry, target, before, .. } = planned;
-        let written = self.set(&target, before.as_ref(), &entry.value, Details::default(), how);
-        let written = written.await.map(|written| written.secret);
-        Imported { target, written }
+        let Planned { target, value, before, .. } = planned;
+        let written = self.set(&target, before.as_ref(), &value, Details::default(), how).await;
+        Imported { target, written: written.map(|written| written.secret) }
     }
 
     /// The keys of a native Secret of the account and their values.
@@ -144,30 +225,6 @@ impl Caller {
         let data = found.data.unwrap_or_default().into_iter();
         Ok(Bundle::of_keys(data.map(|(key, value)| (key, Plaintext::new(value.0)))))
     }
-}
-
-fn plan(
-    entries: Vec<Entry>,
-    environment: Option<&str>,
-    overwrite: bool,
-    mut there: Vec<KlivSecret>,
-) -> Vec<Planned> {
-    let planned = entries.into_iter().map(|entry| {
-        let target = Target::new(entry.name.clone(), environment.map(str::to_owned));
-        let name = target.object();
-        let at = there.iter().position(|secret| secret.metadata.name.as_deref() == Some(&name));
-        let before = at.map(|at| there.swap_remove(at));
-        let change = match &before {
-            None => Change::New,
-            Some(before) if before.spec.env_var != entry.name => Change::Clashes,
-            Some(before) if before.spec.sealed.is_none() => Change::Answers,
-            Some(_) if overwrite => Change::Replaces,
-            Some(_) => Change::Stays,
-        };
-        let told = Told::of(&target, before.is_none(), &entry.value);
-        Planned { entry, target, before, change, told }
-    });
-    planned.collect()
 }
 
 #[cfg(test)]
@@ -192,12 +249,34 @@ mod tests {
                 there("d1", "D1", Some("kliv1.x")),
                 there("b1.test", "B1", Some("kliv1.x")),
             ];
-            let planned = plan(entries, environment, overwrite, there);
-            planned.iter().map(|planned| planned.change).collect::<Vec<_>>()
+            let plan = Plan::of(Row::of(entries, environment, overwrite), there);
+            plan.0.iter().map(|planned| planned.change).collect::<Vec<_>>()
         };
         use Change::{Answers, Clashes, New, Replaces, Stays};
         assert_eq!(planned(None, false), [New, Stays, Answers, Clashes]);
         assert_eq!(planned(None, true), [New, Replaces, Answers, Clashes]);
         assert_eq!(planned(Some("test"), false), [New, Stays, New, New]);
+    }
+
+    #[test]
+    fn each_row_says_whether_it_replaces_and_of_two_for_one_secret_only_the_first_is_written() {
+        let row = |variable: &str, environment: Option<&str>, overwrite| Row {
+            target: Target::new(variable.into(), environment.map(str::to_owned)),
+            value: Plaintext::new(b"v".to_vec()).into(),
+            overwrite,
+        };
+        let rows = vec![
+            row("A1", None, true),
+            row("B1", None, false),
+            row("a1", None, true),
+            row("A1", Some("test"), false),
+        ];
+        let there = ["A1", "B1"].map(|v| there(&v.to_lowercase(), v, Some("kliv1.x"))).to_vec();
+        let plan = Plan::of(rows, there);
+        let changes: Vec<_> = plan.0.iter().map(|planned| planned.change).collect();
+        assert_eq!(changes, [Change::Replaces, Change::Stays, Change::Twice, Change::New]);
+        assert_eq!((plan.written(), plan.count(Change::New)), (2, 1));
+        assert_eq!(plan.check(false), Err(Unfit::Clashes(1)));
+        assert_eq!(plan.check(true), Ok(()));
     }
 }

@@ -8,9 +8,9 @@
 //!                               └─► watch: what changes or goes from now on
 //! ```
 //!
-//! Nothing here prints. A value comes in as [`Plaintext`](crate::seal::Plaintext) and is
-//! sealed before anything is sent: what leaves this process is ciphertext. Errors are one
-//! small enum whose words name what is missing; a door adds what its people can do.
+//! Nothing here prints. A [`Value`] comes in, in the clear or sealed already, and is sealed
+//! before anything is sent: what leaves this process is ciphertext. Errors are one small enum
+//! whose words name what is missing; a door adds what its people can do.
 //!
 //! Files for import are read by [`bundle`]: entries with their lines, and what is invalid.
 //!
@@ -38,6 +38,7 @@ mod trail;
 mod tree;
 mod unfit;
 pub mod unsealed;
+mod value;
 mod watch;
 mod yaml;
 
@@ -46,7 +47,7 @@ pub use caller::{Caller, DryRun};
 pub use error::{Error, Kind, Missing};
 pub use functions::{User, Using};
 pub use history::restorable;
-pub use import::{Change, Imported, Planned};
+pub use import::{Change, Imported, Plan, Planned, Row};
 pub use install::{FunctionLabels, Install};
 pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
@@ -59,4 +60,5 @@ pub use standing::{
 };
 pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};
 pub use unfit::Unfit;
+pub use value::{NotTaken, SealedAt, Value, sealed_at_least};
 pub use watch::Seen;

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use super::rotate::sealed_after;
 use super::{Caller, DryRun, Error, Kind, Missing, Target};
 use crate::api::names::{SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY};
 use crate::api::text::harmless;
@@ -118,8 +117,8 @@ fn is_unchanged(before: &KlivSecret, now: &KlivSecret) -> bool {
 }
 
 impl Target {
-    /// Seals a value for this secret of an account, so that it counts as newer than what the
-    /// one there is `before` has had.
+    /// Seals a value for this secret of an account, with the time of
+    /// [`sealed_at_least`](super::sealed_at_least).
     ///
     /// # Errors
     /// The value is too large.
@@ -128,13 +127,11 @@ impl Target {
         account: &str,
         key: &SealingKey,
         value: &Plaintext,
-        before: Option<&KlivSecret>,
-        now: Timestamp,
+        sealed_at: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, Error> {
         let (variable, environment) = (self.variable.as_str(), self.environment.as_deref());
         let binding = Binding { account, variable, environment };
-        let sealed_at = before.map_or(now, |before| sealed_after(before, now));
         seal(key, &binding, value, sealed_at, rng)
             .map_err(|error| Error::Invalid(error.to_string()))
     }
@@ -148,31 +145,5 @@ impl Target {
             }
             _ => self,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
-    use super::*;
-    use crate::runtime::entropy;
-    use crate::seal::Keyring;
-
-    #[test]
-    fn a_value_is_sealed_after_a_purge_though_the_clock_here_is_behind() {
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let keyring = Keyring::generate(at(0), &mut entropy::system());
-        let mut purged = KlivSecret::new("a-key", KlivSecretSpec::default());
-        purged.spec.refuse_sealed_before = Some(Time(at(1000)));
-        let (target, value) = (Target::new("A_KEY".into(), None), Plaintext::new(b"v".to_vec()));
-        let sealed_at = |before| {
-            let (key, rng) = (keyring.sealing_key(), &mut entropy::system());
-            let sealed = target.seal("acme", key, &value, before, at(5), rng).unwrap();
-            let binding = Binding { account: "acme", variable: "A_KEY", environment: None };
-            keyring.open(&sealed, &binding).unwrap().sealed_at
-        };
-        assert_eq!(sealed_at(Some(&purged)), at(1001));
-        assert_eq!(sealed_at(None), at(5));
     }
 }

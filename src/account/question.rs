@@ -1,10 +1,9 @@
 //! Questions: a secret that waits for its value, and its answer.
 
 use super::rotate::{has_value, place};
-use super::{Caller, DryRun, Error, How, Target, Unfit, Written};
+use super::{Caller, DryRun, Error, How, Target, Unfit, Value, Written};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
-use crate::seal::Plaintext;
 
 /// Who asks, as far as that can be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,7 +64,7 @@ impl Caller {
     pub async fn answer(
         &self,
         secret: &KlivSecret,
-        value: &Plaintext,
+        value: &Value,
         how: &How<'_>,
     ) -> Result<Written, Error> {
         waiting(secret)?;

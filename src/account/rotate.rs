@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
+use k8s_openapi::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-use super::{Caller, Error, How, Unfit, Written};
+use super::{Caller, Error, How, Target, Unfit, Value, Written};
 use crate::api::{KlivSecret, KlivSecretSpec, Warning};
-use crate::seal::Plaintext;
 
 /// The warnings that ask for a new value.
 const ASK_FOR_A_NEW_VALUE: [&str; 3] = ["RotationDue", "Expired", "ExpiresSoon"];
@@ -36,22 +35,6 @@ pub fn replaceable(secret: &KlivSecret) -> Result<(), Error> {
     Err(Unfit::NoValue(secret.metadata.name.clone().unwrap_or_default()).into())
 }
 
-/// When a new value is to be sealed, so that it counts as newer than all before it, also
-/// where the caller's clock is behind. In whole seconds, as the API server keeps times.
-#[must_use]
-pub(super) fn sealed_after(secret: &KlivSecret, now: Timestamp) -> Timestamp {
-    let status = secret.status.as_ref();
-    let known = status.iter().flat_map(|status| {
-        let written = status.history.iter().map(|entry| entry.time.0);
-        written.chain(status.refuse_sealed_before.as_ref().map(|time| time.0))
-    });
-    let asked = secret.spec.refuse_sealed_before.iter().map(|time| time.0);
-    let newest = known.chain(asked).max().unwrap_or(Timestamp::UNIX_EPOCH);
-    let next = newest.checked_add(SignedDuration::from_secs(1)).unwrap_or(newest);
-    let whole = |time: Timestamp| time.round(Unit::Second).unwrap_or(time);
-    whole(now.max(next))
-}
-
 /// What of a secret's spec never changes: the rest is a change.
 pub(super) fn place(secret: &KlivSecret) -> KlivSecretSpec {
     KlivSecretSpec {
@@ -59,6 +42,13 @@ pub(super) fn place(secret: &KlivSecret) -> KlivSecretSpec {
         environment: secret.spec.environment.clone(),
         ..KlivSecretSpec::default()
     }
+}
+
+/// What is refused that was sealed before a value: from the second on in which that was, as
+/// the API server keeps times.
+fn before(sealed_at: Timestamp) -> Time {
+    let down = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
+    Time(sealed_at.round(down).unwrap_or(sealed_at))
 }
 
 fn is_purged(rotated: &KlivSecret, now: &KlivSecret) -> bool {
@@ -75,16 +65,16 @@ impl Caller {
     pub async fn rotate(
         &self,
         secret: &KlivSecret,
-        value: &Plaintext,
+        value: &Value,
         compromised: bool,
         how: &How<'_>,
     ) -> Result<Written, Error> {
         replaceable(secret)?;
-        // The same time that the new value is sealed with.
-        let since = sealed_after(secret, how.now);
-        let refuse_sealed_before = compromised.then_some(Time(since));
+        let target = Target::of(secret);
+        let value = value.sealed(&self.namespace, &target, Some(secret), how)?;
+        let refuse_sealed_before = compromised.then(|| before(value.at));
         let spec = KlivSecretSpec { refuse_sealed_before, ..place(secret) };
-        self.hand_in(spec, Some(secret), value, how).await
+        self.write(spec, Some(secret), &value, how).await
     }
 
     /// Waits until the operator has purged what was before a compromised value, for so long
@@ -128,10 +118,6 @@ mod tests {
         secret
     }
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
     #[test]
     fn what_the_operator_says_is_due_is_due() {
         let warning = |reason: &str| Warning { reason: reason.into(), message: "m".into() };
@@ -145,15 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn a_new_value_is_sealed_after_all_before_it_whatever_the_clock_says() {
-        let refuse_sealed_before = Some(Time(at(1000)));
-        let purged = secret(KlivSecretStatus { refuse_sealed_before, ..Default::default() });
-        assert_eq!(sealed_after(&purged, at(5)), at(1001));
-        assert_eq!(sealed_after(&purged, at(2000)), at(2000));
-        let mut asked = secret(KlivSecretStatus::default());
-        asked.spec.refuse_sealed_before = Some(Time(at(3000)));
-        assert_eq!(sealed_after(&asked, at(5)), at(3001));
-        let fraction = Timestamp::from_millisecond(5_900).unwrap();
-        assert_eq!(sealed_after(&secret(KlivSecretStatus::default()), fraction), at(6));
+    fn the_new_value_itself_is_never_refused() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let refused = |text| before(at(text)).0;
+        assert_eq!(refused("2026-11-24T10:00:07Z"), at("2026-11-24T10:00:07Z"));
+        assert_eq!(refused("2026-11-24T10:00:07.9Z"), at("2026-11-24T10:00:07Z"));
     }
 }

@@ -3,10 +3,10 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Caller, DryRun, Error, Target};
+use super::value::SealedAt;
+use super::{Caller, DryRun, Error, Target, Value};
 use crate::admission::warnings;
 use crate::api::{KlivSecret, KlivSecretSpec, Recognised, recognise};
-use crate::runtime::entropy;
 use crate::seal::{Plaintext, SealingKey};
 
 /// What is said of a value that is handed in. Holds nothing of it.
@@ -67,7 +67,7 @@ impl Caller {
         &self,
         target: &Target,
         before: Option<&KlivSecret>,
-        value: &Plaintext,
+        value: &Value,
         details: Details,
         how: &How<'_>,
     ) -> Result<Written, Error> {
@@ -82,18 +82,28 @@ impl Caller {
         self.hand_in(spec, before, value, how).await
     }
 
-    /// Seals a value for the place that a spec names, and writes both.
+    /// Seals a value for the place that a spec names, unless it is sealed, and writes both.
     pub(super) async fn hand_in(
         &self,
-        mut spec: KlivSecretSpec,
+        spec: KlivSecretSpec,
         before: Option<&KlivSecret>,
-        value: &Plaintext,
+        value: &Value,
         how: &How<'_>,
     ) -> Result<Written, Error> {
         let target = Target::new(spec.env_var.clone(), spec.environment.clone());
-        let rng = &mut entropy::system();
-        let sealed = target.seal(&self.namespace, how.key, value, before, how.now, rng)?;
-        spec.sealed = Some(sealed.to_string());
+        let sealed = value.sealed(&self.namespace, &target, before, how)?;
+        self.write(spec, before, &sealed, how).await
+    }
+
+    /// Writes a sealed value with the rest of a spec.
+    pub(super) async fn write(
+        &self,
+        mut spec: KlivSecretSpec,
+        before: Option<&KlivSecret>,
+        value: &SealedAt,
+        how: &How<'_>,
+    ) -> Result<Written, Error> {
+        spec.sealed = Some(value.sealed.to_string());
         let secret = self.put(&spec, before, how.dry_run).await?;
         Ok(Written { secret, is_new: before.is_none() })
     }

@@ -2,6 +2,8 @@
 
 use k8s_openapi::jiff::Timestamp;
 
+use crate::api::names::MAX_SECRETS;
+
 /// Why something is not as a verb needs it, in words without a way out: that is another one
 /// in a terminal, on a page and for an agent.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -71,6 +73,22 @@ pub enum Unfit {
     /// It needs not be told to take a new set.
     #[error("{0} takes new sets by itself: there is nothing to tell it")]
     NotManual(String),
+    /// So many of the names of an import can't be written.
+    #[error(
+        "nothing was written: {0} of the names clash with variables that differ only in capitals"
+    )]
+    Clashes(usize),
+    /// The account would have too many secrets.
+    #[error(
+        "the account has {there} secrets, and with {new} more it would have over {MAX_SECRETS}, \
+         which is the limit"
+    )]
+    TooMany {
+        /// How many it has.
+        there: usize,
+        /// How many would be new.
+        new: usize,
+    },
     /// There is no set for a function.
     #[error("nothing is published for {0} yet")]
     NothingPublished(String),

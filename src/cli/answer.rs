@@ -47,7 +47,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     )?;
     look_at(&args.writing, &Target::of(&secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
-    let answered = caller.answer(&secret, &value, &args.writing.how(&key)).await?.secret;
+    let how = args.writing.how(&key);
+    let answered = caller.answer(&secret, &value.into(), &how).await?.secret;
     let words = dry_run_words(dry_run);
     output::done(&format!("{} answered{words}\n", output::named(&answered)));
     wait(&caller, &changed::waited(&answered), &args.writing, session).await

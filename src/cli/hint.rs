@@ -54,6 +54,10 @@ fn not_fit(unfit: &Unfit) -> String {
             format!(". Hand the value in once more: kubectl kliv rotate {name}")
         }
         Unfit::NotManual(_) => ". How far it is: kubectl kliv status".to_owned(),
+        Unfit::Clashes(_) => {
+            "; write them so, delete those secrets first, or give --skip-invalid".to_owned()
+        }
+        Unfit::TooMany { .. } => ": delete what is not used, or take another account".to_owned(),
         Unfit::NothingPublished(_) => ": see kubectl kliv list".to_owned(),
     }
 }

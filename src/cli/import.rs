@@ -9,8 +9,8 @@ use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
 use super::{changed, named, output, prompt};
-use crate::account::bundle::{Bundle, Format};
-use crate::account::{Caller, Change, Planned, Waited};
+use crate::account::bundle::{Bundle, Format, Note};
+use crate::account::{Caller, Change, Error, Plan, Planned, Row, Told, Value, Waited};
 use crate::api::check_environment;
 use crate::api::text::harmless;
 use crate::seal::{HIDDEN, mask};
@@ -91,17 +91,12 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     if bundle.entries.is_empty() {
         return Err(Failure::plain(format!("there is nothing to import in {place}")));
     }
-    let planned =
-        caller.plan_import(bundle.entries, args.environment.as_deref(), args.overwrite).await?;
-    preview(args, &planned, session);
-    let clashes = planned.iter().filter(|planned| planned.change == Change::Clashes).count();
-    if clashes > 0 && !args.skip_invalid {
-        return Err(Failure::plain(format!(
-            "nothing was written: {clashes} of the names clash with variables that differ only in \
-             capitals; write them so, delete those secrets first, or give --skip-invalid"
-        )));
-    }
-    write(args, &caller, planned, session).await
+    let notes: Vec<Option<Note>> = bundle.entries.iter().map(|entry| entry.note).collect();
+    let rows = Row::of(bundle.entries, args.environment.as_deref(), args.overwrite);
+    let plan = caller.plan_import(rows).await?;
+    preview(args, &plan, &notes, session);
+    plan.check(args.skip_invalid).map_err(Error::from)?;
+    write(args, &caller, plan, session).await
 }
 
 /// Reads a file of names and values.
@@ -161,13 +156,17 @@ pub(crate) fn tell_invalid(bundle: &Bundle, place: &str) {
     }
 }
 
-fn preview(args: &Args, planned: &[Planned], session: &Session) {
+fn preview(args: &Args, plan: &Plan, notes: &[Option<Note>], session: &Session) {
     let mut table =
         Table::new([whole("NAME"), whole("CHANGE"), whole("VALUE"), whole("NOW"), cut("NOTE")]);
     let shown = |mask: String| if args.no_mask { HIDDEN.to_owned() } else { mask };
-    for Planned { entry, target, before, change, told } in planned {
+    let mut warned = Vec::new();
+    for (Planned { target, value, before, change }, note) in plan.0.iter().zip(notes) {
+        // A file's values are all in the clear.
+        let Value::Plain(value) = value else { continue };
+        let told = Told::of(target, before.is_none(), value);
         let now = before.as_ref().and_then(|before| before.status.as_ref()?.masked_value.clone());
-        let note = match (change, entry.note) {
+        let note = match (change, note) {
             (Change::Stays, _) => "is there: --overwrite replaces it".to_owned(),
             (Change::Clashes, _) => {
                 let variable = before.as_ref().map(|before| before.spec.env_var.as_str());
@@ -178,29 +177,25 @@ fn preview(args: &Args, planned: &[Planned], session: &Session) {
         };
         let name = target.object();
         let now = now.map(shown).unwrap_or_default();
-        table.row([name, change.word().to_owned(), shown(mask(&entry.value)), now, note]);
+        if change.is_written() {
+            let text =
+                |warning: &String| format!("{}: {}", target.variable, harmless(warning, 512));
+            warned.extend(told.warnings.iter().map(text));
+        }
+        table.row([name, change.word().to_owned(), shown(mask(value)), now, note]);
     }
     output::done(&table.render(session.terminal.width, true));
-    for Planned { entry, told, .. } in planned.iter().filter(|p| p.change.is_written()) {
-        for warning in &told.warnings {
-            let text = format!("{}: {}", entry.name, harmless(warning, 512));
-            output::warn(&text, session.terminal.colour);
-        }
+    for text in warned {
+        output::warn(&text, session.terminal.colour);
     }
 }
 
-async fn write(
-    args: &Args,
-    caller: &Caller,
-    planned: Vec<Planned>,
-    session: &Session,
-) -> Result<(), Failure> {
+async fn write(args: &Args, caller: &Caller, plan: Plan, session: &Session) -> Result<(), Failure> {
     let dry_run = args.writing.trying.dry_run;
-    let count = |change| planned.iter().filter(|planned| planned.change == change).count();
     let (new, answered, replaced) =
-        (count(Change::New), count(Change::Answers), count(Change::Replaces));
+        (plan.count(Change::New), plan.count(Change::Answers), plan.count(Change::Replaces));
     let summary = format!("{new} new, {answered} answered, {replaced} replaced");
-    if new + answered + replaced == 0 {
+    if plan.written() == 0 {
         output::done("nothing to write\n");
         return Ok(());
     }
@@ -212,7 +207,7 @@ async fn write(
     }
     let mut waited = Waited::default();
     let mut failed = 0;
-    for imported in caller.import(planned, &args.writing.how(&key)).await? {
+    for imported in caller.import(plan, &args.writing.how(&key)).await? {
         match imported.written {
             Ok(secret) => {
                 waited.written.extend(changed::waited(&secret).written);

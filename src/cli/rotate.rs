@@ -99,7 +99,7 @@ async fn one(
     look_at(&args.writing, &Target::of(secret), false, &value, session)?;
     let dry_run = args.writing.trying.dry_run;
     let how = args.writing.how(key);
-    let rotated = caller.rotate(secret, &value, args.compromised, &how).await?.secret;
+    let rotated = caller.rotate(secret, &value.into(), args.compromised, &how).await?.secret;
     let what = output::named(&rotated);
     output::done(&format!("{what} rotated{}\n", dry_run_words(dry_run)));
     Ok(rotated)

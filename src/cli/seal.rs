@@ -10,7 +10,7 @@ use super::import::{Written, environment, place_of, read, tell_invalid};
 use super::session::Session;
 use super::{output, prompt};
 use crate::account::unsealed::{Looked, look};
-use crate::account::{Namespace, Target};
+use crate::account::{Namespace, Target, sealed_at_least};
 use crate::admission::warnings;
 use crate::api::names::{GROUP, VERSION};
 use crate::api::text::harmless;
@@ -156,7 +156,13 @@ fn manifest(
         let text = format!("{}: {}", target.variable, harmless(&warning, 512));
         output::warn(&text, session.terminal.colour);
     }
-    let sealed = target.seal(account, key, value, None, clock::now(), &mut entropy::system())?;
+    let sealed = target.seal(
+        account,
+        key,
+        value,
+        sealed_at_least(None, clock::now()),
+        &mut entropy::system(),
+    )?;
     let mut spec = json!({ "envVar": target.variable, "sealed": sealed.to_string() });
     if let Some(environment) = &target.environment {
         spec["environment"] = json!(environment);

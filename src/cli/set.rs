@@ -82,6 +82,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         expiration_time: args.expires.clone(),
     };
     let how = args.writing.how(&key);
+    let value = value.into();
     let set = caller.set(&target, before.as_ref(), &value, details, &how);
     let Written { secret, is_new } = set.await?;
     drop(value);

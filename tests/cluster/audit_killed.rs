@@ -196,7 +196,7 @@ async fn create(caller: &Caller, value: &str) {
     let target = Target::parse("API_TOKEN", None).expect("a name");
     let (value, mut rng) = (Plaintext::new(value.into()), entropy::system());
     let key = caller.sealing_key().await.expect("the public key");
-    let sealed = target.seal(&caller.namespace, &key, &value, None, clock::now(), &mut rng);
+    let sealed = target.seal(&caller.namespace, &key, &value, clock::now(), &mut rng);
     let spec = KlivSecretSpec {
         env_var: target.variable,
         sealed: Some(sealed.expect("fits").to_string()),
@@ -209,7 +209,7 @@ async fn replace(caller: &Caller, value: &str) {
     let (secret, value) = (secret(caller).await, Plaintext::new(value.into()));
     let key = caller.sealing_key().await.expect("the public key");
     let how = How { key: &key, now: clock::now(), dry_run: DryRun::None };
-    let changed = caller.rotate(&secret, &value, false, &how).await;
+    let changed = caller.rotate(&secret, &value.into(), false, &how).await;
     changed.expect("is changed");
 }
 

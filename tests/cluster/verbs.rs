@@ -166,7 +166,7 @@ async fn old_values_count_as_purged_only_once_the_operator_says_so() {
 
     let key = caller.sealing_key().await.expect("the public key");
     let how = How { key: &key, now: ahead, dry_run: DryRun::None };
-    let rotated = caller.rotate(&before, &value, true, &how).await;
+    let rotated = caller.rotate(&before, &value.into(), true, &how).await;
     let rotated = rotated.expect("rotated").secret;
 
     account.published("api-token").await;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use kliv_secrets::account::{Caller, Details, DryRun, How, Planned, Target, Waited};
+use kliv_secrets::account::{Caller, Details, DryRun, How, Plan, Target, Value, Waited};
 use kliv_secrets::api::{KlivSecret, KlivSecretSpec, Question};
-use kliv_secrets::seal::Plaintext;
 
 fn is_send<T: Send>(_: T) {}
 
@@ -14,9 +13,9 @@ fn all_verbs(
     caller: &Caller,
     secret: &KlivSecret,
     target: &Target,
-    value: &Plaintext,
+    value: &Value,
     spec: &KlivSecretSpec,
-    (planned, question, how): (Vec<Planned>, Question, &How<'_>),
+    (plan, question, how): (Plan, Question, &How<'_>),
 ) {
     let (dry_run, time) = (DryRun::None, Duration::ZERO);
     let (name, before, waited) = ("name", Some(secret), &Waited::default());
@@ -37,8 +36,8 @@ fn all_verbs(
     is_send(caller.delete(secret, dry_run));
     is_send(caller.request(target, question, dry_run));
     is_send(caller.answer(secret, value, how));
-    is_send(caller.plan_import(Vec::new(), None, false));
-    is_send(caller.import(planned, how));
+    is_send(caller.plan_import(Vec::new()));
+    is_send(caller.import(plan, how));
     is_send(caller.keys_of(name));
     is_send(caller.live(waited, time, |_| {}));
     is_send(caller.deployments());
