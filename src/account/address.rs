@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use super::{Error, Kind};
+use super::{Error, Invalid, Kind};
 use crate::api::{is_dns_label, is_dns_subdomain};
 
 /// A namespace's name, one that there can be.
@@ -27,10 +27,7 @@ impl TryFrom<&str> for Namespace {
             return Ok(Self(name.to_owned()));
         }
         // Not quoted: it may be something else, typed in the wrong place.
-        Err(Error::Invalid(
-            "that is no namespace's name: small letters, digits and dashes, at most 63, e.g. acme"
-                .to_owned(),
-        ))
+        Err(Invalid::Namespace.into())
     }
 }
 
@@ -54,21 +51,19 @@ impl<'a> Kind<'a> {
         if is_dns_subdomain(self.name) {
             return Ok(self.name);
         }
-        Err(Error::Invalid(format!(
-            "that is no name of a {}: small letters, digits, dashes and dots, at most 253",
-            self.what
-        )))
+        Err(Invalid::Name(self.what).into())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::What;
     use super::*;
 
     #[test]
     fn nothing_that_would_change_the_request_is_a_name() {
         let address =
-            |name: &str| Kind { what: "function", name, namespace: "acme" }.address().is_ok();
+            |name: &str| Kind { what: What::Function, name, namespace: "acme" }.address().is_ok();
         for name in ["f", "f-1", "api.v2", "0a", "stripe-api-key.production"] {
             assert!(address(name), "{name}");
         }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
-use super::{Error, Kind, Missing, Namespace, Target};
+use super::{Error, Kind, Missing, Namespace, Target, What};
 use crate::api::names::ACCOUNT_NAME;
 use crate::api::{KlivAccount, KlivSecret};
 
@@ -41,7 +41,7 @@ impl Caller {
     /// The caller may not list them, or the cluster does not answer.
     pub async fn list(&self, all: bool) -> Result<Vec<KlivSecret>, Error> {
         let listed = self.apis::<KlivSecret>(all).list(&ListParams::default()).await;
-        Ok(listed.map_err(|error| self.kind("secrets", "").failed(&error))?.items)
+        Ok(listed.map_err(|error| self.kind(What::Secrets, "").failed(&error))?.items)
     }
 
     /// One secret.
@@ -65,7 +65,7 @@ impl Caller {
         match found {
             Ok(secret) => Ok(Some(secret)),
             Err(error) => match self.secret(name).failed(&error) {
-                Error::NotFound { what, .. } if what.starts_with("secret ") => Ok(None),
+                Error::NotFound { thing, .. } if thing.what == What::Secret => Ok(None),
                 other => Err(other),
             },
         }
@@ -76,7 +76,7 @@ impl Caller {
     /// # Errors
     /// The caller may not read it, or the cluster does not answer.
     pub async fn account(&self) -> Result<Option<KlivAccount>, Error> {
-        let kind = self.kind("account", ACCOUNT_NAME);
+        let kind = self.kind(What::Account, ACCOUNT_NAME);
         self.api::<KlivAccount>().get_opt(ACCOUNT_NAME).await.map_err(|error| kind.failed(&error))
     }
 
@@ -106,12 +106,12 @@ impl Caller {
     /// A secret, for errors.
     #[must_use]
     pub fn secret<'a>(&'a self, name: &'a str) -> Kind<'a> {
-        self.kind("secret", name)
+        self.kind(What::Secret, name)
     }
 
     /// Something of the account, for errors.
     #[must_use]
-    pub fn kind<'a>(&'a self, what: &'a str, name: &'a str) -> Kind<'a> {
+    pub fn kind<'a>(&'a self, what: What, name: &'a str) -> Kind<'a> {
         Kind { what, name, namespace: &self.namespace }
     }
 

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
 use super::bundle::{Bundle, Entry};
-use super::{Caller, Details, Error, How, Target, Unfit, Value};
+use super::{Caller, Details, Error, How, Invalid, Target, Unfit, Value, What};
 use crate::api::KlivSecret;
 use crate::api::names::{MAX_SECRETS, SECRET_TYPE};
 use crate::seal::Plaintext;
@@ -213,14 +213,10 @@ impl Caller {
     /// The caller may not read it, it isn't there, or it is one that the operator published.
     pub async fn keys_of(&self, secret: &str) -> Result<Bundle, Error> {
         let api: Api<Secret> = self.api();
-        let kind = self.kind("native Secret", secret);
+        let kind = self.kind(What::NativeSecret, secret);
         let found = api.get(kind.address()?).await.map_err(|error| kind.failed(&error))?;
         if found.type_.as_deref() == Some(SECRET_TYPE) {
-            return Err(Error::Invalid(
-                "that Secret was published by kliv-secrets itself: its values are in KlivSecrets \
-                 already"
-                    .to_owned(),
-            ));
+            return Err(Invalid::Published.into());
         }
         let data = found.data.unwrap_or_default().into_iter();
         Ok(Bundle::of_keys(data.map(|(key, value)| (key, Plaintext::new(value.0)))))

@@ -7,7 +7,7 @@ use std::fmt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::{Caller, Error, Kind, Missing};
+use super::{Caller, Error, Invalid, Kind, Missing, What};
 use crate::api::names::{FUNCTION_LABEL, INSTALL_CONFIGMAP, SELECTOR_ENTRY, VERSION_ENTRY};
 
 /// How kliv-secrets was installed.
@@ -71,14 +71,12 @@ impl Caller {
     /// # Errors
     /// It is not installed where it should be, or the cluster does not answer.
     pub async fn version(&self) -> Result<String, Error> {
-        self.installed().await?.version.ok_or_else(|| {
-            Error::Invalid(format!("ConfigMap {INSTALL_CONFIGMAP} names no version"))
-        })
+        self.installed().await?.version.ok_or_else(|| Invalid::NoVersion.into())
     }
 
     async fn installed(&self) -> Result<Install, Error> {
         let namespace = self.operator_namespace.as_str();
-        let kind = Kind { what: "install", name: INSTALL_CONFIGMAP, namespace };
+        let kind = Kind { what: What::Install, name: INSTALL_CONFIGMAP, namespace };
         Ok(Install::of(&self.operators_map(kind, Missing::Operator).await?))
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error};
+use super::{Caller, Error, Held, NotLive};
 use crate::api::condition::{self, AUDITED, Behind, Reason, STALLED};
 use crate::api::text::harmless;
 use crate::api::{FunctionReport, KlivAccount, KlivAccountStatus, KlivSecret, NotUpdated};
+use crate::runtime::client::Away;
 
 /// How often the cluster is asked; the first times quicker.
 const FIRST: Duration = Duration::from_millis(100);
@@ -46,13 +47,13 @@ impl Deleted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The cluster does not answer at the moment, and why: that may pass by itself.
-    Unseen(String),
+    Unseen(Away),
     /// The operator has not taken so many of the changes yet.
     Untaken(usize),
     /// It can't take one, and only a person can change that: the secret, and why.
-    Stalled(String, String),
+    Stalled(String, Held),
     /// It tries again and again: the secret, and why.
-    Retried(String, String),
+    Retried(String, Held),
     /// Rollouts go on.
     RollingOut(Live),
     /// As far as it goes.
@@ -99,7 +100,7 @@ impl Live {
         let named = i32::try_from(self.behind.len()).unwrap_or(i32::MAX);
         let all_named = self.updated.saturating_add(named) >= self.total;
         // Those that roll out are named last.
-        let moving = self.behind.iter().any(|f| f.reason == Behind::RollingOut.as_str());
+        let moving = self.behind.iter().any(|f| f.behind() == Some(Behind::RollingOut));
         !moving && (all_named || self.behind.len() >= NAMED)
     }
 }
@@ -127,7 +128,7 @@ impl Caller {
                 match stage {
                     Stage::Done(live) => return Ok(live),
                     Stage::Stalled(name, why) => {
-                        return Err(Error::NotLive(format!("{name} was stored, but {why}")));
+                        return Err(NotLive::Held { name, why }.into());
                     }
                     stage if stage != last => {
                         tell(&stage);
@@ -141,7 +142,7 @@ impl Caller {
         };
         match tokio::time::timeout(timeout, stages).await {
             Ok(ended) => ended,
-            Err(_) => Err(Error::NotLive(in_vain(&last, timeout))),
+            Err(_) => Err(last.in_vain(timeout).into()),
         }
     }
 
@@ -162,7 +163,7 @@ fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>)
     let mut retried = None;
     for (name, generation) in &waited.written {
         let Some(secret) = secrets.iter().find(|s| s.metadata.name.as_ref() == Some(name)) else {
-            return Stage::Stalled(name.clone(), "somebody deleted it since".to_owned());
+            return Stage::Stalled(name.clone(), Held::Deleted);
         };
         let status = secret.status.as_ref();
         let observed = status.and_then(|status| status.observed_generation);
@@ -173,12 +174,13 @@ fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>)
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
         let is_stalled = conditions.iter().any(|c| c.type_ == STALLED && c.status == "True");
         let ready = condition::ready(conditions);
-        let why = || ready.map(|c| harmless(&c.message, 512).into_owned()).unwrap_or_default();
-        let reason = ready.map(|c| c.reason.as_str()).unwrap_or_default();
-        if is_stalled || reason == Reason::QuotaExceeded.as_str() {
+        let reason = ready.and_then(|c| Reason::named(&c.reason));
+        let message = ready.map(|c| harmless(&c.message, 512).into_owned()).unwrap_or_default();
+        let why = || Held::Because { reason, message: message.clone() };
+        if is_stalled || reason == Some(Reason::QuotaExceeded) {
             return Stage::Stalled(name.clone(), why());
         }
-        if ready.is_none_or(|c| c.status != "True") && reason != Reason::AwaitingValue.as_str() {
+        if ready.is_none_or(|c| c.status != "True") && reason != Some(Reason::AwaitingValue) {
             retried = Some(Stage::Retried(name.clone(), why()));
         }
     }
@@ -197,26 +199,15 @@ fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>)
     if live.is_settled() { Stage::Done(live) } else { Stage::RollingOut(live) }
 }
 
-fn in_vain(last: &Stage, timeout: Duration) -> String {
-    let seconds = timeout.as_secs();
-    match last {
-        Stage::Retried(name, why) => format!(
-            "stored, but after {seconds}s {name} is still not published: {why}. It is tried again \
-             by itself"
-        ),
-        Stage::Unseen(why) => format!(
-            "stored, but on how many functions it is live could not be seen for {seconds}s: {why}. \
-             See kubectl kliv describe later"
-        ),
-        Stage::RollingOut(live) => format!(
-            "stored and published, but after {seconds}s it is {}. The rollouts go on by \
-             themselves: see kubectl kliv describe",
-            live.words()
-        ),
-        _ => format!(
-            "stored, but the operator has not taken it up after {seconds}s. It will when it runs \
-             again: see kubectl kliv doctor"
-        ),
+impl Stage {
+    /// What is to be said where no more is waited for.
+    fn in_vain(self, after: Duration) -> NotLive {
+        match self {
+            Self::Retried(name, why) => NotLive::Retried { name, why, after },
+            Self::Unseen(why) => NotLive::Unseen { why, after },
+            Self::RollingOut(live) => NotLive::RollingOut { live, after },
+            _ => NotLive::Untaken(after),
+        }
     }
 }
 
@@ -269,9 +260,10 @@ mod tests {
         assert!(matches!(told(secret(2, 2, "True", "Published")), Stage::Done(_)));
         assert!(matches!(told(secret(3, 3, "True", "Published")), Stage::Done(_)));
         let failed = secret(2, 2, "False", "DecryptionFailed");
-        assert_eq!(told(failed), Stage::Stalled("a".into(), "because".into()));
+        let because = |reason| Held::Because { reason: Some(reason), message: "because".into() };
+        assert_eq!(told(failed), Stage::Stalled("a".into(), because(Reason::DecryptionFailed)));
         let failed = secret(2, 2, "False", "PublishFailed");
-        assert_eq!(told(failed), Stage::Retried("a".into(), "because".into()));
+        assert_eq!(told(failed), Stage::Retried("a".into(), because(Reason::PublishFailed)));
         assert!(matches!(told(secret(2, 2, "False", "AwaitingValue")), Stage::Done(_)));
         assert!(matches!(stage(&written(), &[], Some(&done)), Stage::Stalled(..)));
     }

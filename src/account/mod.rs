@@ -26,11 +26,14 @@ mod functions;
 mod history;
 mod import;
 mod install;
+mod invalid;
 mod json;
 mod live;
 mod naming;
+mod not_live;
 mod put;
 mod question;
+mod right;
 mod rotate;
 mod set;
 mod standing;
@@ -44,19 +47,21 @@ mod yaml;
 
 pub use address::Namespace;
 pub use caller::{Caller, DryRun};
-pub use error::{Error, Kind, Missing};
+pub use error::{Error, Kind, Missing, Thing, What};
 pub use functions::{User, Using};
 pub use history::restorable;
 pub use import::{Change, Imported, Plan, Planned, Row};
 pub use install::{FunctionLabels, Install};
+pub use invalid::Invalid;
 pub use live::{Deleted, Live, Stage, Waited};
 pub use naming::{Target, Unnamed};
+pub use not_live::{Held, NotLive};
 pub use question::{Asker, waiting};
+pub use right::{Asked, Right};
 pub use rotate::{due, replaceable};
 pub use set::{Details, How, Told, Written};
 pub use standing::{
-    NO_VARIABLES, Rollout, Standing, UPDATED, is_function, is_through, next_set, receivers,
-    standings,
+    FunctionState, Rollout, Standing, is_function, is_through, next_set, receivers, standings,
 };
 pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};
 pub use unfit::Unfit;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use super::{Caller, DryRun, Error, Kind, Missing, Target};
+use super::{Caller, DryRun, Error, Invalid, Kind, Missing, Target, What};
 use crate::api::names::{SEALING_KEY_CONFIGMAP, SEALING_KEY_ENTRY};
 use crate::api::text::harmless;
 use crate::api::{KlivSecret, KlivSecretSpec, object_name};
@@ -17,13 +17,12 @@ impl Caller {
     /// It isn't where it should be, or is none.
     pub async fn sealing_key(&self) -> Result<SealingKey, Error> {
         let namespace = self.operator_namespace.as_str();
-        let kind = Kind { what: "public key", name: SEALING_KEY_CONFIGMAP, namespace };
+        let kind = Kind { what: What::SealingKey, name: SEALING_KEY_CONFIGMAP, namespace };
         let map = self.operators_map(kind, Missing::SealingKey).await?;
         let entry = map.data.as_ref().and_then(|data| data.get(SEALING_KEY_ENTRY));
         let key = entry.ok_or_else(|| kind.not_found(Missing::SealingKey))?;
-        SealingKey::parse(key).map_err(|error| {
-            Error::Invalid(format!("ConfigMap {namespace}/{SEALING_KEY_CONFIGMAP}: {error}"))
-        })
+        SealingKey::parse(key)
+            .map_err(|why| Invalid::SealingKey { namespace: namespace.to_owned(), why }.into())
     }
 
     /// Creates a secret, or changes those fields of the one there is `before` that the spec
@@ -52,10 +51,8 @@ impl Caller {
             return secrets.create(&params, &new).await.map_err(|error| kind.failed(&error));
         };
         if before.spec.env_var != spec.env_var {
-            return Err(Error::Invalid(format!(
-                "the secret {name} is there for the variable {}: name it so, or delete it first",
-                harmless(&before.spec.env_var, 128)
-            )));
+            let variable = harmless(&before.spec.env_var, 128).into_owned();
+            return Err(Invalid::OtherVariable { name, variable }.into());
         }
         let patch = |before: &KlivSecret| {
             json!({
@@ -67,7 +64,7 @@ impl Caller {
             let mut changed = serde_json::to_value(before).unwrap_or_default();
             json_patch::merge(&mut changed, &patch(before));
             return serde_json::from_value(changed)
-                .map_err(|_| Error::Invalid(format!("the secret {name} can't be read")));
+                .map_err(|_| Invalid::Unreadable(name.clone()).into());
         }
         let field_manager = Some(self.field_manager.to_owned());
         let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
@@ -132,8 +129,7 @@ impl Target {
     ) -> Result<Sealed, Error> {
         let (variable, environment) = (self.variable.as_str(), self.environment.as_deref());
         let binding = Binding { account, variable, environment };
-        seal(key, &binding, value, sealed_at, rng)
-            .map_err(|error| Error::Invalid(error.to_string()))
+        seal(key, &binding, value, sealed_at, rng).map_err(|_| Invalid::TooLarge.into())
     }
 
     /// The secret's own variable, where there is one: from an object's name it was a guess.

@@ -8,10 +8,10 @@ use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::{Caller, Error, FunctionLabels, Missing, Unfit};
+use super::{Caller, Error, FunctionLabels, Missing, NotLive, Unfit, What};
 use crate::api::condition::Behind;
 use crate::api::names::ANNOTATION_REVISION;
-use crate::api::{KlivAccountStatus, PublishedSet};
+use crate::api::{KlivAccountStatus, NotUpdated, PublishedSet};
 use crate::inject::{Function, inject};
 
 /// How far one function is.
@@ -29,16 +29,32 @@ pub struct Standing {
     pub variables: usize,
     /// Whether it takes a new set only when told.
     pub manual: bool,
-    /// One word: `Updated`, `NoVariables`, or a reason of `status.functions.notUpdated`.
-    pub state: &'static str,
-    /// What that means and the way out, where something is to be done.
-    pub message: Option<String>,
+    /// How far it is.
+    pub state: FunctionState,
 }
 
-/// Runs with the current set.
-pub const UPDATED: &str = "Updated";
-/// Gets nothing: no secrets for it, or it wants none.
-pub const NO_VARIABLES: &str = "NoVariables";
+/// How far a function is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FunctionState {
+    /// It runs with the current set.
+    Updated,
+    /// It gets nothing: no secrets for it, or it wants none.
+    NoVariables,
+    /// It does not run with the current set.
+    Behind(Behind),
+}
+
+impl FunctionState {
+    /// In a word; of one that is behind a reason of `status.functions.notUpdated`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Updated => "Updated",
+            Self::NoVariables => "NoVariables",
+            Self::Behind(behind) => behind.as_str(),
+        }
+    }
+}
 
 /// Whether a Deployment is a function of the account: labelled so, or given a set.
 #[must_use]
@@ -69,8 +85,7 @@ fn standing(status: &KlivAccountStatus, function: &Function) -> Standing {
         _ => None,
     };
     let noted = status.functions.not_updated.iter().find(|noted| noted.name == function.name);
-    let noted =
-        noted.and_then(|noted| Behind::ALL.into_iter().find(|b| b.as_str() == noted.reason));
+    let noted = noted.and_then(NotUpdated::behind);
     let seen = if injection.manual_waits {
         Some(Behind::Manual)
     } else if function.rollout.failed {
@@ -83,16 +98,9 @@ fn standing(status: &KlivAccountStatus, function: &Function) -> Standing {
     // A note may be a moment old: where all is well by now, it is.
     let behind = seen.map(|seen| noted.unwrap_or(seen));
     let state = match behind {
-        _ if injection.injected.is_empty() && sets.is_empty() => NO_VARIABLES,
-        Some(behind) => behind.as_str(),
-        None => UPDATED,
-    };
-    let message = match behind {
-        Some(Behind::Manual) => {
-            Some(format!("keeps its set until told: kubectl kliv rollout {}", function.name))
-        }
-        Some(behind) if state != NO_VARIABLES => behind.message().map(str::to_owned),
-        _ => None,
+        _ if injection.injected.is_empty() && sets.is_empty() => FunctionState::NoVariables,
+        Some(behind) => FunctionState::Behind(behind),
+        None => FunctionState::Updated,
     };
     Standing {
         name: function.name.clone(),
@@ -102,7 +110,6 @@ fn standing(status: &KlivAccountStatus, function: &Function) -> Standing {
         variables: injection.injected.len(),
         manual: function.is_manual(),
         state,
-        message,
     }
 }
 
@@ -198,7 +205,7 @@ impl Caller {
     pub async fn deployments(&self) -> Result<Vec<Deployment>, Error> {
         let api: Api<Deployment> = self.api();
         let listed = api.list(&ListParams::default()).await;
-        Ok(listed.map_err(|error| self.kind("functions", "").failed(&error))?.items)
+        Ok(listed.map_err(|error| self.kind(What::Functions, "").failed(&error))?.items)
     }
 
     /// One function's Deployment.
@@ -206,7 +213,7 @@ impl Caller {
     /// # Errors
     /// It is not there, or the caller may not read it.
     pub async fn deployment(&self, name: &str) -> Result<Deployment, Error> {
-        let kind = self.kind("function", name);
+        let kind = self.kind(What::Function, name);
         let found = self.api::<Deployment>().get_opt(kind.address()?).await;
         found.map_err(|error| kind.failed(&error))?.ok_or_else(|| kind.not_found(Missing::Function))
     }
@@ -231,7 +238,7 @@ impl Caller {
                 ..PatchParams::default()
             };
             let patched = self.api::<Deployment>().patch(name, &params, &patch).await;
-            patched.map_err(|error| self.kind("function", name).failed(&error))?;
+            patched.map_err(|error| self.kind(What::Function, name).failed(&error))?;
         }
         Ok(rollout)
     }
@@ -252,13 +259,8 @@ impl Caller {
                 }
             }
         };
-        tokio::time::timeout(timeout, rolls).await.unwrap_or_else(|_| {
-            Err(Error::NotLive(format!(
-                "told, but after {}s its rollout is not through. It goes on by itself: see kubectl \
-                 kliv status",
-                timeout.as_secs()
-            )))
-        })
+        let ended = tokio::time::timeout(timeout, rolls).await;
+        ended.unwrap_or_else(|_| Err(NotLive::NotThrough(timeout).into()))
     }
 }
 
@@ -270,8 +272,7 @@ pub fn is_through(deployment: &Deployment, set: &str) -> Result<bool, Error> {
     let function = Function::of(deployment);
     let has = function.sets_given().iter().eq([set].iter());
     if has && function.rollout.failed {
-        let why = Behind::RolloutFailed.message().unwrap_or_default();
-        return Err(Error::NotLive(format!("{}: {why}", function.name)));
+        return Err(NotLive::RolloutFailed(function.name).into());
     }
     Ok(has && function.rollout.complete)
 }

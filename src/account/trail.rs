@@ -11,7 +11,7 @@ use kube::api::ListParams;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Caller, Error, Seen, Target};
+use super::{Caller, Error, NotLive, Seen, Target, What};
 use crate::api::{AuditRecord, ChainLink, KlivAuditEvent, KlivAuditEventSpec};
 use crate::audit::{self, Finding};
 
@@ -202,7 +202,7 @@ impl Caller {
     /// The caller may not list them, or the cluster does not answer.
     pub async fn audit_events(&self, all: bool) -> Result<Vec<KlivAuditEvent>, Error> {
         let listed = self.apis::<KlivAuditEvent>(all).list(&ListParams::default()).await;
-        let listed = listed.map_err(|error| self.kind("audit events", "").failed(&error))?;
+        let listed = listed.map_err(|error| self.kind(What::AuditEvents, "").failed(&error))?;
         let mut events = listed.items;
         events.retain(|event| event.spec.sequence.is_some());
         events.sort_by(|a, b| {
@@ -223,7 +223,7 @@ impl Caller {
         known: Vec<KlivAuditEvent>,
     ) -> impl Stream<Item = Result<KlivAuditEvent, Error>> + Send + use<> {
         let mut news = News { told: known.iter().filter_map(ResourceExt::uid).collect() };
-        let watch = self.watch("audit events", false, known);
+        let watch = self.watch(What::AuditEvents, false, known);
         watch.filter_map(move |seen| ready(seen.map(|seen| news.of(seen)).transpose()))
     }
 
@@ -244,10 +244,7 @@ impl Caller {
             }
             before = after;
         }
-        Err(Error::NotLive(format!(
-            "the audit trail of {} grows faster than it can be read: try again later",
-            self.namespace
-        )))
+        Err(NotLive::TrailGrows(self.namespace.to_string()).into())
     }
 
     async fn audit_record(&self) -> Result<Option<AuditRecord>, Error> {

@@ -8,7 +8,8 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::{Caller, Error};
+use super::{Caller, Error, What};
+use crate::runtime::client::Away;
 
 /// What became of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Caller {
     /// is otherwise than in the list that is `known`. What passes by itself is tried again; after an error there is no more.
     pub fn watch<K>(
         &self,
-        what: &'static str,
+        what: What,
         all: bool,
         known: Vec<K>,
     ) -> impl Stream<Item = Result<Seen<K>, Error>> + Send + use<K>
@@ -52,14 +53,14 @@ impl Caller {
         told.flat_map(stream::iter)
     }
 
-    fn watch_failed(&self, what: &str, error: &watcher::Error) -> Error {
+    fn watch_failed(&self, what: What, error: &watcher::Error) -> Error {
         let kind = self.kind(what, "");
         match error {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => kind.failed(error),
             watcher::Error::WatchError(status) => kind.failed(&kube::Error::Api(status.clone())),
-            _ => Error::Unreachable("changes can't be seen any more".to_owned()),
+            _ => Error::Unreachable(Away::Unwatched),
         }
     }
 }

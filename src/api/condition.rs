@@ -66,6 +66,12 @@ impl Reason {
         }
     }
 
+    /// The reason of this word, where it is one.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// Whether `Ready` is `True`.
     #[must_use]
     pub fn is_ready(self) -> bool {
@@ -123,6 +129,12 @@ impl Behind {
             Self::Manual => "Manual",
             Self::RollingOut => "RollingOut",
         }
+    }
+
+    /// The reason of this word, where it is one.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|behind| behind.as_str() == word)
     }
 
     /// What it means and the way out; nothing where there is nothing to do.

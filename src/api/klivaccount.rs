@@ -10,6 +10,7 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::condition::Behind;
 use super::{KlivAuditEventSpec, Stamp, Stamps};
 
 /// What the account has published and which functions are on it. Made by the
@@ -283,6 +284,14 @@ pub struct NotUpdated {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub message: Option<String>,
+}
+
+impl NotUpdated {
+    /// Why, where it is a reason that is known here.
+    #[must_use]
+    pub fn behind(&self) -> Option<Behind> {
+        Behind::named(&self.reason)
+    }
 }
 
 /// Events without their own rules: what never changes in an event comes and goes in a list.

@@ -1,6 +1,6 @@
 //! What can be done in a terminal about an error of a verb.
 
-use crate::account::{Error, Missing, Unfit};
+use crate::account::{Error, Missing, NotLive, Unfit};
 use crate::api::text::harmless;
 
 /// Comes after the error's words; begins with a separator, or is empty.
@@ -9,7 +9,21 @@ pub(crate) fn hint(error: &Error) -> String {
         Error::NotFound { missing, .. } => not_found(missing),
         Error::Unfit(unfit) => not_fit(unfit),
         Error::NotTheOperators(_) => not_found(&Missing::Operator),
+        Error::NotLive(why) => not_live(why).to_owned(),
         _ => String::new(),
+    }
+}
+
+fn not_live(why: &NotLive) -> &'static str {
+    match why {
+        NotLive::Unseen { .. } => ". See kubectl kliv describe later",
+        NotLive::RollingOut { .. } => ": see kubectl kliv describe",
+        NotLive::Untaken(_) => ": see kubectl kliv doctor",
+        NotLive::NotThrough(_) => ": see kubectl kliv status",
+        NotLive::Held { .. }
+        | NotLive::Retried { .. }
+        | NotLive::RolloutFailed(_)
+        | NotLive::TrailGrows(_) => "",
     }
 }
 

@@ -12,7 +12,7 @@ use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
 use super::words::{since, state, who};
-use crate::account::{Caller, Seen};
+use crate::account::{Caller, Seen, What};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
 
@@ -69,7 +69,7 @@ async fn follow(
     caller: &Caller,
     session: &Session,
 ) -> Result<(), Failure> {
-    let mut changes = pin!(caller.watch("secrets", args.all_namespaces, known));
+    let mut changes = pin!(caller.watch(What::Secrets, args.all_namespaces, known));
     while let Some(change) = changes.try_next().await? {
         let (mut secret, is_gone) = match change {
             Seen::There(secret) => (secret, false),

@@ -7,7 +7,8 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use crate::account::{NO_VARIABLES, Standing, UPDATED, standings};
+use crate::account::{FunctionState, Standing, standings};
+use crate::api::condition::Behind;
 use crate::api::text::harmless;
 
 /// Show how far each function of the account is: its set, its rollout
@@ -38,11 +39,22 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let table = table(&standings, args.output == Some(Format::Wide));
     output::print(&table.render(session.terminal.width, !args.no_headers))?;
     for standing in &standings {
-        if let Some(message) = &standing.message {
+        if let Some(message) = message(standing) {
             output::tell(&format!("{}: {}", harmless(&standing.name, 253), message));
         }
     }
     Ok(())
+}
+
+/// What its state means and the way out, where something is to be done.
+fn message(standing: &Standing) -> Option<String> {
+    match standing.state {
+        FunctionState::Behind(Behind::Manual) => {
+            Some(format!("keeps its set until told: kubectl kliv rollout {}", standing.name))
+        }
+        FunctionState::Behind(behind) => behind.message().map(str::to_owned),
+        FunctionState::Updated | FunctionState::NoVariables => None,
+    }
 }
 
 fn table(standings: &[Standing], wide: bool) -> Table {
@@ -66,7 +78,7 @@ fn table(standings: &[Standing], wide: bool) -> Table {
         let mut row = vec![
             standing.name.clone(),
             standing.environment.clone(),
-            standing.state.to_owned(),
+            standing.state.as_str().to_owned(),
             revision,
             standing.variables.to_string(),
         ];
@@ -86,11 +98,11 @@ fn objects(standings: &[Standing], format: Format) -> Option<String> {
                 "name": standing.name, "environment": standing.environment,
                 "sets": standing.sets, "revision": standing.revision,
                 "variables": standing.variables, "manual": standing.manual,
-                "state": standing.state, "message": standing.message,
+                "state": standing.state.as_str(), "message": message(standing),
             })
         });
-        let updated = standings.iter().filter(|s| s.state == UPDATED).count();
-        let total = standings.iter().filter(|s| s.state != NO_VARIABLES).count();
+        let updated = standings.iter().filter(|s| s.state == FunctionState::Updated).count();
+        let total = standings.iter().filter(|s| s.state != FunctionState::NoVariables).count();
         json!({
             "total": total, "updated": updated, "functions": functions.collect::<Vec<_>>(),
         })

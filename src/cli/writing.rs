@@ -76,8 +76,7 @@ fn say(live: &Live, last: impl FnOnce(&str)) -> Result<(), Failure> {
         output::tell(&format!("  {name}: {}", harmless(why, 512)));
     }
     // One that takes a new set only when told is as its people want it.
-    let manual = Behind::Manual.as_str();
-    match live.behind.iter().all(|function| function.reason == manual) {
+    match live.behind.iter().all(|function| function.behind() == Some(Behind::Manual)) {
         true => Ok(()),
         false => Err(Failure::Told),
     }

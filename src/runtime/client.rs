@@ -35,22 +35,55 @@ pub struct NoCluster;
 /// server's own message only what it says of rights. Any other part of a message may come
 /// from a policy or webhook of the cluster, and quote what was written.
 pub fn plain(error: &Error) -> String {
-    match error {
-        Error::Api(status) => match (status.code, missing_right(&status.message)) {
-            (403, Some(right)) => format!("{right} (403)"),
-            (code, _) => match reason(status.reason.as_str()) {
-                "" => format!("the API server answered {code}"),
-                reason => format!("the API server answered {code} {reason}"),
+    Away::of(error).to_string()
+}
+
+/// What [`plain`] tells apart.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Away {
+    /// A right is missing, in the API server's words.
+    #[error("{0} (403)")]
+    Forbidden(String),
+    /// An answer of this code that says no more.
+    #[error("the API server answered {0}")]
+    Answered(u16),
+    /// An answer of this code, for a reason of one word.
+    #[error("the API server answered {0} {1}")]
+    AnsweredFor(u16, String),
+    /// There is no way to it.
+    #[error("can't reach the API server")]
+    Unreached,
+    /// Its answer is not what it should be.
+    #[error("the API server's answer can't be understood")]
+    NotUnderstood,
+    /// There is no login, or it failed.
+    #[error("can't log in at the API server")]
+    NoLogin,
+    /// A watch that can't go on.
+    #[error("changes can't be seen any more")]
+    Unwatched,
+    /// Anything else.
+    #[error("the request to the API server failed")]
+    Failed,
+}
+
+impl Away {
+    /// Which of them an error is.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        match error {
+            Error::Api(status) => match (status.code, missing_right(&status.message)) {
+                (403, Some(right)) => Self::Forbidden(right.into_owned()),
+                (code, _) => match reason(status.reason.as_str()) {
+                    "" => Self::Answered(code),
+                    reason => Self::AnsweredFor(code, reason.to_owned()),
+                },
             },
-        },
-        Error::HyperError(_) | Error::Service(_) | Error::ReadEvents(_) => {
-            "can't reach the API server".into()
+            Error::HyperError(_) | Error::Service(_) | Error::ReadEvents(_) => Self::Unreached,
+            Error::SerdeError(_) | Error::FromUtf8(_) => Self::NotUnderstood,
+            Error::Auth(_) => Self::NoLogin,
+            _ => Self::Failed,
         }
-        Error::SerdeError(_) | Error::FromUtf8(_) => {
-            "the API server's answer can't be understood".into()
-        }
-        Error::Auth(_) => "can't log in at the API server".into(),
-        _ => "the request to the API server failed".into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kliv_secrets::account::{Caller, Details, DryRun, How, Plan, Target, Value, Waited};
+use kliv_secrets::account::{Caller, Details, DryRun, How, Plan, Target, Value, Waited, What};
 use kliv_secrets::api::{KlivSecret, KlivSecretSpec, Question};
 
 fn is_send<T: Send>(_: T) {}
@@ -20,7 +20,7 @@ fn all_verbs(
     let (dry_run, time) = (DryRun::None, Duration::ZERO);
     let (name, before, waited) = ("name", Some(secret), &Waited::default());
     is_send(caller.list(false));
-    is_send(caller.watch::<KlivSecret>("secrets", false, Vec::new()));
+    is_send(caller.watch::<KlivSecret>(What::Secrets, false, Vec::new()));
     is_send(caller.find(target));
     is_send(caller.find_object(name));
     is_send(caller.account());
