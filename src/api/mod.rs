@@ -17,6 +17,7 @@ mod recognise;
 mod stamps;
 pub mod text;
 pub mod warning;
+mod warning_read;
 
 pub use dns::{is_dns_label, is_dns_subdomain};
 pub use intent::{
@@ -32,5 +33,6 @@ pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
     Warning, WriteOnly,
 };
+pub(crate) use recognise::recognisable;
 pub use recognise::{Mode, Recognised, recognise};
 pub use stamps::{Stamp, Stamps, What};

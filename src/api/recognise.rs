@@ -59,6 +59,11 @@ fn expose(value: &Plaintext) -> &[u8] {
     value.expose()
 }
 
+/// All that can be recognised.
+pub(crate) fn recognisable() -> impl Iterator<Item = Recognised> {
+    TABLE.iter().map(|(_, _, provider, kind, mode)| Recognised { provider, kind, mode: *mode })
+}
+
 fn recognise_text(value: &str) -> Option<Recognised> {
     let text = value.trim();
     let rows = TABLE.iter().filter_map(|row| {

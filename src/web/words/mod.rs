@@ -2,10 +2,13 @@
 //! which no library for translations does as well.
 
 pub(super) mod accounts;
+pub(super) mod kinds;
 pub(super) mod layout;
 pub(super) mod problem;
 pub(super) mod secrets;
+pub(super) mod state;
 pub(super) mod time;
+pub(super) mod warning;
 
 /// A language of the page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +48,14 @@ impl Language {
         match self {
             Self::English => &ENGLISH,
             Self::Swedish => &SWEDISH,
+        }
+    }
+
+    /// Of a text in English and in Swedish, the one in this language.
+    pub(super) fn of<T>(self, english: T, swedish: T) -> T {
+        match self {
+            Self::English => english,
+            Self::Swedish => swedish,
         }
     }
 
