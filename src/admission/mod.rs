@@ -48,3 +48,4 @@ pub use gone::{Lost, seen};
 pub use record::{WAITING, record};
 pub use server::{ServeError, WebhookConfig, serve};
 pub use warn::warnings;
+pub(crate) use warn::{ENCLOSED, PLACEHOLDER_PARTS, PLACEHOLDERS};

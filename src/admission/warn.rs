@@ -28,53 +28,58 @@ fn text(value: &Plaintext) -> Option<&str> {
     std::str::from_utf8(value.expose()).ok()
 }
 
+/// Values that are none.
+pub(crate) const PLACEHOLDERS: [&str; 22] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "change me",
+    "dummy",
+    "example",
+    "fixme",
+    "foo",
+    "foobar",
+    "n/a",
+    "none",
+    "null",
+    "password",
+    "placeholder",
+    "redacted",
+    "secret",
+    "tbd",
+    "test",
+    "todo",
+    "undefined",
+    "value",
+    "xxx",
+];
+/// What is in some that are none, but for all signs.
+pub(crate) const PLACEHOLDER_PARTS: [&str; 8] = [
+    "changeme",
+    "replaceme",
+    "replacewith",
+    "yourapikey",
+    "yourkey",
+    "yoursecret",
+    "yourtoken",
+    "yourpassword",
+];
+/// What stands around some that are none.
+pub(crate) const ENCLOSED: [(&str, &str); 5] =
+    [("<", ">"), ("${", "}"), ("{{", "}}"), ("[", "]"), ("%(", ")")];
+
 fn placeholder(variable: &str, value: &str) -> Option<String> {
-    const WHOLE: [&str; 22] = [
-        "changeme",
-        "change-me",
-        "change_me",
-        "change me",
-        "dummy",
-        "example",
-        "fixme",
-        "foo",
-        "foobar",
-        "n/a",
-        "none",
-        "null",
-        "password",
-        "placeholder",
-        "redacted",
-        "secret",
-        "tbd",
-        "test",
-        "todo",
-        "undefined",
-        "value",
-        "xxx",
-    ];
-    const PARTS: [&str; 8] = [
-        "changeme",
-        "replaceme",
-        "replacewith",
-        "yourapikey",
-        "yourkey",
-        "yoursecret",
-        "yourtoken",
-        "yourpassword",
-    ];
     let text = value.trim();
     let small = text.to_lowercase();
-    let enclosed = [("<", ">"), ("${", "}"), ("{{", "}}"), ("[", "]"), ("%(", ")")]
-        .iter()
-        .any(|(open, close)| small.starts_with(open) && small.ends_with(close));
-    let looks = WHOLE.contains(&small.as_str())
+    let enclosed =
+        ENCLOSED.iter().any(|(open, close)| small.starts_with(open) && small.ends_with(close));
+    let looks = PLACEHOLDERS.contains(&small.as_str())
         || (enclosed && text.len() <= 64 && !text.contains(['"', '\'']))
         || (text.len() >= 3
             && text.chars().all(|c| matches!(c, 'x' | 'X' | '*' | '.' | '-' | '_')))
         || (text.len() <= 64 && {
             let letters: String = small.chars().filter(char::is_ascii_alphanumeric).collect();
-            PARTS.iter().any(|part| letters.contains(part))
+            PLACEHOLDER_PARTS.iter().any(|part| letters.contains(part))
         })
         || text.trim_start_matches('$').eq_ignore_ascii_case(variable);
     looks.then(|| {

@@ -9,7 +9,7 @@ use super::names::{MAX_ENV_VAR, MAX_SEALED};
 use super::{Generate, KlivSecretSpec, Question};
 
 /// Names that would change how a function itself runs; compared in capitals.
-const RESERVED: [&str; 26] = [
+pub(crate) const RESERVED: [&str; 26] = [
     "PATH",
     "HOME",
     "HOSTNAME",
@@ -37,7 +37,8 @@ const RESERVED: [&str; 26] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
-const RESERVED_PREFIXES: [&str; 4] = ["LD_", "DYLD_", "KUBERNETES_", "DENO_"];
+/// How others begin that would.
+pub(crate) const RESERVED_PREFIXES: [&str; 4] = ["LD_", "DYLD_", "KUBERNETES_", "DENO_"];
 
 /// A spec that has been understood.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod crds;
 mod dns;
+mod fits;
 mod intent;
 mod klivaccount;
 mod klivauditevent;
@@ -20,10 +21,13 @@ pub mod warning;
 mod warning_read;
 
 pub use dns::{is_dns_label, is_dns_subdomain};
+pub use fits::fits;
+pub(crate) use fits::{ANYWHERE, BELONGS, OTHERS};
 pub use intent::{
     Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,
     object_name,
 };
+pub(crate) use intent::{RESERVED, RESERVED_PREFIXES};
 pub use klivaccount::{
     AuditRecord, ChainLink, FunctionReport, KlivAccount, KlivAccountSpec, KlivAccountStatus,
     KnownSecret, NotUpdated, PublishedSet, RefusedBefore, SupersededSet,
@@ -35,4 +39,5 @@ pub use klivsecret::{
 };
 pub(crate) use recognise::recognisable;
 pub use recognise::{Mode, Recognised, recognise};
+pub(crate) use recognise::{Rest, TABLE as CREDENTIALS};
 pub use stamps::{Stamp, Stamps, What};

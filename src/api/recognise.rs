@@ -75,7 +75,7 @@ fn recognise_text(value: &str) -> Option<Recognised> {
 }
 
 /// What has to follow a beginning.
-enum Rest {
+pub(crate) enum Rest {
     /// Anything.
     Any,
     /// So many characters or more, none of them white space.
@@ -109,9 +109,9 @@ use Mode::{Live, Test, Unknown};
 use Rest::{Any, Capitals, Hex, Long, Words};
 
 /// How it begins, what follows, who gives it out, what it is, and what for.
-type Row = (&'static str, Rest, &'static str, &'static str, Mode);
+pub(crate) type Row = (&'static str, Rest, &'static str, &'static str, Mode);
 
-const TABLE: &[Row] = &[
+pub(crate) const TABLE: &[Row] = &[
     // Payments.
     ("sk_live_", Any, "Stripe", "secret key", Live),
     ("sk_test_", Any, "Stripe", "secret key", Test),

@@ -228,57 +228,59 @@ fn expose(value: &Plaintext) -> &[u8] {
     value.expose()
 }
 
+/// Words that fit every credential.
+pub(crate) const SAY_NOTHING: [&str; 42] = [
+    "A",
+    "ACCESS",
+    "API",
+    "APIKEY",
+    "AUTH",
+    "BAR",
+    "BAZ",
+    "CONFIG",
+    "CRED",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "CREDS",
+    "DATA",
+    "DEFAULT",
+    "ENV",
+    "FOO",
+    "ID",
+    "KEY",
+    "KEYS",
+    "MY",
+    "MYKEY",
+    "MYSECRET",
+    "NAME",
+    "NEW",
+    "OLD",
+    "PASS",
+    "PASSWD",
+    "PASSWORD",
+    "PRIVATE",
+    "PUBLIC",
+    "PW",
+    "PWD",
+    "SECRET",
+    "SECRETS",
+    "STRING",
+    "TEMP",
+    "TEST",
+    "THE",
+    "TMP",
+    "TOKEN",
+    "VALUE",
+    "VAR",
+];
+
 /// A name made only of words that fit every credential.
 #[must_use]
 pub fn says_nothing(name: &str) -> Option<Oddity> {
-    const WORDS: [&str; 42] = [
-        "A",
-        "ACCESS",
-        "API",
-        "APIKEY",
-        "AUTH",
-        "BAR",
-        "BAZ",
-        "CONFIG",
-        "CRED",
-        "CREDENTIAL",
-        "CREDENTIALS",
-        "CREDS",
-        "DATA",
-        "DEFAULT",
-        "ENV",
-        "FOO",
-        "ID",
-        "KEY",
-        "KEYS",
-        "MY",
-        "MYKEY",
-        "MYSECRET",
-        "NAME",
-        "NEW",
-        "OLD",
-        "PASS",
-        "PASSWD",
-        "PASSWORD",
-        "PRIVATE",
-        "PUBLIC",
-        "PW",
-        "PWD",
-        "SECRET",
-        "SECRETS",
-        "STRING",
-        "TEMP",
-        "TEST",
-        "THE",
-        "TMP",
-        "TOKEN",
-        "VALUE",
-        "VAR",
-    ];
     let capitals = name.to_ascii_uppercase();
     let fits_all = capitals.split('_').all(|word| {
         let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        word.is_empty() || WORDS.contains(&word)
+        word.is_empty() || SAY_NOTHING.contains(&word)
     });
     (name.len() <= 2 || fits_all).then(|| Oddity::NameSaysNothing { name: name.to_owned() })
 }
@@ -294,31 +296,35 @@ pub fn wrong_side(environment: &str, what: Recognised) -> Option<Oddity> {
     }
 }
 
+/// Words of environments where people pay.
+pub(crate) const PRODUCTION_WORDS: [&str; 4] = ["production", "prod", "prd", "live"];
+/// Words of those where they try.
+pub(crate) const TEST_WORDS: [&str; 17] = [
+    "test",
+    "tests",
+    "testing",
+    "dev",
+    "develop",
+    "development",
+    "stage",
+    "staging",
+    "stg",
+    "sandbox",
+    "ci",
+    "qa",
+    "uat",
+    "preview",
+    "local",
+    "demo",
+    "e2e",
+];
+/// Words that turn the first ones round.
+pub(crate) const NOT_WORDS: [&str; 4] = ["non", "not", "pre", "no"];
+
 /// Which keys belong into an environment, by the words of its name.
 fn side(environment: &str) -> Option<Mode> {
-    const PRODUCTION: [&str; 4] = ["production", "prod", "prd", "live"];
-    const TEST: [&str; 17] = [
-        "test",
-        "tests",
-        "testing",
-        "dev",
-        "develop",
-        "development",
-        "stage",
-        "staging",
-        "stg",
-        "sandbox",
-        "ci",
-        "qa",
-        "uat",
-        "preview",
-        "local",
-        "demo",
-        "e2e",
-    ];
-    const NOT: [&str; 4] = ["non", "not", "pre", "no"];
     let has = |words: &[&str]| environment.split('-').any(|word| words.contains(&word));
-    match (has(&TEST), has(&PRODUCTION), has(&NOT)) {
+    match (has(&TEST_WORDS), has(&PRODUCTION_WORDS), has(&NOT_WORDS)) {
         (true, ..) => Some(Mode::Test),
         (false, true, false) => Some(Mode::Live),
         _ => None,
