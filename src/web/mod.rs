@@ -25,6 +25,7 @@ mod assets;
 mod frame;
 mod live;
 mod pages;
+pub mod rules;
 mod serve;
 mod site;
 mod visit;

@@ -68,3 +68,4 @@ mod upgrade;
 mod verbs;
 mod warnings;
 mod way;
+mod web_seal;

@@ -11,6 +11,8 @@ const PREFIX = "kliv1";
 const SUITE = { name: "x25519", id: Uint8Array.of(0x00, 0x20, 0x00, 0x01, 0x00, 0x02) };
 const KEY_BYTES = 32;
 const HEADER_BYTES = 8 + 4;
+const OVERHEAD = KEY_BYTES + 16;
+const MAX_BODY = OVERHEAD + padded(HEADER_BYTES + MAX_VALUE);
 const utf8 = new TextEncoder();
 const INFO = utf8.encode("kliv-secrets sealed value v1");
 
@@ -84,6 +86,26 @@ export async function readSealingKey(text) {
   const publicKey = await publicKeyOf(raw);
   const id = await keyId(raw);
   return { publicKey, installation, idBytes: id, id: toHex(id) };
+}
+
+/**
+ * Takes a sealed value's text apart, strictly: it has only one form.
+ *
+ * @throws {Error} a word of the format's table: `not-sealed`, `version`, `key-id` …
+ */
+export function parseSealed(text) {
+  const [prefix, id, ...rest] = text.split(".");
+  if (prefix !== PREFIX || rest.length === 0) {
+    const isNewer = text.includes(".") && prefix !== PREFIX && /^kliv[0-9]+$/.test(prefix);
+    throw new Error(isNewer ? "version" : "not-sealed");
+  }
+  if (fromHex(id, 16) === null) throw new Error("key-id");
+  const encoded = rest.join(".");
+  if (encoded.length > Math.ceil(MAX_BODY / 3) * 4) throw new Error("length");
+  const body = fromBase64url(encoded);
+  if (body === null) throw new Error("encoding");
+  if (body.length < OVERHEAD + padded(0) || body.length > MAX_BODY) throw new Error("length");
+  return { id, body };
 }
 
 /** The first 16 bytes of SHA-256 over suite and public key. */
