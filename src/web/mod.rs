@@ -23,13 +23,21 @@
 
 mod assets;
 mod frame;
+mod impersonate;
 mod live;
 mod pages;
+mod person;
+mod powers;
+mod review;
 pub mod rules;
 mod serve;
 mod site;
 mod visit;
 mod words;
 
+pub use impersonate::speaking_as;
+pub use person::{Person, Unfit};
+pub use powers::{Power, powers};
+pub use review::{Known, Unknown, whose};
 pub use serve::router;
 pub use site::{Door, Site};

@@ -7,9 +7,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Caller, Namespace};
-
-/// Who writes, in `managedFields`: the front door tells by it that it was `web`.
-pub(super) const FIELD_MANAGER: &str = "kliv-web";
+use crate::api::names::WEB_FIELD_MANAGER;
 
 /// One web server.
 #[derive(Clone)]
@@ -54,7 +52,7 @@ impl Site {
     /// Somebody who acts in an account.
     pub(super) fn caller(&self, client: Client, namespace: Namespace) -> Caller {
         let operator_namespace = self.operator_namespace.clone();
-        Caller { client, namespace, operator_namespace, field_manager: FIELD_MANAGER }
+        Caller { client, namespace, operator_namespace, field_manager: WEB_FIELD_MANAGER }
     }
 }
 
