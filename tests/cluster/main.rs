@@ -12,6 +12,7 @@ mod audit_told;
 mod audit_trail;
 mod away;
 mod bench;
+mod browser;
 mod canary;
 #[path = "../inject-cases/mod.rs"]
 mod cases;

@@ -12,10 +12,12 @@
 //!          .audit()          what was asked of the API server
 //!          .proxy()          a way to it that can be cut at any call
 //!  Terminal::start()         a program with a person before it
+//!  journey("name", input)    a person before a browser
 //!  eventually("claim", async || …)
 //! ```
 
 mod audit;
+mod browser;
 mod clients;
 mod cluster;
 mod command;
@@ -25,6 +27,7 @@ mod terminal;
 mod wait;
 
 pub use audit::{AuditMark, Request};
+pub use browser::{Provider, Tls, Told, journey, journey_asking};
 pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
 pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
