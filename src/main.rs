@@ -306,7 +306,7 @@ fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
         args.account != args.namespace,
         "--account is the operator's own namespace, whose writes are not sealed: name another"
     );
-    let ask = doctor::Ask { namespace: &args.namespace, account: &args.account };
+    let ask = doctor::Ask { namespace: &args.namespace, account: Some(&args.account) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {
         let client = client::connect().await?;

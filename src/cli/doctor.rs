@@ -21,7 +21,7 @@ pub(crate) async fn run(_: &Args, session: &Session) -> Result<(), Failure> {
             "writes to the operator's own namespace are not sealed: name an account with -n",
         ));
     }
-    let ask = Ask { namespace, account };
+    let ask = Ask { namespace, account: Some(account) };
     // First: where nothing answers, nothing else is worth saying.
     let around = doctor::look_around(&caller.client, ask).await.map_err(Failure::plain)?;
     let install = doctor::look(&caller.client, ask).await;
@@ -46,5 +46,6 @@ fn shown(finding: &Finding) -> String {
         Level::Advice => "advice",
         Level::NotSeen => "not seen",
     };
-    format!("{level:<9} {}\n          {}\n", finding.what, finding.way_out)
+    let trouble = &finding.trouble;
+    format!("{level:<9} {}\n          {}\n", trouble.what(), trouble.way_out())
 }

@@ -3,8 +3,8 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::findings::{Finding, Found, Level};
-use super::surroundings::say;
+use super::findings::{Finding, Found};
+use super::trouble::Trouble;
 
 /// A certificate that ends sooner should have been renewed long ago.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -19,21 +19,45 @@ pub(super) fn certificate_end(page: &str) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok().filter(|_| seconds > 0)
 }
 
+/// For how many days a certificate is good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Good {
+    /// The one that the webhook serves.
+    Served(i64),
+    /// The authority that the API server trusts it by.
+    Trusted(i64),
+}
+
 /// How long it is good, where it is.
+pub(super) fn good(
+    serving: &Found<Timestamp>,
+    authorities: &Found<Vec<Timestamp>>,
+    now: Timestamp,
+) -> Option<Good> {
+    let good = |end: &Timestamp| (*end > now).then(|| days(*end, now));
+    if let Found::Here(end) = serving
+        && let Some(days) = good(end)
+    {
+        return Some(Good::Served(days));
+    }
+    let Found::Here(ends) = authorities else { return None };
+    ends.iter().max().and_then(good).map(Good::Trusted)
+}
+
+/// The same in words.
 pub(super) fn fact(
     serving: &Found<Timestamp>,
     authorities: &Found<Vec<Timestamp>>,
     now: Timestamp,
 ) -> Option<String> {
-    let good = |end: &Timestamp| (*end > now).then(|| days(*end, now));
-    if let Found::Here(end) = serving
-        && let Some(days) = good(end)
-    {
-        return Some(format!("the webhook serves a certificate that is good for {days} more days"));
-    }
-    let Found::Here(ends) = authorities else { return None };
-    let days = ends.iter().max().and_then(good)?;
-    Some(format!("the webhook's certificate is trusted for {days} more days"))
+    good(serving, authorities, now).map(|good| match good {
+        Good::Served(days) => {
+            format!("the webhook serves a certificate that is good for {days} more days")
+        }
+        Good::Trusted(days) => {
+            format!("the webhook's certificate is trusted for {days} more days")
+        }
+    })
 }
 
 /// What is wrong with it. What is served counts before what it is trusted by.
@@ -43,36 +67,20 @@ pub(super) fn rules(
     now: Timestamp,
     found: &mut Vec<Finding>,
 ) {
-    const WAY_OUT: &str = "the controller renews it a month ahead, or cert-manager where that makes \
-                           it: its log says why it did not";
     match serving {
-        Found::Here(end) if *end <= now => {
-            let what = "the certificate that the webhook serves has ended: no value can be written";
-            return say(found, Level::Error, what.into(), WAY_OUT);
-        }
+        Found::Here(end) if *end <= now => return found.push(Trouble::ServedEnded.into()),
         Found::Here(end) if end.duration_since(now) < SOON => {
-            let days = days(*end, now);
-            let what = format!("the certificate that the webhook serves ends in {days} days");
-            return say(found, Level::Advice, what, WAY_OUT);
+            return found.push(Trouble::ServedEnds(days(*end, now)).into());
         }
         Found::Here(_) | Found::Absent => {}
-        Found::Unknown(why) => found.push(Finding {
-            level: Level::NotSeen,
-            what: format!("can't see the certificate that the webhook serves: {why}"),
-            way_out:
-                "its metrics tell: ask whoever may get pods/proxy in the operator's namespace, \
-                      or whoever sees certificate_expiry_timestamp_seconds"
-                    .into(),
-        }),
+        Found::Unknown(why) => found.push(Trouble::ServedUnseen(why.clone()).into()),
     }
     let Found::Here(ends) = authorities else { return };
     let Some(last) = ends.iter().max() else { return };
     if *last <= now {
-        let what = "the certificate authority of the webhook has ended: no value can be written";
-        say(found, Level::Error, what.into(), WAY_OUT);
+        found.push(Trouble::AuthorityEnded.into());
     } else if last.duration_since(now) < SOON {
-        let what = format!("the webhook's certificate ends in {} days", days(*last, now));
-        say(found, Level::Advice, what, WAY_OUT);
+        found.push(Trouble::AuthorityEnds(days(*last, now)).into());
     }
 }
 
@@ -82,6 +90,7 @@ fn days(until: Timestamp, now: Timestamp) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::findings::Level;
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::trouble::{Object, Place, Policy, Trouble};
+
 /// What was seen of an install.
 #[derive(Clone, Debug)]
 pub struct Install {
@@ -54,6 +56,8 @@ pub enum Written {
     Refused(String),
     /// Whoever asks may not try: why.
     NotTried(String),
+    /// No account was named to try it in.
+    NoAccount,
 }
 
 /// How much a finding matters.
@@ -72,15 +76,19 @@ pub enum Level {
 pub struct Finding {
     /// How much it matters.
     pub level: Level,
-    /// What is wrong, and what follows from it.
-    pub what: String,
-    /// What to do.
-    pub way_out: String,
+    /// What it is.
+    pub trouble: Trouble,
+}
+
+impl From<Trouble> for Finding {
+    fn from(trouble: Trouble) -> Self {
+        Self { level: trouble.level(), trouble }
+    }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n    {}", self.what, self.way_out)
+        write!(f, "{}\n    {}", self.trouble.what(), self.trouble.way_out())
     }
 }
 
@@ -97,183 +105,87 @@ pub fn findings(install: &Install) -> Vec<Finding> {
     found
 }
 
-fn add(found: &mut Vec<Finding>, what: String, way_out: impl Into<String>) {
-    found.push(Finding { level: Level::Error, what, way_out: way_out.into() });
-}
-
 /// Where it can't be told whether something is there.
-pub(super) fn unknown(found: &mut Vec<Finding>, object: &str, why: &str) {
-    found.push(Finding {
-        level: Level::NotSeen,
-        what: format!("can't look at {object}: {why}"),
-        way_out: "give whoever asks the right to read it".into(),
-    });
+pub(super) fn unseen(object: Object, why: &str) -> Finding {
+    Trouble::Unseen(object, why.to_owned()).into()
 }
-
-const INSTALL: &str = "install the chart again, as it was: `helm upgrade --install kliv-secrets …`";
 
 fn crds(install: &Install, found: &mut Vec<Finding>) {
     for (name, crd) in &install.crds {
-        let object = format!("CustomResourceDefinition {name}");
-        match crd {
-            Found::Here(true) => {}
-            Found::Here(false) => add(
-                found,
-                format!("{object} is not served: nothing of this kind can be read or written"),
-                format!("look at its conditions: `kubectl describe crd {name}`"),
-            ),
-            Found::Absent => add(
-                found,
-                format!("{object} is not there: nothing of this kind can be stored"),
-                "install the chart with crds.install=true, or apply the files of crds/",
-            ),
-            Found::Unknown(why) => unknown(found, &object, why),
-        }
+        found.extend(match crd {
+            Found::Here(true) => None,
+            Found::Here(false) => Some(Trouble::CrdNotServed(name).into()),
+            Found::Absent => Some(Trouble::CrdAbsent(name).into()),
+            Found::Unknown(why) => Some(unseen(Object::Crd(name), why)),
+        });
     }
 }
 
 fn policies(install: &Install, found: &mut Vec<Finding>) {
-    for (kind, name, policy) in &install.policies {
-        let object = format!("{kind} {name}");
-        match policy {
-            Found::Here(true) => {}
-            Found::Here(false) => add(
-                found,
-                format!("{object} is there and nothing binds it, so it does not act"),
-                format!("bring back the {kind}Binding {name}: {INSTALL}"),
-            ),
-            Found::Absent => {
-                add(
-                    found,
-                    format!("{object} is not there: what it guards is not guarded"),
-                    INSTALL,
-                );
-            }
-            Found::Unknown(why) => unknown(found, &object, why),
-        }
+    for &(kind, name, ref state) in &install.policies {
+        let policy = Policy { kind, name };
+        found.extend(match state {
+            Found::Here(true) => None,
+            Found::Here(false) => Some(Trouble::PolicyUnbound(policy).into()),
+            Found::Absent => Some(Trouble::PolicyAbsent(policy).into()),
+            Found::Unknown(why) => Some(unseen(Object::Policy(policy), why)),
+        });
     }
 }
 
 fn parts(install: &Install, found: &mut Vec<Finding>) {
-    let namespace = &install.namespace;
     for (part, replicas) in &install.parts {
-        let object = format!("Deployment kliv-secrets-{part} in namespace {namespace}");
-        match replicas {
-            Found::Here(Part { wanted: 0, .. }) => add(
-                found,
-                format!("{object} is scaled to 0: {}", without(part)),
-                format!("set {part}.replicas in the chart's values"),
-            ),
-            Found::Here(Part { wanted, ready: 0 }) => add(
-                found,
-                format!("{object} has 0 of {wanted} replicas ready: {}", without(part)),
-                format!(
-                    "its log says what it waits for: `kubectl -n {namespace} logs deploy/kliv-secrets-{part}`"
-                ),
-            ),
-            Found::Here(_) => {}
-            Found::Absent => {
-                add(found, format!("{object} is not there: {}", without(part)), INSTALL);
+        let place = Place { part, namespace: install.namespace.clone() };
+        found.extend(match replicas {
+            Found::Here(Part { wanted: 0, .. }) => Some(Trouble::PartStopped(place).into()),
+            Found::Here(Part { wanted, ready: 0 }) => {
+                Some(Trouble::PartNotReady(place, *wanted).into())
             }
-            Found::Unknown(why) => unknown(found, &object, why),
-        }
-    }
-}
-
-fn without(part: &str) -> &'static str {
-    match part {
-        "webhook" => "no value can be written",
-        _ => "values are stored, but none is published",
+            Found::Here(_) => None,
+            Found::Absent => Some(Trouble::PartAbsent(place).into()),
+            Found::Unknown(why) => Some(unseen(Object::Part(place), why)),
+        });
     }
 }
 
 fn sealing_key(install: &Install, found: &mut Vec<Finding>) {
-    let object = format!("ConfigMap kliv-secrets-sealing-key in namespace {}", install.namespace);
-    match &install.sealing_key {
-        Found::Here(Some(_)) => {}
-        Found::Here(None) => add(
-            found,
-            format!("{object} holds no sealing key that can be read: nothing can be sealed"),
-            format!(
-                "restart the controller, which writes it: `kubectl -n {} rollout restart \
-                 deploy/kliv-secrets-controller`",
-                install.namespace
-            ),
-        ),
-        Found::Absent => add(
-            found,
-            format!("{object} is not there: nothing can be sealed"),
-            "the controller makes it together with the keyring: its log says why it did not",
-        ),
-        Found::Unknown(why) => unknown(found, &object, why),
-    }
+    let namespace = install.namespace.clone();
+    found.extend(match &install.sealing_key {
+        Found::Here(Some(_)) => None,
+        Found::Here(None) => Some(Trouble::KeyUnreadable(namespace).into()),
+        Found::Absent => Some(Trouble::KeyAbsent(namespace).into()),
+        Found::Unknown(why) => Some(unseen(Object::Key(namespace), why)),
+    });
 }
 
 fn webhook(install: &Install, found: &mut Vec<Finding>) {
-    let object = "MutatingWebhookConfiguration kliv-secrets";
-    match &install.webhook {
-        Found::Here(true) => {}
-        Found::Here(false) => add(
-            found,
-            format!(
-                "{object} has no caBundle: the API server trusts no certificate of the webhook's"
-            ),
-            "the controller fills it in within a minute of the install, or cert-manager where it makes \
-             the certificate: its log says why it did not",
-        ),
-        Found::Absent => {
-            add(found, format!("{object} is not there: no value can be written"), INSTALL)
-        }
-        Found::Unknown(why) => unknown(found, object, why),
-    }
+    found.extend(match &install.webhook {
+        Found::Here(true) => None,
+        Found::Here(false) => Some(Trouble::WebhookUntrusted.into()),
+        Found::Absent => Some(Trouble::WebhookAbsent.into()),
+        Found::Unknown(why) => Some(unseen(Object::Webhook, why)),
+    });
 }
 
 fn written(install: &Install, found: &mut Vec<Finding>) {
-    match &install.written {
-        Written::Sealed(id) => {
-            if let Found::Here(Some(published)) = &install.sealing_key
-                && published != id
-            {
-                add(
-                    found,
-                    format!("the webhook seals with key {id}, and the published one is {published}"),
-                    format!(
-                        "within two minutes of a change of keys this is usual; else restart the webhook: \
-                         `kubectl -n {} rollout restart deploy/kliv-secrets-webhook`",
-                        install.namespace
-                    ),
-                );
+    let namespace = install.namespace.clone();
+    let trouble = match &install.written {
+        Written::Sealed(sealed) => match &install.sealing_key {
+            Found::Here(Some(published)) if published != sealed => {
+                let (sealed, published) = (sealed.clone(), published.clone());
+                Some(Trouble::AnotherKey { sealed, published, namespace })
             }
-        }
-        Written::Unsealed => add(
-            found,
-            "a value that was written as a dry run came back, and not sealed: it would be stored in the clear".into(),
-            format!("let nobody write values until this is mended: {INSTALL}"),
-        ),
+            _ => None,
+        },
+        Written::Unsealed => Some(Trouble::StoredInTheClear),
         // With another finding this is a consequence.
-        Written::RefusedUnsealed if found.iter().any(|other| other.level == Level::Error) => {}
-        Written::RefusedUnsealed => add(
-            found,
-            "the API server does not reach the webhook, or does not trust its certificate: no value can be written".into(),
-            format!(
-                "look at the caBundle of MutatingWebhookConfiguration kliv-secrets, at the Service \
-                 kliv-secrets-webhook in namespace {} and at network policies; the API server's log says which",
-                install.namespace
-            ),
-        ),
-        Written::NotTried(why) => found.push(Finding {
-            level: Level::NotSeen,
-            what: format!("can't try to write a KlivSecret: {why}"),
-            way_out: "give whoever asks the right to create KlivSecrets in that account".into(),
-        }),
-        Written::Refused(why) => {
-            add(
-                found,
-                format!("a KlivSecret could not be written, not even as a dry run: {why}"),
-                "where the text above does not help: which policies or webhooks of others act on KlivSecrets?",
-            );
-        }
-    }
+        Written::RefusedUnsealed if found.iter().any(|other| other.level == Level::Error) => None,
+        Written::RefusedUnsealed => Some(Trouble::WebhookNotReached(namespace)),
+        Written::NoAccount => None,
+        Written::NotTried(why) => Some(Trouble::NotTried(why.clone())),
+        Written::Refused(why) => Some(Trouble::NotWritten(why.clone())),
+    };
+    found.extend(trouble.map(Finding::from));
 }
 
 #[cfg(test)]

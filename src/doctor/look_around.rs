@@ -39,7 +39,7 @@ pub async fn look_around(client: &Client, ask: Ask<'_>) -> Result<Surroundings, 
     );
     Ok(Surroundings {
         namespace: ask.namespace.to_owned(),
-        account: ask.account.to_owned(),
+        account: ask.account.unwrap_or_default().to_owned(),
         kubernetes: version.minor.trim_end_matches('+').parse().ok(),
         asker: env!("CARGO_PKG_VERSION"),
         versions,
@@ -123,7 +123,8 @@ async fn leader(client: &Client, namespace: &str) -> Found<Leader> {
     })
 }
 
-async fn rights(client: &Client, account: &str) -> Vec<(Right, Found<bool>)> {
+async fn rights(client: &Client, account: Option<&str>) -> Vec<(Right, Found<bool>)> {
+    let Some(account) = account else { return Vec::new() };
     let reviews = RIGHTS.map(|right| async move { (right, may(client, account, right).await) });
     futures::future::join_all(reviews).await
 }
@@ -174,7 +175,8 @@ async fn arguments(client: &Client) -> Option<Server> {
 }
 
 /// The names of sets are all that is asked for: no content of a Secret.
-async fn orphaned(client: &Client, account: &str) -> Found<Vec<String>> {
+async fn orphaned(client: &Client, account: Option<&str>) -> Found<Vec<String>> {
+    let Some(account) = account else { return Found::Absent };
     let api = Api::<Secret>::namespaced(client.clone(), account);
     let params = ListParams::default().fields(&format!("type={}", names::SECRET_TYPE));
     // Before the record: a set is recorded before it is made.

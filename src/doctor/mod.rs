@@ -12,15 +12,19 @@
 //! certificate, the `caBundle` and the sealing key all being right.
 //!
 //! **To add a check:** a field of [`Install`], how to learn it in `look.rs`, a small named
-//! step in `findings.rs`, and its right in the chart's `templates/tests/`.
+//! step in `findings.rs`, its [`Trouble`] with its words there and in the web page's
+//! `words/doctor.rs`, and its right in the chart's `templates/tests/`.
 
 mod certificate;
 mod findings;
 mod look;
 mod look_around;
 mod surroundings;
+mod trouble;
 
+pub use certificate::Good;
 pub use findings::{Finding, Found, Install, Level, Part, Written, findings};
 pub use look::{Ask, look};
 pub use look_around::look_around;
 pub use surroundings::{Leader, RIGHTS, Right, Server, Surroundings, facts, findings_around};
+pub use trouble::{Object, Place, Policy, Trouble};

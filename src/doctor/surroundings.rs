@@ -3,11 +3,12 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::certificate;
-use super::findings::{Finding, Found, Level, unknown};
+use super::certificate::{self, Good};
+use super::findings::{Finding, Found, unseen};
+use super::trouble::{Object, Trouble};
 
 /// The oldest Kubernetes with all that the guards need.
-const OLDEST_MINOR: u32 = 33;
+pub(super) const OLDEST_MINOR: u32 = 33;
 /// Clocks of two machines may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
@@ -16,7 +17,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(1);
 pub struct Surroundings {
     /// The operator's namespace.
     pub namespace: String,
-    /// The account, a namespace.
+    /// The account, a namespace; empty where none was named.
     pub account: String,
     /// Kubernetes' minor version, where it says one.
     pub kubernetes: Option<u32>,
@@ -60,6 +61,18 @@ pub struct Right {
     pub resource: &'static str,
     /// What it is for.
     pub serves: &'static str,
+}
+
+impl Right {
+    /// The chart's role that gives it; none where that is one of Kubernetes' own.
+    #[must_use]
+    pub fn role(&self) -> Option<&'static str> {
+        match (self.resource, self.verb) {
+            ("deployments", _) => None,
+            (_, "get" | "list" | "watch") => Some("kliv-secrets-viewer"),
+            _ => Some("kliv-secrets-editor"),
+        }
+    }
 }
 
 /// The rights that a caller's verbs need in an account.
@@ -149,7 +162,7 @@ pub fn facts(seen: &Surroundings, now: Timestamp) -> Vec<String> {
     }
     facts.extend(certificate::fact(&seen.serving, &seen.authorities, now));
     if let Found::Here(leader) = &seen.leader
-        && leads(leader, now)
+        && leader.leads(now)
     {
         facts.push("a controller leads".into());
     }
@@ -175,126 +188,68 @@ pub fn findings_around(seen: &Surroundings, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-pub(super) fn say(
-    found: &mut Vec<Finding>,
-    level: Level,
-    what: String,
-    way_out: impl Into<String>,
-) {
-    found.push(Finding { level, what, way_out: way_out.into() });
-}
-
 fn versions(seen: &Surroundings, found: &mut Vec<Finding>) {
     if let Some(minor) = seen.kubernetes.filter(|minor| *minor < OLDEST_MINOR) {
-        say(
-            found,
-            Level::Error,
-            format!(
-                "Kubernetes 1.{minor} is older than 1.{OLDEST_MINOR}: it lacks what the guards need"
-            ),
-            "upgrade the cluster",
-        );
+        found.push(Trouble::OldKubernetes(minor).into());
     }
     for (part, version) in &seen.versions {
         // Absent is a finding of the install's.
         if let Found::Here(Some(version)) = version
             && version != seen.asker
         {
-            say(
-                found,
-                Level::Advice,
-                format!("the {part} is version {version}, this program {}", seen.asker),
-                "use the program of the operator's version",
-            );
+            let version = version.clone();
+            found.push(Trouble::AnotherVersion { part, version, asker: seen.asker }.into());
         }
     }
 }
 
-fn leads(leader: &Leader, now: Timestamp) -> bool {
-    let good = leader.lasts.saturating_add(SKEW);
-    leader.held && leader.renewed.is_some_and(|renewed| now.duration_since(renewed) <= good)
+impl Leader {
+    /// Whether somebody leads now.
+    #[must_use]
+    pub fn leads(&self, now: Timestamp) -> bool {
+        let good = self.lasts.saturating_add(SKEW);
+        self.held && self.renewed.is_some_and(|renewed| now.duration_since(renewed) <= good)
+    }
+}
+
+impl Surroundings {
+    /// For how long the webhook's certificate is good, as far as that can be seen.
+    #[must_use]
+    pub fn certificate(&self, now: Timestamp) -> Option<Good> {
+        certificate::good(&self.serving, &self.authorities, now)
+    }
 }
 
 fn leader(seen: &Surroundings, now: Timestamp, found: &mut Vec<Finding>) {
     match &seen.leader {
-        Found::Here(leader) if leads(leader, now) => {}
-        Found::Here(_) | Found::Absent => say(
-            found,
-            Level::Error,
-            "no controller leads: values are stored, but none is published".into(),
-            "where controllers run, their log says what they wait for",
-        ),
-        Found::Unknown(why) => unknown(found, "the leader's Lease", why),
+        Found::Here(leader) if leader.leads(now) => {}
+        Found::Here(_) | Found::Absent => found.push(Trouble::NoLeader.into()),
+        Found::Unknown(why) => found.push(unseen(Object::Lease, why)),
     }
 }
 
 fn rights(seen: &Surroundings, found: &mut Vec<Finding>) {
     for (right, may) in &seen.rights {
-        let Right { verb, resource, serves, .. } = right;
         match may {
-            Found::Here(false) => say(
-                found,
-                Level::Advice,
-                format!("you may not {verb} {resource} in {}: needed for {serves}", seen.account),
-                match (*resource, *verb) {
-                    ("deployments", _) => {
-                        "ask for the ClusterRole edit in that namespace, or view to look".into()
-                    }
-                    (_, "get" | "list" | "watch") => role("viewer", &seen.account),
-                    _ => role("editor", &seen.account),
-                },
-            ),
-            Found::Here(true) | Found::Absent => {}
-            Found::Unknown(why) => {
-                unknown(found, &format!("whether you may {verb} {resource}"), why);
+            Found::Here(false) => {
+                found.push(Trouble::NoRight(*right, seen.account.clone()).into());
             }
+            Found::Here(true) | Found::Absent => {}
+            Found::Unknown(why) => found.push(unseen(Object::Right(*right), why)),
         }
     }
-}
-
-fn role(role: &str, account: &str) -> String {
-    format!(
-        "where you should: `kubectl -n {account} create rolebinding NAME \
-         --clusterrole=kliv-secrets-{role} --user=YOU`"
-    )
 }
 
 fn server(seen: &Surroundings, found: &mut Vec<Finding>) {
     match seen.server.encrypts {
         Some(true) => {}
-        Some(false) => say(
-            found,
-            Level::Advice,
-            "nothing shows that Secrets are encrypted at rest: published values are then base64 in etcd".into(),
-            "give the API server an --encryption-provider-config for secrets; managed clusters have a \
-             setting for it",
-        ),
-        None => say(
-            found,
-            Level::NotSeen,
-            "can't see whether Secrets are encrypted at rest".into(),
-            "ask who runs the API server for its --encryption-provider-config, or whoever may read its \
-             /metrics to ask here",
-        ),
+        Some(false) => found.push(Trouble::NotEncrypted.into()),
+        None => found.push(Trouble::EncryptionUnseen.into()),
     }
     match seen.server.logs_content {
         Some(false) => {}
-        Some(true) => say(
-            found,
-            Level::Advice,
-            "the API server's audit log has the content of some requests: if KlivSecrets are among \
-             them, values that were written in the clear are in it"
-                .into(),
-            "put the rule of examples/cluster/audit-policy.yaml above all others; `kubectl kliv set` \
-             seals before it sends",
-        ),
-        None => say(
-            found,
-            Level::NotSeen,
-            "can't see whether the API server's audit log has the content of requests".into(),
-            "ask who runs it for a rule with level Metadata for klivsecrets, as in \
-             examples/cluster/audit-policy.yaml",
-        ),
+        Some(true) => found.push(Trouble::LogsContent.into()),
+        None => found.push(Trouble::LogUnseen.into()),
     }
 }
 
@@ -303,31 +258,19 @@ fn orphaned(seen: &Surroundings, found: &mut Vec<Finding>) {
     match &seen.orphaned {
         Found::Here(sets) => {
             for set in sets {
-                say(
-                    found,
-                    Level::Advice,
-                    format!(
-                        "Secret {set} in {account} holds values, and no KlivAccount has a record of it: \
-                         nobody deletes it"
-                    ),
-                    format!(
-                        "where no pod names it (`kubectl -n {account} get pods -o yaml | grep {set}`), \
-                         as a cluster's admin: `kubectl -n {account} delete secret {set} \
-                         --as=system:serviceaccount:{}:kliv-secrets-controller`",
-                        seen.namespace
-                    ),
-                );
+                let (set, account) = (set.clone(), account.clone());
+                let namespace = seen.namespace.clone();
+                found.push(Trouble::Orphaned { set, account, namespace }.into());
             }
         }
         Found::Absent => {}
-        Found::Unknown(why) => {
-            unknown(found, &format!("the names of published sets in {account}"), why);
-        }
+        Found::Unknown(why) => found.push(unseen(Object::Sets(account.clone()), why)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::findings::Level;
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
