@@ -283,9 +283,11 @@ impl Trouble {
                 "restart the controller, which writes it: `kubectl -n {namespace} rollout restart \
                  deploy/kliv-secrets-controller`"
             ),
-            Self::KeyAbsent(_) => "the controller makes it together with the keyring: its log says \
+            Self::KeyAbsent(_) => {
+                "the controller makes it together with the keyring: its log says \
                                    why it did not"
-                .into(),
+                    .into()
+            }
             Self::WebhookUntrusted => "the controller fills it in within a minute of the install, \
                                        or cert-manager where it makes the certificate: its log \
                                        says why it did not"
@@ -302,9 +304,11 @@ impl Trouble {
                  kliv-secrets-webhook in namespace {namespace} and at network policies; the API \
                  server's log says which"
             ),
-            Self::NotWritten(_) => "where the text above does not help: which policies or webhooks \
+            Self::NotWritten(_) => {
+                "where the text above does not help: which policies or webhooks \
                                     of others act on KlivSecrets?"
-                .into(),
+                    .into()
+            }
             Self::NotTried(_) => {
                 "give whoever asks the right to create KlivSecrets in that account".into()
             }
@@ -334,9 +338,11 @@ impl Trouble {
             Self::LogsContent => "put the rule of examples/cluster/audit-policy.yaml above all \
                                   others; `kubectl kliv set` seals before it sends"
                 .into(),
-            Self::LogUnseen => "ask who runs it for a rule with level Metadata for klivsecrets, as \
+            Self::LogUnseen => {
+                "ask who runs it for a rule with level Metadata for klivsecrets, as \
                                 in examples/cluster/audit-policy.yaml"
-                .into(),
+                    .into()
+            }
             Self::Orphaned { set, account, namespace } => format!(
                 "where no pod names it (`kubectl -n {account} get pods -o yaml | grep {set}`), as \
                  a cluster's admin: `kubectl -n {account} delete secret {set} \

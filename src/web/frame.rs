@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::assets;
 use super::words::time::Moment;
-use super::words::{Done, Language, Words};
+use super::words::{self, Done, Language, Words};
 use crate::account;
 
 /// What every page has.
@@ -108,7 +108,7 @@ impl Problem {
             Self::Account(error) => match **error {
                 Error::Forbidden(_) | Error::NotTheOperators(_) => StatusCode::FORBIDDEN,
                 Error::NotFound { .. } => StatusCode::NOT_FOUND,
-                Error::Unfit(_) | Error::Changed(_) => StatusCode::CONFLICT,
+                Error::Unfit(_) | Error::NotTaken(_) | Error::Changed(_) => StatusCode::CONFLICT,
                 Error::Refused(_) | Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
                 Error::Unreachable(_) | Error::NotLive(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -143,7 +143,7 @@ pub(super) fn explain(
 ) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
     let t = language.words();
-    let (title, detail) = t.problem.of(&problem);
+    let (title, detail) = words::problem::words(&problem, language);
     let frame = Frame {
         t,
         now,

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::frame::Problem;
 use super::visit::Visit;
+use crate::account::What;
 use crate::api::{KlivAccount, KlivSecret};
 
 /// Changes that come together are told once.
@@ -28,8 +29,10 @@ pub(super) async fn events(
     // read, the answer is that, not an endless stream of nothing.
     let secrets = caller.list(false).await?;
     let published = caller.account().await?;
-    let secrets = caller.watch::<KlivSecret>("secrets", false, secrets).map(|seen| seen.is_ok());
-    let accounts = caller.watch::<KlivAccount>("account", false, published.into_iter().collect());
+    let secrets =
+        caller.watch::<KlivSecret>(What::Secrets, false, secrets).map(|seen| seen.is_ok());
+    let accounts =
+        caller.watch::<KlivAccount>(What::Account, false, published.into_iter().collect());
     let changes = stream::select(secrets, accounts.map(|seen| seen.is_ok()));
     let told = stream::unfold(Box::pin(changes), |mut changes| async {
         let first = changes.next().await?;

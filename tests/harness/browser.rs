@@ -136,7 +136,8 @@ impl Script {
         let (send, lines) = unbounded_channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                let line = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+                let line =
+                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
                 if send.send(line).is_err() {
                     break;
                 }

@@ -1,43 +1,176 @@
-//! Why there is no page, with the way out.
+//! Why there is no page, or why something was not done, with the way out.
 
 use super::super::frame::Problem;
-use crate::account::Error;
+use super::Language;
+use crate::account::{Asked, Error, Invalid, NotTaken, Unfit};
+use crate::api::names::MAX_SECRETS;
+
+/// A title and the rest.
+type Text = (&'static str, &'static str);
 
 pub(crate) struct Problems {
     pub(crate) back: &'static str,
-    not_signed_in: (&'static str, &'static str),
-    no_such_page: (&'static str, &'static str),
-    bad_form: (&'static str, &'static str),
-    forbidden: (&'static str, &'static str),
-    not_found: (&'static str, &'static str),
+    not_signed_in: Text,
+    no_such_page: Text,
+    bad_form: Text,
+    forbidden: Text,
+    not_found: Text,
     unfit: &'static str,
-    changed: (&'static str, &'static str),
+    changed: Text,
     refused: &'static str,
-    not_logged_in: (&'static str, &'static str),
-    unreachable: (&'static str, &'static str),
+    not_logged_in: Text,
+    unreachable: Text,
 }
 
-impl Problems {
-    /// A title and the rest.
-    pub(crate) fn of(&self, problem: &Problem) -> (&'static str, String) {
-        let plain = |(title, rest): (&'static str, &'static str)| (title, rest.to_owned());
-        match problem {
-            Problem::NotSignedIn => plain(self.not_signed_in),
-            Problem::NoSuchPage => plain(self.no_such_page),
-            Problem::BadForm => plain(self.bad_form),
-            Problem::Account(error) => match &**error {
-                Error::Forbidden(_) | Error::NotTheOperators(_) => plain(self.forbidden),
-                Error::NotFound { .. } => plain(self.not_found),
-                Error::Unfit(why) => (self.unfit, why.to_string()),
-                Error::Changed(_) => plain(self.changed),
-                Error::Refused(why) | Error::Invalid(why) => (self.refused, why.clone()),
-                Error::NotLoggedIn => plain(self.not_logged_in),
-                Error::Unreachable(_) | Error::NotLive(_) => plain(self.unreachable),
-            },
+/// What is told of a problem.
+pub(crate) fn words(problem: &Problem, language: Language) -> (&'static str, String) {
+    let t = &language.words().problem;
+    let plain = |(title, rest): Text| (title, rest.to_owned());
+    match problem {
+        Problem::NotSignedIn => plain(t.not_signed_in),
+        Problem::NoSuchPage => plain(t.no_such_page),
+        Problem::BadForm => plain(t.bad_form),
+        Problem::Account(error) => match &**error {
+            Error::Forbidden(right) | Error::NotTheOperators(right) => {
+                (t.forbidden.0, forbidden(t, right.asked.as_ref(), language))
+            }
+            Error::NotFound { .. } => plain(t.not_found),
+            Error::Unfit(why) => (t.unfit, unfit(why, language)),
+            Error::NotTaken(why) => (t.unfit, not_taken(why, language).to_owned()),
+            Error::Changed(_) => plain(t.changed),
+            // The cluster's own words, in its own language.
+            Error::Refused(why) => (t.refused, why.clone()),
+            Error::Invalid(why) => (t.unfit, invalid(why, language)),
+            Error::NotLoggedIn => plain(t.not_logged_in),
+            // What is waited for, pages show themselves.
+            Error::Unreachable(_) | Error::NotLive(_) => plain(t.unreachable),
+        },
+    }
+}
+
+/// Names the right, where that could be understood.
+fn forbidden(t: &Problems, asked: Option<&Asked>, language: Language) -> String {
+    let Some(Asked { verb, resource, namespace, .. }) = asked else {
+        return t.forbidden.1.to_owned();
+    };
+    let place = match (namespace, language) {
+        (Some(name), Language::English) => format!(" in the namespace {name}"),
+        (Some(name), Language::Swedish) => format!(" i namnrymden {name}"),
+        (None, Language::English) => " in all namespaces".to_owned(),
+        (None, Language::Swedish) => " i alla namnrymder".to_owned(),
+    };
+    let lacking = match language {
+        Language::English => "What is missing is the right",
+        Language::Swedish => "Det som saknas är rätten",
+    };
+    format!("{} {lacking}: {verb} {resource}{place}.", t.forbidden.1)
+}
+
+fn unfit(why: &Unfit, language: Language) -> String {
+    if language == Language::English {
+        return format!("{why}.");
+    }
+    match why {
+        Unfit::NoValue(name) => {
+            format!("{name} har inget värde än, så det finns inget att byta ut.")
+        }
+        Unfit::HasValue(name) => format!("{name} har redan sitt värde."),
+        Unfit::NotAsked(name) => format!("Ingen ber om {name}."),
+        Unfit::Exists(name) => format!("{name} finns redan."),
+        Unfit::NoHistory(name) => {
+            format!("{name} har inte haft något värde än: det finns inget att gå tillbaka till.")
+        }
+        Unfit::InUse { name, version } => {
+            format!("Version {version} av {name} är den som används.")
+        }
+        Unfit::NoVersion { name, version, newest } => {
+            format!("{name} har inte haft någon version {version}: den senaste är {newest}.")
+        }
+        Unfit::Purged { name, version, before } => format!(
+            "Version {version} av {name} finns inte kvar: värden som förseglades före {before} \
+             har läckt ut och är borta för gott."
+        ),
+        Unfit::NotKept { name, version } => format!(
+            "Version {version} av {name} finns inte kvar: de fem senaste sparas, upp till 128 KiB."
+        ),
+        Unfit::NoFunction { name, label } => {
+            format!("{name} är ingen funktion i kontot: den saknar etiketten {label}.")
+        }
+        Unfit::NotManual(name) => {
+            format!("{name} tar nya uppsättningar av sig själv: den behöver inte bli tillsagd.")
+        }
+        Unfit::Clashes(count) => format!(
+            "Ingenting skrevs: {count} av namnen krockar med variabler som bara skiljer sig i \
+             stora och små bokstäver."
+        ),
+        Unfit::TooMany { there, new } => format!(
+            "Kontot har {there} hemligheter, och med {new} till skulle det ha fler än \
+             {MAX_SECRETS}, som är gränsen. Ta bort dem som inte används."
+        ),
+        Unfit::NothingPublished(name) => {
+            format!("Ingenting är publicerat för {name} än.")
         }
     }
 }
 
+fn not_taken(why: &NotTaken, language: Language) -> &'static str {
+    let (english, swedish) = match why {
+        NotTaken::Malformed(_) | NotTaken::Time => (
+            "What was sent is no sealed value of this page. Load the page anew and try again.",
+            "Det som skickades är inget förseglat värde från den här sidan. Ladda om sidan och \
+             försök igen.",
+        ),
+        NotTaken::AnotherKey => (
+            "The cluster has another key by now. Load the page anew and type the value again.",
+            "Klustret har en annan nyckel nu. Ladda om sidan och skriv värdet igen.",
+        ),
+        NotTaken::TooEarly => (
+            "Somebody changed the secret after the value was sealed. Load the page anew and look \
+             at it.",
+            "Någon ändrade hemligheten efter att värdet förseglades. Ladda om sidan och titta \
+             på den.",
+        ),
+        NotTaken::TooLate => (
+            "The value was sealed with a time that is still to come. Load the page anew.",
+            "Värdet förseglades med en tid som ännu inte är. Ladda om sidan.",
+        ),
+    };
+    match language {
+        Language::English => english,
+        Language::Swedish => swedish,
+    }
+}
+
+fn invalid(why: &Invalid, language: Language) -> String {
+    if language == Language::English {
+        return format!("{why}.");
+    }
+    match why {
+        Invalid::Namespace => "Så kan ingen namnrymd heta: små bokstäver, siffror \
+                                             och bindestreck, högst 63, till exempel acme."
+            .to_owned(),
+        Invalid::Name(_) => {
+            "Så kan den inte heta: små bokstäver, siffror, bindestreck och punkter, högst 253."
+                .to_owned()
+        }
+        Invalid::OtherVariable { name, variable } => {
+            format!(
+                "Hemligheten {name} finns för variabeln {variable}: skriv namnet så, eller ta bort den först."
+            )
+        }
+        Invalid::TooLarge => "Värdet är större än 64 KiB.".to_owned(),
+        Invalid::Published => {
+            "Den Secret publicerades av kliv-secrets: dess värden finns redan här.".to_owned()
+        }
+        Invalid::SealingKey { namespace, .. } => {
+            format!("Den publika nyckeln i {namespace} går inte att läsa.")
+        }
+        Invalid::NoVersion => "Installationen säger ingen version.".to_owned(),
+        Invalid::Unreadable(name) => {
+            format!("Hemligheten {name} går inte att läsa.")
+        }
+    }
+}
 pub(crate) const EN: Problems = Problems {
     back: "Back to the accounts",
     not_signed_in: ("You are not signed in", "Sign in to go on."),
