@@ -3,8 +3,8 @@
 
 use crate::api::names::GROUP;
 use crate::api::{
-    Intent, KlivSecret, Source, check_env_var, check_environment, is_well_formed, object_name,
-    recognise,
+    Intent, KlivSecret, Refusal, Source, check_env_var, check_environment, is_well_formed,
+    object_name, recognise,
 };
 use crate::seal::Plaintext;
 
@@ -39,9 +39,12 @@ pub enum Unnamed {
     /// Two environments.
     #[error("the name ends with another environment than -e gives")]
     TwoEnvironments,
-    /// A variable or environment that is refused, in the words of the one gate.
-    #[error("{0}")]
-    Refused(String),
+    /// A variable that is refused, in the words of the one gate.
+    #[error("NAME {}", .0.message)]
+    Variable(Refusal),
+    /// An environment that is refused, in the same.
+    #[error("environment: {}", .0.message)]
+    Environment(Refusal),
 }
 
 impl Target {
@@ -85,16 +88,14 @@ impl Target {
             (a, b) => a.or(b),
         };
         if let Some(environment) = environment {
-            check_environment(environment)
-                .map_err(|refusal| Unnamed::Refused(format!("environment: {}", refusal.message)))?;
+            check_environment(environment).map_err(Unnamed::Environment)?;
         }
         let is_variable = in_name.is_none() && is_well_formed(name);
         let variable = match is_variable {
             true => name.to_owned(),
             false => from_object(stem).ok_or(Unnamed::Malformed)?,
         };
-        check_env_var(&variable)
-            .map_err(|refusal| Unnamed::Refused(format!("NAME {}", refusal.message)))?;
+        check_env_var(&variable).map_err(Unnamed::Variable)?;
         Ok(Self { variable, is_variable, environment: environment.map(str::to_owned) })
     }
 

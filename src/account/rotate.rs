@@ -6,16 +6,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::{Caller, Error, How, Target, Unfit, Value, Written};
-use crate::api::{KlivSecret, KlivSecretSpec, Warning};
+use crate::api::{KlivSecret, KlivSecretSpec, Odd, Warning};
 
 /// The warnings that ask for a new value.
-const ASK_FOR_A_NEW_VALUE: [&str; 3] = ["RotationDue", "Expired", "ExpiresSoon"];
+const ASK_FOR_A_NEW_VALUE: [Odd; 3] = [Odd::RotationDue, Odd::Expired, Odd::ExpiresSoon];
 
 /// Why a secret is due for a new value, in the operator's words; nothing where it is not.
 #[must_use]
 pub fn due(secret: &KlivSecret) -> Option<&Warning> {
     let warnings = secret.status.iter().flat_map(|status| &status.warnings);
-    warnings.into_iter().find(|w| ASK_FOR_A_NEW_VALUE.contains(&w.reason.as_str()))
+    warnings.into_iter().find(|w| w.odd().is_some_and(|odd| ASK_FOR_A_NEW_VALUE.contains(&odd)))
 }
 
 /// Whether it has or had a value: if not, it is to be answered or set.

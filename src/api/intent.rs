@@ -68,10 +68,29 @@ pub enum Source {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct Refusal {
+    /// What is wrong, for doors with words of their own.
+    pub wrong: Wrong,
     /// The field, e.g. `spec.envVar`.
     pub field: &'static str,
     /// What is wrong and what to do; never quotes what was given.
     pub message: &'static str,
+}
+
+/// What can be wrong with a spec.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrong {
+    /// The variable is malformed.
+    Variable,
+    /// The variable is reserved.
+    Reserved,
+    /// The environment is malformed.
+    Environment,
+    /// The object's name is not the one that belongs to the variable.
+    Name,
+    /// What stands for a sealed value is none.
+    Sealed,
+    /// It does not fit the schema.
+    Schema,
 }
 
 impl Intent {
@@ -86,6 +105,7 @@ impl Intent {
         }
         if name != object_name(&spec.env_var, spec.environment.as_deref()) {
             return Err(Refusal {
+                wrong: Wrong::Name,
                 field: "metadata.name",
                 message: "must be spec.envVar in small letters with dashes for underscores, \
                           followed by '.' and spec.environment where there is one, \
@@ -96,6 +116,7 @@ impl Intent {
             (Some(sealed), _, _) => {
                 if !sealed.starts_with("kliv1.") || sealed.len() > MAX_SEALED {
                     return Err(Refusal {
+                        wrong: Wrong::Sealed,
                         field: "spec.sealed",
                         message: "is not a sealed value: it begins with 'kliv1.' and has at most \
                                   98304 characters. A plain value goes into spec.value",
@@ -128,9 +149,10 @@ pub fn object_name(env_var: &str, environment: Option<&str>) -> String {
 /// # Errors
 /// It is malformed or reserved.
 pub fn check_env_var(name: &str) -> Result<(), Refusal> {
-    let refuse = |message| Err(Refusal { field: "spec.envVar", message });
+    let refuse = |wrong, message| Err(Refusal { wrong, field: "spec.envVar", message });
     if !is_well_formed(name) {
         return refuse(
+            Wrong::Variable,
             "must start with a letter, end with a letter or digit, hold only letters, digits and \
              underscores, and have at most 128 characters, e.g. OPENAI_API_KEY",
         );
@@ -140,6 +162,7 @@ pub fn check_env_var(name: &str) -> Result<(), Refusal> {
         || RESERVED_PREFIXES.iter().any(|p| capitals.starts_with(p))
     {
         return refuse(
+            Wrong::Reserved,
             "is reserved: it would change how the function itself runs. Name it after the \
              service, e.g. SENDGRID_API_KEY",
         );
@@ -167,6 +190,7 @@ pub fn check_environment(name: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal {
+        wrong: Wrong::Environment,
         field: "spec.environment",
         message: "must be small letters, digits and dashes, at most 63, e.g. production",
     })

@@ -14,6 +14,7 @@ mod klivaccount;
 mod klivauditevent;
 mod klivsecret;
 pub mod names;
+mod odd;
 mod recognise;
 mod stamps;
 pub mod text;
@@ -24,8 +25,8 @@ pub use dns::{is_dns_label, is_dns_subdomain};
 pub use fits::fits;
 pub(crate) use fits::{ANYWHERE, BELONGS, OTHERS};
 pub use intent::{
-    Intent, Refusal, Source, cel_not_reserved, check_env_var, check_environment, is_well_formed,
-    object_name,
+    Intent, Refusal, Source, Wrong, cel_not_reserved, check_env_var, check_environment,
+    is_well_formed, object_name,
 };
 pub(crate) use intent::{RESERVED, RESERVED_PREFIXES};
 pub use klivaccount::{
@@ -38,6 +39,7 @@ pub use klivsecret::{
     Warning, WriteOnly,
 };
 pub(crate) use recognise::recognisable;
+pub use odd::{Odd, Requires};
 pub use recognise::{Mode, Recognised, recognise};
 pub(crate) use recognise::{Rest, TABLE as CREDENTIALS};
 pub use stamps::{Stamp, Stamps, What};

@@ -7,13 +7,15 @@
 //!              functions show ────────┘
 //! ```
 //!
-//! To add one: a case of [`Oddity`] with its word and its text, and the place that finds it.
+//! To add one: a case of [`Odd`] with its word, a case of [`Oddity`] with its text, and the
+//! place that finds it.
 //! No text quotes a value. Those of the front door stay under 256 bytes, since the API server
 //! cuts them; the CRD takes 512 characters.
 
 use k8s_openapi::jiff::Timestamp;
 
 use super::Warning;
+use super::odd::Odd;
 use super::recognise::{Mode, Recognised};
 use super::text::harmless;
 use crate::seal::Plaintext;
@@ -92,39 +94,29 @@ const NAMED: usize = 3;
 const LONGEST: usize = 64;
 
 impl Oddity {
-    /// The words of all of them.
-    pub const REASONS: [&str; 12] = [
-        "AwaitingValue",
-        "Expired",
-        "ExpiresSoon",
-        "LiveKeyOutsideProduction",
-        "NameSaysNothing",
-        "NoDescription",
-        "RequiredNameMissing",
-        "RotationDue",
-        "SameValueInEnvironments",
-        "TestKeyInProduction",
-        "Unused",
-        "WhiteSpace",
-    ];
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> Odd {
+        match self {
+            Self::AwaitingValue => Odd::AwaitingValue,
+            Self::Expired { .. } => Odd::Expired,
+            Self::ExpiresSoon { .. } => Odd::ExpiresSoon,
+            Self::RotationDue { .. } => Odd::RotationDue,
+            Self::LiveKeyOutsideProduction { .. } => Odd::LiveKeyOutsideProduction,
+            Self::TestKeyInProduction { .. } => Odd::TestKeyInProduction,
+            Self::SameValueInEnvironments(_) => Odd::SameValueInEnvironments,
+            Self::WhiteSpace(_) => Odd::WhiteSpace,
+            Self::RequiredNameMissing { .. } => Odd::RequiredNameMissing,
+            Self::Unused => Odd::Unused,
+            Self::NameSaysNothing { .. } => Odd::NameSaysNothing,
+            Self::NoDescription => Odd::NoDescription,
+        }
+    }
 
     /// The word in `status.warnings[].reason`.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        match self {
-            Self::AwaitingValue => "AwaitingValue",
-            Self::Expired { .. } => "Expired",
-            Self::ExpiresSoon { .. } => "ExpiresSoon",
-            Self::RotationDue { .. } => "RotationDue",
-            Self::LiveKeyOutsideProduction { .. } => "LiveKeyOutsideProduction",
-            Self::TestKeyInProduction { .. } => "TestKeyInProduction",
-            Self::SameValueInEnvironments(_) => "SameValueInEnvironments",
-            Self::WhiteSpace(_) => "WhiteSpace",
-            Self::RequiredNameMissing { .. } => "RequiredNameMissing",
-            Self::Unused => "Unused",
-            Self::NameSaysNothing { .. } => "NameSaysNothing",
-            Self::NoDescription => "NoDescription",
-        }
+        self.kind().as_str()
     }
 
     /// What it means, and the way out.
@@ -431,7 +423,7 @@ mod tests {
             Oddity::Unused,
             Oddity::WhiteSpace(WhiteSpace::LineBreak),
         ];
-        assert_eq!(all.each_ref().map(Oddity::reason), Oddity::REASONS);
+        assert_eq!(all.each_ref().map(Oddity::kind), Odd::ALL);
         for odd in &all {
             let text = odd.message();
             assert!(text.chars().count() <= 512, "{text}");

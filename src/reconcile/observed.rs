@@ -19,7 +19,7 @@ use super::warnings::Reminders;
 use crate::api::condition::Reason;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{
-    Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps,
+    Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps, Wrong,
     check_environment, is_well_formed, object_name,
 };
 use crate::inject::{Function, is_set_name};
@@ -232,6 +232,7 @@ impl SecretObject {
         let intent = match &spec {
             Some(spec) => Intent::of(&name, spec),
             None => Err(Refusal {
+                wrong: Wrong::Schema,
                 field: "spec",
                 message: "can't be read: it does not fit the schema of this version; apply it anew",
             }),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::world::World;
+use crate::api::Odd;
 use crate::api::condition::{self, Behind, PENDING, Reason};
-use crate::api::warning::Oddity;
 use crate::runtime::Tally;
 
 /// What a word counts as that is none of ours: a status that somebody else wrote.
@@ -23,14 +23,15 @@ impl World {
         let behind = Behind::ALL.map(Behind::as_str);
         let mut functions: BTreeMap<_, _> = zero(&behind);
         functions.extend([(UPDATED, 0), (OTHER, 0)]);
-        let mut warnings: BTreeMap<_, _> = zero(&Oddity::REASONS);
+        let odd = Odd::ALL.map(Odd::as_str);
+        let mut warnings: BTreeMap<_, _> = zero(&odd);
         for account in self.accounts() {
             for secret in account.secrets.values() {
                 let ready = condition::ready(&secret.status.conditions);
                 let word = ready.map_or(PENDING, |ready| known(&words, &ready.reason));
                 *secrets.entry(word).or_default() += 1;
                 for warning in &secret.status.warnings {
-                    *warnings.entry(known(&Oddity::REASONS, &warning.reason)).or_default() += 1;
+                    *warnings.entry(known(&odd, &warning.reason)).or_default() += 1;
                 }
             }
             let Some(object) = &account.object else { continue };
