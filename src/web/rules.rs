@@ -97,7 +97,7 @@ pub fn json() -> String {
         .map(|(begins, rest, provider, kind, mode)| {
             json!({
                 "begins": begins, "rest": follows(rest),
-                "provider": provider, "kind": kind, "mode": word(*mode),
+                "provider": provider, "kind": kind, "mode": self::mode(*mode),
             })
         })
         .collect();
@@ -133,7 +133,8 @@ fn follows(rest: &Rest) -> Value {
     }
 }
 
-fn word(mode: Mode) -> &'static str {
+/// Its word in the tables.
+pub(super) fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Live => "live",
         Mode::Test => "test",

@@ -8,6 +8,7 @@ pub(super) mod problem;
 pub(super) mod secrets;
 pub(super) mod state;
 pub(super) mod time;
+pub(super) mod typing;
 pub(super) mod warning;
 
 /// A language of the page.
@@ -24,6 +25,7 @@ pub(super) struct Words {
     pub(super) problem: problem::Problems,
     pub(super) accounts: accounts::Accounts,
     pub(super) secrets: secrets::Secrets,
+    pub(super) typing: typing::Typing,
 }
 
 static ENGLISH: Words = Words {
@@ -32,6 +34,7 @@ static ENGLISH: Words = Words {
     problem: problem::EN,
     accounts: accounts::EN,
     secrets: secrets::EN,
+    typing: typing::EN,
 };
 
 static SWEDISH: Words = Words {
@@ -40,6 +43,7 @@ static SWEDISH: Words = Words {
     problem: problem::SV,
     accounts: accounts::SV,
     secrets: secrets::SV,
+    typing: typing::SV,
 };
 
 impl Language {

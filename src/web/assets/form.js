@@ -1,0 +1,209 @@
+// A form with a value: checks what is typed, and seals the value before anything is sent.
+// Used by every page where somebody hands one in.
+//
+//   <form method="post" data-seal
+//         data-account="acme"            the namespace
+//         data-sealing-key="kliv1-key.…" the cluster's public key
+//         data-sealed-at="1796000000"    seconds: `account::sealed_at_least`
+//         data-variable="STRIPE_KEY"     where it is fixed (update, answer) …
+//         data-environment="production"> … with its environment; without this attribute: none
+//     <input name="envVar" data-name>          where it is typed (add) …
+//     <p class="says" data-name-says aria-live="polite"></p>
+//     <input name="environment">               … or a select; empty: none
+//     <input type="password" data-value>       WITHOUT A NAME: it can never be submitted
+//     <p class="says" data-value-says aria-live="polite"></p>
+//     <span data-value-bytes></span>           optional: how many bytes
+//     <input type="hidden" name="sealed">      gets kliv1.…
+//     <input type="hidden" name="sealedAt">    gets the time inside, RFC 3339 (`SealedAt::read`)
+//     <p class="says" data-says role="alert"></p>  why nothing was sent
+//     {% call m::typing(frame) %}{% endcall %}  the words, `words/typing.rs`
+//     <script type="application/json" data-taken>["openai-api-key"]  optional: objects there
+//   </form>
+//
+// - A `data-value` that is disabled (generate instead) is emptied, and the form goes as it is.
+// - One that is empty goes unsealed unless it is `required`; then it is asked for.
+// - A text of several lines, pasted, turns the field into a textarea: an input would drop the
+//   line breaks.
+// - A value whose type does not fit the name needs a tick in a box that appears.
+// - The time is the server's and goes on here, so the person's clock does not matter.
+
+import { rulesOf } from "./rules.js";
+import { calmly, filled, tell, whatOf, wordsOf } from "./said.js";
+import { byteLength, seal } from "./seal.js";
+import tables from "./tables.js";
+
+const rules = rulesOf(tables);
+const opened = performance.now();
+
+/** Watches one form. */
+export function watch(form) {
+  const words = wordsOf(form);
+  const taken = new Set(JSON.parse(form.querySelector("script[data-taken]")?.textContent ?? "[]"));
+  const name = form.querySelector("[data-name]");
+  const find = (selector) => form.querySelector(selector);
+  const valueField = () => find("[data-value]");
+  let isSealing = false;
+  let isSealed = false;
+  let confirmed = null;
+  let left = null;
+
+  const variable = () => form.dataset.variable ?? name.value.trim();
+  function environment() {
+    if (form.dataset.variable !== undefined) return form.dataset.environment ?? null;
+    return form.elements.namedItem("environment")?.value || null;
+  }
+
+  function nameSays() {
+    if (!name) return null;
+    const code = rules.checkName(variable());
+    if (code && code !== "saysNothing") return code;
+    return taken.has(rules.objectName(variable(), environment())) ? "taken" : code;
+  }
+
+  function checkName(isAsked) {
+    if (!name) return true;
+    const code = nameSays();
+    const refuses = code !== null && code !== "saysNothing";
+    const isShown = code !== null && (code !== "empty" || isAsked);
+    name.setAttribute("aria-invalid", String(refuses && isShown));
+    tell(find("[data-name-says]"), isShown ? [[refuses ? "bad" : "warn", words.name[code]]] : []);
+    return !refuses;
+  }
+
+  function checkValue(isAsked) {
+    const field = valueField();
+    const value = field.disabled ? "" : field.value;
+    const lines = [];
+    const code = value === "" ? null : rules.checkValue(value);
+    const isMissing = value === "" && !field.disabled && field.required && isAsked;
+    const recognised = rules.recognise(value);
+    if (isMissing) lines.push(["bad", words.value.empty]);
+    if (code) lines.push(["bad", words.value[code]]);
+    if (recognised) lines.push(["good", filled(words.recognised, { what: whatOf(words, recognised) })]);
+    if (value !== "") {
+      for (const odd of rules.oddities(variable(), environment(), value)) {
+        lines.push(["warn", words.value[odd]]);
+      }
+    }
+    field.setAttribute("aria-invalid", String(isMissing || code !== null));
+    tell(find("[data-value-says]"), lines);
+    const bytes = find("[data-value-bytes]");
+    if (bytes) {
+      bytes.textContent = value === "" ? "" : filled(words.bytes, {
+        count: byteLength(value).toLocaleString(document.documentElement.lang),
+        limit: rules.limits.value.toLocaleString(document.documentElement.lang),
+      });
+    }
+    askTwice(value !== "" && !rules.fits(variable(), recognised) ? recognised : null);
+    return !isMissing && code === null;
+  }
+
+  /** The box to tick where a value does not belong under the name. */
+  function askTwice(recognised) {
+    const asked = recognised && JSON.stringify([variable(), recognised]);
+    if (asked === (confirmed?.asked ?? null)) return;
+    confirmed?.box.remove();
+    confirmed = null;
+    if (!recognised) return;
+    const box = document.createElement("p");
+    box.className = "note warn";
+    box.dataset.misfit = "";
+    const label = document.createElement("label");
+    const tick = document.createElement("input");
+    tick.type = "checkbox";
+    const what = whatOf(words, recognised);
+    label.append(tick, ` ${filled(words.misfit, { what, name: variable() })}`);
+    box.append(label);
+    find("[data-value-says]").after(box);
+    confirmed = { asked, box, tick };
+  }
+
+  function isReady() {
+    const isNamed = checkName(true);
+    const isGiven = checkValue(true);
+    const wrong = !isNamed ? name : !isGiven ? valueField() : null;
+    if (!wrong && confirmed && !confirmed.tick.checked) {
+      tell(find("[data-says]"), [["bad", words.unconfirmed]]);
+      confirmed.tick.focus();
+      return false;
+    }
+    wrong?.focus();
+    return !wrong;
+  }
+
+  form.addEventListener("submit", async (event) => {
+    if (isSealed) return;
+    event.preventDefault();
+    if (isSealing || !isReady()) return;
+    const field = valueField();
+    const [sealed, time] = [form.elements.namedItem("sealed"), form.elements.namedItem("sealedAt")];
+    const sealedAt = Math.floor(Number(form.dataset.sealedAt) * 1000 + performance.now() - opened);
+    isSealing = true;
+    try {
+      if (!field.disabled && field.value !== "") {
+        sealed.value = await seal({
+          sealingKey: form.dataset.sealingKey,
+          account: form.dataset.account,
+          variable: variable(),
+          environment: environment(),
+          value: field.value,
+          sealedAt,
+        });
+        time.value = new Date(sealedAt).toISOString();
+      }
+      if (name) name.value = variable();
+      field.value = "";
+      tell(find("[data-says]"), []);
+      isSealed = true;
+      // Where it is `required`, the browser would ask for it again.
+      left = field.disabled ? null : field;
+      field.disabled = true;
+      form.requestSubmit(event.submitter);
+    } catch (error) {
+      tell(find("[data-says]"), [["bad", words.failed[error.code] ?? words.failed.other]]);
+    } finally {
+      isSealing = false;
+    }
+  });
+
+  // The page may come back as it was left.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    isSealed = false;
+    for (const hidden of ["sealed", "sealedAt"]) form.elements.namedItem(hidden).value = "";
+    if (left) left.disabled = false;
+  });
+
+  form.addEventListener("paste", (event) => {
+    const field = event.target;
+    if (!field.matches?.("input[data-value]")) return;
+    const text = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n");
+    if (!text.replace(/\n$/, "").includes("\n")) return;
+    event.preventDefault();
+    severalLines(field).value = text;
+    checkValue(false);
+  });
+
+  const soon = calmly(() => {
+    checkName(false);
+    checkValue(false);
+  });
+  form.addEventListener("input", soon);
+  form.addEventListener("change", soon);
+  soon();
+}
+
+/** A textarea in the place of an input. */
+function severalLines(field) {
+  const area = document.createElement("textarea");
+  for (const { name, value } of field.attributes) {
+    if (name !== "type" && name !== "value") area.setAttribute(name, value);
+  }
+  area.classList.add("masked");
+  area.spellcheck = false;
+  field.replaceWith(area);
+  area.focus();
+  return area;
+}
+
+for (const form of document.querySelectorAll("form[data-seal]")) watch(form);
