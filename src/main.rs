@@ -1,7 +1,13 @@
 //! The machine door: `kliv-secrets controller | webhook | web | crds | doctor`.
 #![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::Parser;
@@ -22,9 +28,11 @@ use kliv_secrets::{
         logs, shutdown, tls,
     },
     seal::Keyring,
+    web,
 };
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 /// Accounts that the engine works on at a time.
 const ACCOUNTS_AT_ONCE: usize = 8;
@@ -296,7 +304,66 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
 }
 
 async fn web(args: &WebArgs) -> anyhow::Result<()> {
-    anyhow::bail!("nothing is served yet at {}", args.public_url)
+    let stop = shutdown::on_signal()?;
+    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let ready = readiness.check(if args.tls_dir.is_some() { "the certificate" } else { "a port" });
+    let key = match &args.session_key_file {
+        Some(file) => web::CookieKey::from_file(&read_private(file)?)?,
+        None => web::CookieKey::generate(&mut entropy::system()),
+    };
+    let entrance = web::Entrance {
+        public_url: &args.public_url,
+        proxies: args.proxies,
+        key,
+        lives: args.session_lifetime,
+    };
+    let gate = web::Gate::cluster(entrance, metrics.clone())?;
+    let door = web::Door::Cluster {
+        client: client::connect().await?,
+        oidc: oidc(args, &gate.origin())?.map(Box::new),
+        allow_powerful_tokens: args.allow_powerful_tokens,
+    };
+    let namespace = args.operator_namespace.as_str().try_into()?;
+    let site = web::Site::new(door, gate, namespace, stop.clone());
+    let tls = args.tls_dir.clone();
+    let tls = tls.map(|folder| web::Tls { folder, every: args.reload_interval });
+    let listener = TcpListener::bind(args.bind);
+    let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
+    let serve = web::serve(site, listener, tls, ready, stop.clone());
+    let work = async { Ok(serve.await?) };
+    beside_http("web", &args.common, &metrics, &readiness, &stop, work).await
+}
+
+/// The provider by which people sign in, where there is one.
+fn oidc(args: &WebArgs, origin: &str) -> anyhow::Result<Option<web::Oidc>> {
+    let (Some(issuer), Some(client_id)) = (&args.oidc_issuer, &args.oidc_client_id) else {
+        return Ok(None);
+    };
+    let secret = match &args.oidc_client_secret_file {
+        Some(file) => {
+            let content = read_private(file)?;
+            let text = std::str::from_utf8(&content).context("the client's secret is no text")?;
+            Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        None => None,
+    };
+    let authorities = match &args.oidc_ca_file {
+        Some(file) => Some(read_private(file)?.to_vec()),
+        None => None,
+    };
+    let settings = web::OidcSettings {
+        issuer: issuer.clone(),
+        client_id: client_id.clone(),
+        client_secret: secret,
+        scopes: args.oidc_scopes.clone(),
+        authorities,
+    };
+    Ok(Some(web::Oidc::new(settings, origin)?))
+}
+
+fn read_private(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let content = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
+    Ok(Zeroizing::new(content))
 }
 
 /// Looks until all is well or `--wait` is over, then says what is wrong.

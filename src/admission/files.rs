@@ -19,7 +19,7 @@ use crate::seal::SealingKey;
 type Content = Vec<Zeroizing<Vec<u8>>>;
 
 /// Some files of a folder, understood together.
-pub(super) struct Watched<T> {
+pub(crate) struct Watched<T> {
     what: &'static str,
     paths: Vec<PathBuf>,
     parse: fn(&Content) -> Option<T>,
@@ -30,15 +30,15 @@ pub(super) struct Watched<T> {
 
 /// What the front door serves with.
 #[derive(Clone)]
-pub(super) struct Served {
+pub(crate) struct Served {
     /// The certificate chain and its key, as the TLS library wants them.
-    pub(super) config: Arc<ServerConfig>,
+    pub(crate) config: Arc<ServerConfig>,
     /// From when to when the certificate is good, where that can be told.
-    pub(super) good: Option<(Timestamp, Timestamp)>,
+    pub(crate) good: Option<(Timestamp, Timestamp)>,
 }
 
 /// The certificate chain and its key.
-pub(super) fn certificate(folder: &Path) -> Watched<Served> {
+pub(crate) fn certificate(folder: &Path) -> Watched<Served> {
     Watched::new("certificate", folder, &["tls.crt", "tls.key"], |content| {
         server_config(&content[0], &content[1])
     })
@@ -64,7 +64,7 @@ impl<T> Watched<T> {
     }
 
     /// The content, when there is a new one that can be understood.
-    pub(super) async fn changed(&mut self) -> Option<T> {
+    pub(crate) async fn changed(&mut self) -> Option<T> {
         let Ok(content) = self.read().await else {
             if !std::mem::replace(&mut self.told_missing, true) {
                 tracing::warn!(

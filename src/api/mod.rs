@@ -38,8 +38,8 @@ pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
     Warning, WriteOnly,
 };
-pub(crate) use recognise::recognisable;
 pub use odd::{Odd, Requires};
+pub(crate) use recognise::recognisable;
 pub use recognise::{Mode, Recognised, recognise};
 pub(crate) use recognise::{Rest, TABLE as CREDENTIALS};
 pub use stamps::{Stamp, Stamps, What};

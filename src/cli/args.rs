@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     answer, audit, completion, delete, describe, doctor, history, import, list, request, rollback,
-    rollout, rotate, seal, set, status, version,
+    rollout, rotate, seal, set, status, ui, version,
 };
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
@@ -54,6 +54,7 @@ pub(crate) enum Verb {
     Answer(answer::Args),
     Rollout(rollout::Args),
     Status(status::Args),
+    Ui(ui::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
     Version(version::Args),

@@ -52,6 +52,7 @@ mod session;
 mod set;
 mod status;
 mod table;
+mod ui;
 mod usage;
 mod version;
 mod words;

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::{
     answer, audit, completion, delete, describe, doctor, history, import, list, output, request,
-    rollback, rollout, rotate, seal, set, status, usage, version,
+    rollback, rollout, rotate, seal, set, status, ui, usage, version,
 };
 use crate::runtime::{args::LogFormat, hardening, logs};
 
@@ -74,6 +74,7 @@ async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Rollout(args) => rollout::run(&args, session).await,
         Verb::Rotate(args) => rotate::run(&args, session).await,
         Verb::Status(args) => status::run(&args, session).await,
+        Verb::Ui(args) => ui::run(&args, session).await,
         Verb::Version(args) => version::run(&args, session).await,
         Verb::Completion(args) => completion::run(&args),
     }

@@ -22,6 +22,8 @@ struct Inner {
     refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
     deletes: Family<Outcome, Counter>,
+    web_refusals: Family<Cause, Counter>,
+    sign_ins: Family<SignIn, Counter>,
     leader: Gauge,
     keys: Gauge,
     former: Family<Part, Gauge>,
@@ -78,6 +80,17 @@ struct Refusal {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Cause {
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SignIn {
+    way: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Process {
     process: &'static str,
 }
@@ -107,6 +120,8 @@ impl Metrics {
             refusals: Family::default(),
             reviews: Family::default(),
             deletes: Family::default(),
+            web_refusals: Family::default(),
+            sign_ins: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
             former: Family::default(),
@@ -123,6 +138,8 @@ impl Metrics {
             refusals,
             reviews,
             deletes,
+            web_refusals,
+            sign_ins,
             leader,
             keys,
             former,
@@ -157,6 +174,16 @@ impl Metrics {
             "deletes_seen",
             "Deletes seen at the front door, by what became of the word of who did it",
             deletes.clone(),
+        );
+        registry.register(
+            "web_refused",
+            "Requests that the web server turned away before any page, by why",
+            web_refusals.clone(),
+        );
+        registry.register(
+            "web_sign_ins",
+            "Sign-ins at the web server, by way and result",
+            sign_ins.clone(),
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
@@ -212,6 +239,17 @@ impl Metrics {
     /// the audit trail says that nobody could see it.
     pub fn delete_seen(&self, result: &'static str) {
         self.0.deletes.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// The web server turned a request away: `host`, `site`, `method`, `content_type`, `rate`,
+    /// `streams`, `size` or `late`.
+    pub fn web_refused(&self, why: &'static str) {
+        self.0.web_refusals.get_or_create(&Cause { why }).inc();
+    }
+
+    /// Somebody signed in at the web server, `ok`, or did not; by `token`, `oidc` or `link`.
+    pub fn signed_in(&self, way: &'static str, result: &'static str) {
+        self.0.sign_ins.get_or_create(&SignIn { way, result }).inc();
     }
 
     /// This replica leads, or no more: then what it knew as the leader is not shown any

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
 use super::assets;
+use super::guard::Refusal;
 use super::words::time::Moment;
 use super::words::{self, Done, Language, Words};
 use crate::account;
@@ -59,6 +60,19 @@ impl Frame {
         self.section == section
     }
 
+    /// Of a page before somebody is signed in. It does not repeat the address: a sign-in's has
+    /// secrets in it.
+    pub(super) fn of_nobody(
+        language: Language,
+        is_local: bool,
+        section: Section,
+        now: Timestamp,
+    ) -> Self {
+        let t = language.words();
+        let address = "/".to_owned();
+        Self { t, now, who: None, is_local, section, account: None, address, done: None }
+    }
+
     /// With what was done just now.
     pub(super) fn with_done(self, code: Option<&str>) -> Self {
         Self { done: code.and_then(Done::parse), ..self }
@@ -88,6 +102,16 @@ pub(super) enum Problem {
     NoSuchPage,
     /// A form that the page did not make.
     BadForm,
+    /// The request is not for this server, or another site's.
+    Refused(Refusal),
+    /// Too many requests.
+    TooOften,
+    /// More than the page sends.
+    TooLarge,
+    /// It took too long.
+    Late,
+    /// Our own mistake.
+    Broken,
     /// The account's verbs say why.
     Account(std::sync::Arc<account::Error>),
 }
@@ -105,6 +129,14 @@ impl Problem {
             Self::NotSignedIn => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::Refused(Refusal::Host) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Refused(Refusal::Site) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::Method) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Refused(Refusal::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Late => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Account(error) => match **error {
                 Error::Forbidden(_) | Error::NotTheOperators(_) => StatusCode::FORBIDDEN,
                 Error::NotFound { .. } => StatusCode::NOT_FOUND,
@@ -142,17 +174,7 @@ pub(super) fn explain(
     now: Timestamp,
 ) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
-    let t = language.words();
+    let frame = Frame { who, ..Frame::of_nobody(language, is_local, Section::Accounts, now) };
     let (title, detail) = words::problem::words(&problem, language);
-    let frame = Frame {
-        t,
-        now,
-        who,
-        is_local,
-        section: Section::Accounts,
-        account: None,
-        address: "/".to_owned(),
-        done: None,
-    };
     (response.status(), Page(ProblemPage { frame, title, detail })).into_response()
 }

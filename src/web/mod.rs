@@ -23,7 +23,12 @@
 
 mod assets;
 mod frame;
+mod gate;
+mod guard;
+mod headers;
 mod impersonate;
+mod limits;
+mod listen;
 mod live;
 mod pages;
 mod person;
@@ -31,13 +36,20 @@ mod powers;
 mod review;
 pub mod rules;
 mod serve;
+mod session;
+mod signin;
 mod site;
 mod visit;
 mod words;
 
+pub use gate::{Entrance, Gate};
+pub use guard::BadPublicUrl;
 pub use impersonate::speaking_as;
+pub use listen::{ServeError, Tls, serve};
 pub use person::{Person, Unfit};
 pub use powers::{Power, powers};
 pub use review::{Known, Unknown, whose};
 pub use serve::router;
+pub use session::{BadCookieKey, CookieKey};
+pub use signin::{BadOidc, Link, LinkToken, Oidc, OidcSettings};
 pub use site::{Door, Site};

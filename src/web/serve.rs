@@ -2,14 +2,16 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 
 use super::frame::{Problem, explain};
+use super::gate;
 use super::site::{Door, Site};
 use super::visit::{Visit, language};
-use super::{assets, live, pages};
+use super::{assets, live, pages, signin};
 use crate::runtime::clock;
 
 /// All pages of a site.
@@ -20,8 +22,10 @@ pub fn router(site: Site) -> Router {
         .route("/", get(pages::accounts::page))
         .route("/assets/{edition}/{*name}", get(assets::serve))
         .nest("/accounts/{account}", account)
+        .merge(signin::routes())
         .fallback(async || Problem::NoSuchPage)
         .layer(middleware::from_fn_with_state(site.clone(), in_words))
+        .layer(middleware::from_fn_with_state(site.clone(), gate::pass))
         .with_state(site)
 }
 
@@ -34,6 +38,10 @@ async fn in_words(
 ) -> Response {
     let spoken = language(request.headers());
     let is_local = matches!(site.door, Door::Local { .. });
+    let reads = request.method() == Method::GET && !request.uri().path().ends_with("/events");
     let response = next.run(request).await;
+    if reads && matches!(response.extensions().get(), Some(Problem::NotSignedIn)) {
+        return Redirect::to("/sign-in").into_response();
+    }
     explain(response, spoken, visit.map(|visit| visit.who), is_local, clock::now())
 }

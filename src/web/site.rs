@@ -6,6 +6,8 @@ use std::sync::Arc;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::Gate;
+use super::signin::{Link, Oidc};
 use crate::account::{Caller, Namespace};
 use crate::api::names::WEB_FIELD_MANAGER;
 
@@ -17,6 +19,8 @@ pub struct Site(Arc<Shared>);
 pub struct Shared {
     /// Whom it serves.
     pub door: Door,
+    /// What every request passes.
+    pub gate: Gate,
     /// Where the operator runs: the public key is there.
     pub operator_namespace: Namespace,
     /// Streams end with it.
@@ -30,6 +34,10 @@ pub enum Door {
     Cluster {
         /// Speaks as the server itself.
         client: Client,
+        /// By whom people sign in; else by a token alone.
+        oidc: Option<Box<Oidc>>,
+        /// Whether pasted tokens are taken that could do more than the page is for.
+        allow_powerful_tokens: bool,
     },
     /// One person on his own machine.
     Local {
@@ -39,14 +47,21 @@ pub enum Door {
         who: String,
         /// The account that his kubeconfig names.
         namespace: Namespace,
+        /// What he opens the page with, once.
+        link: Link,
     },
 }
 
 impl Site {
     /// A server.
     #[must_use]
-    pub fn new(door: Door, operator_namespace: Namespace, stop: CancellationToken) -> Self {
-        Self(Arc::new(Shared { door, operator_namespace, stop }))
+    pub fn new(
+        door: Door,
+        gate: Gate,
+        operator_namespace: Namespace,
+        stop: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Shared { door, gate, operator_namespace, stop }))
     }
 
     /// Somebody who acts in an account.

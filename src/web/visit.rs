@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use kube::Client;
 
 use super::frame::{Frame, Problem, Section};
+use super::impersonate::speaking_as;
+use super::session::Session;
 use super::site::{Door, Site};
 use super::words::Language;
 use crate::account::{Caller, Namespace};
@@ -60,10 +62,13 @@ impl FromRequestParts<Site> for Visit {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
-        let (client, who) = match &site.door {
-            Door::Local { client, who, .. } => (client.clone(), who.clone()),
-            // Nobody can sign in yet.
-            Door::Cluster { .. } => return Err(Problem::NotSignedIn),
+        let session = parts.extensions.get::<Session>().ok_or(Problem::NotSignedIn)?;
+        let who = session.person.name.clone();
+        let client = match &site.door {
+            Door::Local { client, .. } => client.clone(),
+            Door::Cluster { client, .. } => {
+                speaking_as(client, &session.person).map_err(|_| Problem::NotSignedIn)?
+            }
         };
         Ok(Self {
             site: site.clone(),

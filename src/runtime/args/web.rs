@@ -32,6 +32,11 @@ pub struct WebArgs {
     #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = interval)]
     pub reload_interval: Duration,
 
+    /// How many proxies stand before it that add to `X-Forwarded-For`, an Ingress say: so many
+    /// steps back is whence a request comes. Too many, and everybody can choose his address
+    #[arg(long, default_value_t = 0, env = "KLIV_PROXIES", value_name = "COUNT")]
+    pub proxies: usize,
+
     /// A file with the key under which sessions are encrypted, at least 32 random bytes; all
     /// replicas need the same. Without it a key is made at each start, and people sign in
     /// again after one

@@ -6,6 +6,7 @@ pub(super) mod kinds;
 pub(super) mod layout;
 pub(super) mod problem;
 pub(super) mod secrets;
+pub(super) mod signin;
 pub(super) mod state;
 pub(super) mod time;
 pub(super) mod typing;
@@ -23,6 +24,7 @@ pub(super) struct Words {
     pub(super) language: Language,
     pub(super) layout: layout::Layout,
     pub(super) problem: problem::Problems,
+    pub(super) signin: signin::SignIn,
     pub(super) accounts: accounts::Accounts,
     pub(super) secrets: secrets::Secrets,
     pub(super) typing: typing::Typing,
@@ -32,6 +34,7 @@ static ENGLISH: Words = Words {
     language: Language::English,
     layout: layout::EN,
     problem: problem::EN,
+    signin: signin::EN,
     accounts: accounts::EN,
     secrets: secrets::EN,
     typing: typing::EN,
@@ -41,6 +44,7 @@ static SWEDISH: Words = Words {
     language: Language::Swedish,
     layout: layout::SV,
     problem: problem::SV,
+    signin: signin::SV,
     accounts: accounts::SV,
     secrets: secrets::SV,
     typing: typing::SV,

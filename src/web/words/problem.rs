@@ -1,6 +1,7 @@
 //! Why there is no page, or why something was not done, with the way out.
 
 use super::super::frame::Problem;
+use super::super::guard::Refusal;
 use super::Language;
 use crate::account::{Asked, Error, Invalid, NotTaken, Unfit};
 use crate::api::names::MAX_SECRETS;
@@ -13,6 +14,12 @@ pub(crate) struct Problems {
     not_signed_in: Text,
     no_such_page: Text,
     bad_form: Text,
+    wrong_host: Text,
+    other_site: Text,
+    too_often: Text,
+    too_large: Text,
+    late: Text,
+    broken: Text,
     forbidden: Text,
     not_found: Text,
     unfit: &'static str,
@@ -29,7 +36,15 @@ pub(crate) fn words(problem: &Problem, language: Language) -> (&'static str, Str
     match problem {
         Problem::NotSignedIn => plain(t.not_signed_in),
         Problem::NoSuchPage => plain(t.no_such_page),
-        Problem::BadForm => plain(t.bad_form),
+        Problem::Refused(Refusal::Host) => plain(t.wrong_host),
+        Problem::Refused(Refusal::Site) => plain(t.other_site),
+        Problem::BadForm | Problem::Refused(Refusal::Method | Refusal::ContentType) => {
+            plain(t.bad_form)
+        }
+        Problem::TooOften => plain(t.too_often),
+        Problem::TooLarge => plain(t.too_large),
+        Problem::Late => plain(t.late),
+        Problem::Broken => plain(t.broken),
         Problem::Account(error) => match &**error {
             Error::Forbidden(right) | Error::NotTheOperators(right) => {
                 (t.forbidden.0, forbidden(t, right.asked.as_ref(), language))
@@ -180,6 +195,25 @@ pub(crate) const EN: Problems = Problems {
         "It was not made by this page, or by an older one. Load the page anew and try again. \
          Nothing was changed.",
     ),
+    wrong_host: (
+        "That address is not this page's",
+        "Open it under the address that it was installed for.",
+    ),
+    other_site: (
+        "Another site asked for that",
+        "Only pages of this site may. Open it here and try again. Nothing was changed.",
+    ),
+    too_often: ("That was too often", "Wait a moment and try again. Nothing was changed."),
+    too_large: ("That is too large", "Send less at once. Nothing was changed."),
+    late: (
+        "That took too long",
+        "Look whether it was done before you try again: the cluster may still have done it.",
+    ),
+    broken: (
+        "Something went wrong here",
+        "Look whether it was done before you try again. Whoever runs the server finds more in \
+         its log.",
+    ),
     forbidden: (
         "You have no right to that",
         "Whoever administers the account can give it: the ClusterRole kliv-secrets-viewer lets \
@@ -208,6 +242,26 @@ pub(crate) const SV: Problems = Problems {
         "Formuläret kan inte tas emot",
         "Det gjordes inte av den här sidan, eller av en äldre. Ladda om sidan och försök igen. \
          Ingenting ändrades.",
+    ),
+    wrong_host: (
+        "Den adressen är inte sidans",
+        "Öppna sidan på den adress som den installerades för.",
+    ),
+    other_site: (
+        "En annan webbplats bad om det",
+        "Det får bara webbplatsens egna sidor göra. Öppna sidan här och försök igen. Ingenting \
+         ändrades.",
+    ),
+    too_often: ("Det var för ofta", "Vänta en stund och försök igen. Ingenting ändrades."),
+    too_large: ("Det är för stort", "Skicka mindre åt gången. Ingenting ändrades."),
+    late: (
+        "Det tog för lång tid",
+        "Titta efter om det blev gjort innan du försöker igen: klustret kan ha hunnit göra det.",
+    ),
+    broken: (
+        "Något gick fel här",
+        "Titta efter om det blev gjort innan du försöker igen. Den som driver servern hittar mer \
+         i dess logg.",
     ),
     forbidden: (
         "Du har inte rätt till det",

@@ -1,0 +1,325 @@
+//! How much, how often, for how long: per address, per session, per route.
+//!
+//! ```text
+//!  connection: head within 10 s, buffers of 64 KiB         ┐
+//!  request:    per address, per session; body by its route ├─ here
+//!  sign-in:    few per address, and few in all             │
+//!  streams:    few per session                             ┘
+//! ```
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{collections::HashMap, hash::Hash};
+
+use axum::http::{HeaderMap, HeaderName};
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use super::session::Id;
+
+/// How long the head of a request may take to arrive, and its body.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long an answer may take; streams begin within it.
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+
+/// What a connection holds of a request before it is counted, bytes.
+pub(crate) const UNCOUNTED: usize = 64 * 1024;
+
+/// Streams of one session at a time: a browser with more tabs than this reloads the rest.
+const STREAMS: usize = 12;
+
+/// Addresses that are remembered at a time. Who comes from more fills it, and then all share
+/// what the whole has.
+const ADDRESSES: usize = 65_536;
+
+/// After how many requests it is looked whether some of them can be forgotten.
+const LOOK_FOR_ROOM: usize = 1024;
+
+/// The largest body of a form with one value: 64 KiB sealed are 88 KiB of text.
+const FORM: usize = 160 * 1024;
+
+/// The largest body of an import: a published set holds 900 KiB, sealed 1.3 MiB of text.
+const IMPORT: usize = 2 * 1024 * 1024;
+
+/// The largest body of a sign-in: what proxies let through of one header.
+pub(crate) const SIGN_IN: usize = 16 * 1024;
+
+/// The largest body that a POST to `path` may have, bytes.
+pub(crate) fn body(path: &str) -> usize {
+    if path.starts_with("/sign-in") || path == "/sign-out" || path == "/language" {
+        SIGN_IN
+    } else if path.ends_with("/import") {
+        IMPORT
+    } else {
+        FORM
+    }
+}
+
+/// How often: so many at once, and then one in each so long.
+#[derive(Clone, Copy)]
+struct Pace {
+    at_once: u32,
+    each: Duration,
+}
+
+/// A page and its parts are some ten requests, live pages come again and again.
+const SESSION: Pace = Pace { at_once: 200, each: Duration::from_millis(50) };
+
+/// Many people may come from one address.
+const ADDRESS: Pace = Pace { at_once: 600, each: Duration::from_millis(10) };
+
+const SIGN_IN_ADDRESS: Pace = Pace { at_once: 10, each: Duration::from_secs(6) };
+
+/// Of all addresses: each one may cost a review by the API server.
+const SIGN_IN_ALL: Pace = Pace { at_once: 100, each: Duration::from_millis(100) };
+
+type One<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Each<K, C> = RateLimiter<K, DashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+/// All that is counted.
+pub(crate) struct Limits<C: Clock = DefaultClock> {
+    sessions: Keyed<Id, C>,
+    addresses: Keyed<IpAddr, C>,
+    sign_ins: Keyed<IpAddr, C>,
+    all_sign_ins: One<C>,
+    streams: Arc<Mutex<HashMap<Option<Id>, usize>>>,
+}
+
+/// It is too much, for so long.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooOften(pub(crate) Duration);
+
+/// A stream that is open; when it is dropped there is room for another.
+pub(crate) struct Stream {
+    id: Option<Id>,
+    streams: Arc<Mutex<HashMap<Option<Id>, usize>>>,
+}
+
+impl Limits {
+    pub(crate) fn new() -> Self {
+        Self::by(DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> Limits<C> {
+    fn by(clock: C) -> Self {
+        Self {
+            sessions: Keyed::new(SESSION, &clock),
+            addresses: Keyed::new(ADDRESS, &clock),
+            sign_ins: Keyed::new(SIGN_IN_ADDRESS, &clock),
+            all_sign_ins: RateLimiter::direct_with_clock(SIGN_IN_ALL.quota(), clock),
+            streams: Arc::default(),
+        }
+    }
+
+    /// Any request: of an address, and of a session where there is one.
+    pub(crate) fn request(&self, address: IpAddr, session: Option<Id>) -> Result<(), TooOften> {
+        self.addresses.check(subscriber(address))?;
+        session.map_or(Ok(()), |id| self.sessions.check(id))
+    }
+
+    /// An attempt to sign in.
+    pub(crate) fn sign_in(&self, address: IpAddr) -> Result<(), TooOften> {
+        self.sign_ins.check(subscriber(address))?;
+        let all = &self.all_sign_ins;
+        all.check().map_err(|not| TooOften(not.wait_time_from(all.clock().now())))
+    }
+
+    /// A stream of a session, or of nobody in particular; None where too many are open.
+    pub(crate) fn stream(&self, id: Option<Id>) -> Option<Stream> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = streams.entry(id).or_default();
+        if *open >= STREAMS {
+            return None;
+        }
+        *open += 1;
+        Some(Stream { id, streams: Arc::clone(&self.streams) })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = streams.get_mut(&self.id) {
+            *open -= 1;
+            if *open == 0 {
+                streams.remove(&self.id);
+            }
+        }
+    }
+}
+
+/// A pace for each of many, in bounded memory.
+struct Keyed<K: Hash + Eq + Clone, C: Clock> {
+    each: Each<K, C>,
+    /// For those who are not remembered singly.
+    rest: One<C>,
+    /// How many came while all places were taken.
+    crowd: AtomicUsize,
+}
+
+impl<K: Hash + Eq + Clone, C: Clock + Clone> Keyed<K, C> {
+    fn new(pace: Pace, clock: &C) -> Self {
+        let each = RateLimiter::new(pace.quota(), DashMapStateStore::default(), clock.clone());
+        let rest = RateLimiter::direct_with_clock(pace.quota(), clock.clone());
+        Self { each, rest, crowd: AtomicUsize::new(0) }
+    }
+
+    fn check(&self, key: K) -> Result<(), TooOften> {
+        // Not each time: it goes through all of them.
+        if self.each.len() >= ADDRESSES
+            && self.crowd.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_FOR_ROOM)
+        {
+            self.each.retain_recent();
+        }
+        let now = self.each.clock().now();
+        let checked = match self.each.len() >= ADDRESSES {
+            true => self.rest.check(),
+            false => self.each.check_key(&key),
+        };
+        checked.map_err(|not| TooOften(not.wait_time_from(now)))
+    }
+}
+
+impl Pace {
+    fn quota(self) -> Quota {
+        let at_once = NonZeroU32::new(self.at_once).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(self.each).unwrap_or(Quota::per_second(NonZeroU32::MIN));
+        quota.allow_burst(at_once)
+    }
+}
+
+/// Who has an address: of IPv6 each has a network of 64 bits at least.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+/// Whence a request came: the peer, or what the last so many proxies before the server say.
+/// Further to the left stands only what whoever asked has written himself.
+pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: usize) -> IpAddr {
+    const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+    if proxies == 0 {
+        return peer;
+    }
+    let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let hop = hops.len().checked_sub(proxies).and_then(|at| hops.get(at));
+    hop.and_then(|hop| hop.parse().ok()).unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+    use crate::runtime::entropy;
+
+    fn limits() -> (Limits<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        (Limits::by(clock.clone()), clock)
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn who_asks_too_often_waits_and_nobody_else_does() {
+        let (limits, clock) = limits();
+        let (one, two) = (Id::new(&mut entropy::system()), Id::new(&mut entropy::system()));
+        let address = ip("192.0.2.1");
+        for _ in 0..SESSION.at_once {
+            assert_eq!(limits.request(address, Some(one)), Ok(()));
+        }
+        let refused = limits.request(address, Some(one)).unwrap_err();
+        assert!(refused.0 > Duration::ZERO && refused.0 <= SESSION.each, "{refused:?}");
+        assert_eq!(limits.request(address, Some(two)), Ok(()));
+        clock.advance(refused.0);
+        assert_eq!(limits.request(address, Some(one)), Ok(()));
+    }
+
+    #[test]
+    fn an_address_has_a_limit_of_its_own_whatever_it_signs_in_as() {
+        let (limits, _) = limits();
+        for _ in 0..ADDRESS.at_once {
+            let id = Id::new(&mut entropy::system());
+            assert_eq!(limits.request(ip("192.0.2.1"), Some(id)), Ok(()));
+        }
+        assert!(limits.request(ip("192.0.2.1"), None).is_err());
+        assert!(limits.request(ip("::ffff:192.0.2.1"), None).is_err());
+        assert_eq!(limits.request(ip("192.0.2.2"), None), Ok(()));
+    }
+
+    #[test]
+    fn few_sign_ins_are_tried_from_an_address_and_not_many_from_all() {
+        let (limits, clock) = limits();
+        let from = |limits: &Limits<_>, host: u32| {
+            limits.sign_in(IpAddr::V4(std::net::Ipv4Addr::from_bits(host))).is_ok()
+        };
+        let passed = (0..50).filter(|_| from(&limits, 1)).count();
+        assert_eq!(passed, 10);
+        let passed = (2..1000).filter(|host| from(&limits, *host)).count();
+        assert_eq!(passed, 90);
+        clock.advance(Duration::from_secs(60));
+        assert!(from(&limits, 1));
+    }
+
+    #[test]
+    fn neighbours_in_one_network_of_ipv6_are_one() {
+        let (limits, _) = limits();
+        let passed = (0..50).filter(|n| limits.sign_in(ip(&format!("2001:db8::{n}"))).is_ok());
+        assert_eq!(passed.count(), 10);
+        assert!(limits.sign_in(ip("2001:db8:0:1::1")).is_ok());
+    }
+
+    #[test]
+    fn streams_of_a_session_are_few_and_give_their_room_back() {
+        let (limits, _) = limits();
+        let (one, two) = (Id::new(&mut entropy::system()), Id::new(&mut entropy::system()));
+        let mut open: Vec<_> = (0..STREAMS).map(|_| limits.stream(Some(one)).unwrap()).collect();
+        assert!(limits.stream(Some(one)).is_none() && limits.stream(Some(two)).is_some());
+        open.pop();
+        assert!(limits.stream(Some(one)).is_some());
+        drop(open);
+        assert!(limits.streams.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_address_is_taken_from_proxies_of_ours_alone() {
+        let mut headers = HeaderMap::new();
+        let peer = ip("10.0.0.1");
+        assert_eq!(client(peer, &headers, 1), peer);
+        headers.append("x-forwarded-for", "1.1.1.1, 192.0.2.7".parse().unwrap());
+        assert_eq!(client(peer, &headers, 0), peer);
+        assert_eq!(client(peer, &headers, 1), ip("192.0.2.7"));
+        headers.append("x-forwarded-for", "10.0.0.2".parse().unwrap());
+        assert_eq!(client(peer, &headers, 1), ip("10.0.0.2"));
+        assert_eq!(client(peer, &headers, 2), ip("192.0.2.7"));
+        assert_eq!(client(peer, &headers, 9), peer);
+        headers.append("x-forwarded-for", "nonsense".parse().unwrap());
+        assert_eq!(client(peer, &headers, 1), peer);
+    }
+
+    #[test]
+    fn only_an_import_may_be_large() {
+        for (path, most) in [
+            ("/accounts/a/import", IMPORT),
+            ("/accounts/a/new", FORM),
+            ("/accounts/import/new", FORM),
+            ("/sign-in/token", SIGN_IN),
+            ("/language", SIGN_IN),
+        ] {
+            assert_eq!(body(path), most, "{path}");
+        }
+    }
+}
