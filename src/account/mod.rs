@@ -34,6 +34,7 @@ mod not_live;
 mod put;
 mod question;
 mod right;
+mod rights;
 mod rotate;
 mod set;
 mod standing;
@@ -58,6 +59,7 @@ pub use naming::{Target, Unnamed};
 pub use not_live::{Held, NotLive};
 pub use question::{Asker, waiting};
 pub use right::{Asked, Right};
+pub use rights::Rights;
 pub use rotate::{due, replaceable};
 pub use set::{Details, How, Told, Written};
 pub use standing::{

@@ -2,6 +2,7 @@
 
 mod account_away;
 mod account_bundle;
+mod account_rights;
 mod account_send;
 mod account_unsealed;
 mod admission_examples;
