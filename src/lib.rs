@@ -31,7 +31,7 @@
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `trail_io`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look`, `look_around` |
-//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but `error`, `unfit`, `naming`, `address`, `bundle` and its formats, `unsealed`, `tree` |
+//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but errors, names, files for import, and what is read off objects: `state`, `overview`, `matrix` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //! | [`web`] | the admin web page, in the cluster and on a person's own machine; thin over [`account`] | most |
 //!

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::args::Format;
@@ -11,10 +11,10 @@ use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Table, cut, whole};
-use super::words::{ready, state, when, who};
-use crate::account::{Error, Live, User};
+use super::words::{ready, state, updated_by, when, who};
+use crate::account::{Error, Live, Update, User, rotation_due};
 use crate::api::text::harmless;
-use crate::api::{HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus};
+use crate::api::{HistoryEntry, KlivSecret, KlivSecretStatus};
 use crate::runtime::clock;
 
 /// Flags of `describe`.
@@ -73,7 +73,7 @@ fn described(
     fact("Version", &status.version.map(|version| version.to_string()).unwrap_or_default());
     let message = ready(secret).map(|ready| ready.message.as_str()).unwrap_or_default();
     fact("State", &format!("{}: {message}", state(secret)));
-    times(&mut fact, spec, &status, now);
+    times(&mut fact, secret, &status, now);
     if let Some(question) = spec.request.as_ref().filter(|_| status.version.is_none()) {
         fact("Asked for", &question.purpose);
         fact("Asked by", question.requested_by.as_deref().unwrap_or_default());
@@ -106,29 +106,22 @@ fn line(out: &mut String, head: &str, text: &str) {
 /// When it was written, and when something is to be done.
 fn times(
     mut fact: impl FnMut(&str, &str),
-    spec: &KlivSecretSpec,
+    secret: &KlivSecret,
     status: &KlivSecretStatus,
     now: Timestamp,
 ) {
-    let by = |by: Option<&str>, via: Option<&str>| {
-        let by = by.filter(|by| !by.is_empty()).map(|by| format!(" by {by}")).unwrap_or_default();
-        let via = via.filter(|via| !via.is_empty()).map(|via| format!(" via {via}"));
-        by + &via.unwrap_or_default()
-    };
+    let spec = &secret.spec;
     if let Some(time) = &status.created_time {
         fact("Created", &when(time.0, now));
     }
-    if let Some(time) = &status.updated_time {
-        let user = status.updated_by.as_deref();
-        let user = user.map(|user| who(user, status.on_behalf_of.as_deref()));
-        let by = by(user.as_deref(), status.via.as_deref());
-        fact("Updated", &(when(time.0, now) + &by));
+    if let Some(update) = Update::of(secret) {
+        let by = update.by.map(|_| format!(" by {}", updated_by(&update))).unwrap_or_default();
+        let via = update.via.map(|via| format!(" via {via}")).unwrap_or_default();
+        fact("Updated", &(when(update.time, now) + &by + &via));
     }
     if let Some(days) = spec.rotate_after_days {
-        let due = status.updated_time.as_ref().and_then(|time| {
-            time.0.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
-        });
-        let due = due.map(|due| format!("; due {}", when(due, now))).unwrap_or_default();
+        let due =
+            rotation_due(secret).map(|due| format!("; due {}", when(due, now))).unwrap_or_default();
         fact("Rotate", &format!("every {days} days{due}"));
     }
     if let Some(time) = &spec.expiration_time {

@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use super::words::{since, state, who};
-use crate::account::{Caller, Seen, What};
+use super::words::{since, state, updated_by};
+use crate::account::{Caller, Seen, Update, What};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
 
@@ -137,8 +137,9 @@ fn cells(args: &Args, secret: &KlivSecret, now: Timestamp) -> Vec<String> {
     if args.all_namespaces {
         cells.push(secret.namespace().unwrap_or_default());
     }
-    let by = status.updated_by.as_deref().map(|by| who(by, status.on_behalf_of.as_deref()));
-    let updated = status.updated_time.as_ref().map(|time| since(time.0, now));
+    let update = Update::of(secret);
+    let updated = update.map(|update| since(update.time, now));
+    let by = update.map(|update| updated_by(&update));
     cells.extend([
         secret.spec.env_var.clone(),
         secret.spec.environment.clone().unwrap_or_default(),
@@ -174,7 +175,9 @@ mod tests {
         let Verb::List(args) = Cli::parse_from(["kubectl kliv", "list"]).verb else { panic!() };
         let secret = serde_json::from_value(serde_json::json!({
             "metadata": { "name": "a-key" }, "spec": { "envVar": "A_KEY" },
-            "status": { "updatedBy": "bot", "onBehalfOf": "anna" },
+            "status": {
+                "updatedBy": "bot", "onBehalfOf": "anna", "updatedTime": "2026-11-24T10:00:00Z",
+            },
         }));
         let cells = cells(&args, &secret.unwrap(), Timestamp::UNIX_EPOCH);
         assert_eq!(cells.last().map(String::as_str), Some("bot on behalf of anna"));

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::output::age;
+use crate::account::{State, Update};
 use crate::api::KlivSecret;
 use crate::api::condition::{self, Reason};
 
@@ -14,22 +15,15 @@ pub(crate) fn ready(secret: &KlivSecret) -> Option<&Condition> {
 
 /// In a word or two. A value that is not taken, while a former one is in use, is both.
 pub(crate) fn state(secret: &KlivSecret) -> &'static str {
-    let status = secret.status.as_ref();
-    let observed = status.and_then(|status| status.observed_generation);
-    let reason = ready(secret).map(|ready| ready.reason.as_str()).unwrap_or_default();
-    let generation = secret.metadata.generation;
-    if observed.is_none() || (generation.is_some() && observed < generation) {
-        return "not taken yet";
-    }
-    let has_former = status.is_some_and(|status| status.version.is_some());
-    match Reason::ALL.into_iter().find(|known| known.as_str() == reason) {
-        Some(Reason::Published) => "live",
-        Some(Reason::AwaitingValue) => "waits for its value",
-        _ if has_former => "former value live",
-        Some(Reason::DecryptionFailed) => "does not open",
-        Some(Reason::LimitExceeded) => "over a limit",
-        Some(Reason::QuotaExceeded) => "over a quota",
-        _ => "not live",
+    match State::of(secret) {
+        State::Untaken => "not taken yet",
+        State::Live => "live",
+        State::Waiting => "waits for its value",
+        State::Held { former: true, .. } => "former value live",
+        State::Held { reason: Some(Reason::DecryptionFailed), .. } => "does not open",
+        State::Held { reason: Some(Reason::LimitExceeded), .. } => "over a limit",
+        State::Held { reason: Some(Reason::QuotaExceeded), .. } => "over a quota",
+        State::Held { .. } => "not live",
     }
 }
 
@@ -39,6 +33,11 @@ pub(crate) fn who(by: &str, on_behalf_of: Option<&str>) -> String {
         Some(human) if !by.is_empty() => format!("{by} on behalf of {human}"),
         _ => by.to_owned(),
     }
+}
+
+/// The same of the last change of a value.
+pub(crate) fn updated_by(update: &Update<'_>) -> String {
+    who(update.by.unwrap_or_default(), update.on_behalf_of)
 }
 
 /// How long ago, e.g. `3d`.
