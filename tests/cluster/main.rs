@@ -69,4 +69,7 @@ mod upgrade;
 mod verbs;
 mod warnings;
 mod way;
+mod web;
+mod web_identity;
+mod web_rights;
 mod web_seal;

@@ -124,9 +124,6 @@ func (c *cluster) startAPIServer() error {
 	} else {
 		args = append(args, "--endpoint-reconciler-type=none") // an address of loopback can't be a Service's
 	}
-	if c.Settings.Authentication != "" {
-		args = append(args, "--authentication-config="+c.Settings.Authentication)
-	}
 	if c.Settings.KeepRevisions {
 		args = append(args, "--etcd-compaction-interval=0")
 	}

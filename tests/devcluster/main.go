@@ -36,7 +36,6 @@ const usage = `devcluster: a real Kubernetes cluster without Docker
             --keep-revisions        etcd is never compacted: every revision can be read
             --no-encryption-at-rest Secrets are plain in etcd
             --audit-policy FILE     instead of one that records no content
-            --authentication-config FILE  who signs in beside certificates and ServiceAccounts
             --controllers-share-account  Kubernetes' controllers have no ServiceAccounts
   down    stop it and leave nothing behind, also after a crash
             --state DIR
@@ -105,7 +104,6 @@ func runUp(args []string) error {
 	flags.BoolVar(&want.KeepRevisions, "keep-revisions", false, "")
 	flags.BoolVar(&want.PlainSecrets, "no-encryption-at-rest", false, "")
 	flags.StringVar(&want.AuditPolicy, "audit-policy", "", "")
-	flags.StringVar(&want.Authentication, "authentication-config", "", "")
 	flags.BoolVar(&want.ControllersShareAccount, "controllers-share-account", false, "")
 	if err := flags.Parse(args); err != nil {
 		return err

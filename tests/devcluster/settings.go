@@ -18,8 +18,6 @@ type settings struct {
 	KeepRevisions bool
 	PlainSecrets  bool
 	AuditPolicy   string
-	// Authentication is the file of further authenticators, such as an OpenID provider.
-	Authentication string
 	// ControllersShareAccount: not one ServiceAccount each, but all as
 	// system:kube-controller-manager.
 	ControllersShareAccount bool

@@ -27,9 +27,6 @@ pub struct Options {
     pub plain_secrets: bool,
     /// What its audit log records, a file; without, everything but no content.
     pub audit_policy: Option<&'static str>,
-    /// Who signs in beside certificates and ServiceAccounts, a file: an
-    /// `AuthenticationConfiguration`, e.g. with an OpenID provider.
-    pub authentication: Option<&'static str>,
     /// Kubernetes' own controllers, such as the one that empties namespaces, all act as
     /// `system:kube-controller-manager`.
     pub controllers_share_account: bool,
@@ -118,9 +115,6 @@ impl Cluster {
         }
         if let Some(file) = options.audit_policy {
             args.extend(["--audit-policy", file]);
-        }
-        if let Some(file) = options.authentication {
-            args.extend(["--authentication-config", file]);
         }
         Self::from_exports(&exports(&args), Some(own))
     }

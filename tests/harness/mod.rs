@@ -10,6 +10,7 @@
 //!          .namespace()      a fresh one
 //!          .etcd_history()   every key at every revision
 //!          .audit()          what was asked of the API server
+//!          .trusts()         an OpenID provider, from now on
 //!          .proxy()          a way to it that can be cut at any call
 //!  Terminal::start()         a program with a person before it
 //!  journey("name", input)    a person before a browser
@@ -22,6 +23,7 @@ mod clients;
 mod cluster;
 mod command;
 mod etcd;
+mod issuer;
 mod proxy;
 mod terminal;
 mod wait;
@@ -31,6 +33,7 @@ pub use browser::{Provider, Tls, Told, journey, journey_asking};
 pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
 pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
+pub use issuer::{AUDIENCE, Issuer, PREFIX};
 pub use proxy::{Cut, Proxy};
 pub use terminal::{Left, Terminal};
 pub use wait::{eventually, eventually_or_why};

@@ -1,0 +1,121 @@
+//! Whose token it is, as the web server learns it, and what its owner could do beyond our
+//! kinds.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kliv_secrets::web::{Person, Power, Unfit, Unknown, powers, whose};
+use kube::Client;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::account::{Account, secret};
+use crate::chart::NAMESPACE;
+use crate::harness::{AUDIENCE, Issuer, PREFIX};
+use crate::web::{grant, grant_everywhere, operator, person, server};
+
+#[tokio::test]
+async fn a_service_accounts_token_says_whose_it_is_and_whether_it_is_for_the_web_alone() {
+    let operator = operator().await;
+    let account = Account::new(operator, "web-token").await;
+    let client = server(account.cluster).await;
+    let name = format!("system:serviceaccount:{}:default", account.namespace);
+    for (audience, own) in [(Some(AUDIENCE), true), (None, false)] {
+        let known = ask(&client, &token(&account, audience).await).await.expect("somebody");
+        assert_eq!((known.person.name.as_str(), known.own_audience), (name.as_str(), own));
+        assert!(known.person.extra.is_empty(), "{:?}", known.person.extra);
+    }
+    let elsewhere = token(&account, Some("https://elsewhere.example.org")).await;
+    for unknown in [elsewhere.as_str(), "", "made-up", "two words", "a.b.c", &"a".repeat(20_000)] {
+        assert_eq!(ask(&client, unknown).await, Err(Unknown::Token), "{}", unknown.len());
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_names_the_person_as_the_cluster_does() {
+    let operator = operator().await;
+    let cluster = &operator.cluster;
+    let client = server(cluster).await;
+    let issuer = Issuer::start();
+    let token = issuer.id_token("alice", &["shop", "dev"], &json!({}));
+    assert_eq!(ask(&client, &token).await, Err(Unknown::Token));
+
+    cluster.trusts(&issuer.url, &issuer.certificate).await;
+
+    let known = ask(&client, &token).await.expect("somebody");
+    let groups = ["oidc:shop", "oidc:dev", "system:authenticated"];
+    assert_eq!(known.person, person(&format!("{PREFIX}alice"), &groups));
+    assert!(!known.own_audience, "the API server takes it, too");
+    for (what, claims) in [
+        ("another audience", json!({ "aud": "another" })),
+        ("one that is over", json!({ "exp": 1_700_000_000 })),
+        ("another issuer", json!({ "iss": "https://localhost:1" })),
+    ] {
+        let token = issuer.id_token("alice", &[], &claims);
+        assert_eq!(ask(&client, &token).await, Err(Unknown::Token), "{what}");
+    }
+    let other = Issuer::start();
+    let forged = other.id_token("alice", &[], &json!({ "iss": issuer.url }));
+    assert_eq!(ask(&client, &forged).await, Err(Unknown::Token));
+    let spaced = issuer.id_token("alice ", &[], &json!({}));
+    assert_eq!(ask(&client, &spaced).await, Err(Unknown::Person(Unfit::Unspeakable)));
+}
+
+/// Two at a time: the file that says whom the API server trusts keeps both.
+#[tokio::test]
+async fn several_issuers_are_trusted_at_once() {
+    let cluster = &operator().await.cluster;
+    let client = server(cluster).await;
+    let issuers = [Issuer::start(), Issuer::start()];
+    for issuer in &issuers {
+        cluster.trusts(&issuer.url, &issuer.certificate).await;
+    }
+    for issuer in &issuers {
+        let token = issuer.id_token("bob", &[], &json!({}));
+        assert_eq!(ask(&client, &token).await.expect("somebody").person.name, "oidc:bob");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_could_do_beyond_our_kinds_is_found_wherever_he_may() {
+    use Power::{ActAsOthers, EnterPods, GiveRights, ReadSecrets, RunPods};
+    let operator = operator().await;
+    let account = Account::new(operator, "web-powers").await;
+    account.put(&secret("API_TOKEN", "some value")).await;
+    let (cluster, namespace) = (account.cluster, account.namespace.as_str());
+    let client = server(cluster).await;
+    let of = async |person: &Person| powers(&client, person, NAMESPACE).await.expect("an answer");
+
+    for role in ["kliv-secrets-editor", "kliv-secrets-viewer"] {
+        grant(cluster, role, "--user=power:editor", namespace);
+    }
+    assert_eq!(of(&person("power:editor", &[])).await, BTreeSet::new());
+    assert_eq!(of(&person("power:nobody", &[])).await, BTreeSet::new());
+    grant(cluster, "edit", "--user=power:developer", namespace);
+    let developer = of(&person("power:developer", &[])).await;
+    assert_eq!(developer, BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers]));
+    grant_everywhere(cluster, "cluster-admin", "--group=power:admins");
+    let all = BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers, GiveRights]);
+    assert_eq!(of(&person("power:root", &["power:admins"])).await, all);
+    // The keyring is there.
+    let role = ["create", "role", "keys", "-n", NAMESPACE, "--verb=get", "--resource=secrets"];
+    cluster.kubectl(&role).success();
+    let binding = ["create", "rolebinding", "keys", "-n", NAMESPACE, "--role=keys"];
+    cluster.kubectl(&[&binding[..], &["--user=power:keeper"]].concat()).success();
+    assert_eq!(of(&person("power:keeper", &[])).await, BTreeSet::from([ReadSecrets]));
+}
+
+async fn ask(client: &Client, token: &str) -> Result<kliv_secrets::web::Known, Unknown> {
+    whose(client, Zeroizing::new(token.to_owned())).await
+}
+
+async fn token(account: &Account<'_>, audience: Option<&str>) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(account.client.clone(), &account.namespace);
+    let audiences = audience.iter().map(|&audience| audience.to_owned()).collect();
+    let spec = TokenRequestSpec { audiences, ..TokenRequestSpec::default() };
+    let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+    let answer = accounts.create_token_request("default", &PostParams::default(), &request).await;
+    answer.expect("an answer").status.expect("a token").token
+}

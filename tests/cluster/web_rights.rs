@@ -1,0 +1,328 @@
+//! What the web server's account can do, with the chart's own role on a real API server: act
+//! as people for our kinds as far as they may themselves, and nothing else, whoever it
+//! claims to speak as.
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use http::Request;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kliv_secrets::account::Caller;
+use kliv_secrets::api::names::WEB_FIELD_MANAGER;
+use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
+use kliv_secrets::web::{Person, Unfit, speaking_as};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchParams};
+use kube::{Client, Error};
+use serde_json::{Value, json};
+
+use crate::account::{Account, function, secret};
+use crate::chart::NAMESPACE;
+use crate::harness::eventually;
+use crate::web::{as_person, grant, grant_everywhere, operator, person, server};
+
+/// What a person's rights in one account come to through the web.
+#[tokio::test]
+async fn each_verb_of_the_pages_works_as_an_editor_of_one_account() {
+    let operator = operator().await;
+    let cluster = &operator.cluster;
+    let account = Account::new(operator, "web-editor").await;
+    account.create(&function("api")).await;
+    let alice = Person { uid: Some("a-1".into()), ..person("oidc:alice", &["oidc:shop"]) };
+    grant(cluster, "kliv-secrets-editor", "--group=oidc:shop", &account.namespace);
+    grant(cluster, "view", "--group=oidc:shop", &account.namespace);
+    let client = as_person(cluster, &alice).await;
+    let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
+    let (create, patch) = (PostParams::default(), PatchParams::default());
+
+    let dry_run = PostParams { dry_run: true, ..create.clone() };
+    let stored = |value: &str| parse(secret("API_TOKEN", value));
+    secrets.create(&dry_run, &stored("some value")).await.expect("a trial");
+    let mut stored = secrets.create(&create, &stored("some value")).await.expect("creates");
+    let seen = secrets.watch(&WatchParams::default(), "0").await.expect("watches").boxed();
+    let described = json!({ "spec": { "description": "for orders" } });
+    secrets.patch("api-token", &patch, &Patch::Merge(&described)).await.expect("patches");
+    assert_eq!(secrets.list(&ListParams::default()).await.expect("lists").items.len(), 1);
+    seen.take(2).try_collect::<Vec<_>>().await.expect("what changes is seen");
+    account.published("api-token").await;
+    stored = secrets.get(stored.metadata.name.as_deref().expect("a name")).await.expect("gets");
+    stored.spec.description = Some("for all orders".into());
+    secrets.replace("api-token", &create, &stored).await.expect("updates");
+
+    let all = ListParams::default();
+    Api::<KlivAccount>::namespaced(client.clone(), &account.namespace).list(&all).await.expect("a");
+    let events = Api::<KlivAuditEvent>::namespaced(client.clone(), &account.namespace);
+    events.list(&all).await.expect("the trail");
+    let functions = Api::<Deployment>::namespaced(client.clone(), &account.namespace);
+    assert_eq!(functions.list(&all).await.expect("functions").items.len(), 1);
+    let watched = functions.watch(&WatchParams::default(), "0").await.expect("watches");
+    watched.boxed().next().await.expect("an event").expect("a function");
+    Api::<Namespace>::all(client.clone()).get(&account.namespace).await.expect("the account");
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), NAMESPACE);
+    for name in ["kliv-secrets-sealing-key", "kliv-secrets-install"] {
+        maps.get(name).await.expect("what is public");
+    }
+    assert!(allowed(&client, "create", "klivsecrets", &account.namespace).await);
+    assert!(!allowed(&client, "create", "klivsecrets", "default").await);
+    let rules: Api<SelfSubjectRulesReview> = Api::all(client.clone());
+    let review = parse(json!({ "spec": { "namespace": account.namespace } }));
+    rules.create(&create, &review).await.expect("the rules");
+    let itself: Api<SelfSubjectReview> = Api::all(client.clone());
+    let seen = itself.create(&create, &SelfSubjectReview::default()).await.expect("who he is");
+    let seen = seen.status.and_then(|status| status.user_info).expect("somebody");
+    assert_eq!((seen.username, seen.uid), (Some(alice.name), alice.uid));
+    assert_eq!(seen.groups, Some(vec!["oidc:shop".into(), "system:authenticated".into()]));
+
+    secrets.delete("api-token", &DeleteParams::default()).await.expect("deletes");
+}
+
+#[tokio::test]
+async fn who_may_only_look_only_looks_and_who_may_nothing_sees_nothing() {
+    let operator = operator().await;
+    let cluster = &operator.cluster;
+    let account = Account::new(operator, "web-viewer").await;
+    account.put(&secret("API_TOKEN", "some value")).await;
+    let other = Account::new(operator, "web-other").await;
+    grant(cluster, "kliv-secrets-viewer", "--user=oidc:viewer", &account.namespace);
+    let client = as_person(cluster, &person("oidc:viewer", &[])).await;
+
+    let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
+    secrets.get("api-token").await.expect("looks");
+    let said = forbidden(secrets.delete("api-token", &DeleteParams::default()).await);
+    assert!(said.contains("User \"oidc:viewer\" cannot delete"), "{said}");
+    forbidden(secrets.create(&PostParams::default(), &parse(secret("OTHER", "x"))).await);
+    let described = Patch::Merge(json!({ "spec": { "description": "x" } }));
+    forbidden(secrets.patch("api-token", &PatchParams::default(), &described).await);
+    let elsewhere: Api<KlivSecret> = Api::namespaced(client.clone(), &other.namespace);
+    forbidden(elsewhere.list(&ListParams::default()).await);
+    let everywhere: Api<KlivSecret> = Api::all(client.clone());
+    forbidden(everywhere.list(&ListParams::default()).await);
+    forbidden(
+        Api::<Deployment>::namespaced(client, &account.namespace)
+            .list(&ListParams::default())
+            .await,
+    );
+
+    grant_everywhere(cluster, "kliv-secrets-viewer", "--user=oidc:auditor");
+    let auditor = as_person(cluster, &person("oidc:auditor", &[])).await;
+    let everywhere: Api<KlivSecret> = Api::all(auditor.clone());
+    assert!(!everywhere.list(&ListParams::default()).await.expect("lists").items.is_empty());
+    let watch = everywhere.watch(&WatchParams::default(), "0").await.expect("watches");
+    watch.boxed().next().await.expect("an event").expect("a secret");
+}
+
+/// As somebody who may do everything: what remains is what our role names.
+#[tokio::test]
+async fn not_even_as_a_cluster_admin_does_it_reach_anything_else() {
+    let operator = operator().await;
+    let cluster = &operator.cluster;
+    let account = Account::new(operator, "web-admin").await;
+    account.put(&secret("API_TOKEN", "some value")).await;
+    grant_everywhere(cluster, "cluster-admin", "--group=oidc:admins");
+    grant_everywhere(cluster, "cluster-admin", "--serviceaccount=default:default");
+    let root = person("oidc:root", &["oidc:admins"]);
+    let robot = person("system:serviceaccount:default:default", &[]);
+    for person in [root, robot] {
+        let client = as_person(cluster, &person).await;
+        let secrets: Api<KlivSecret> = Api::all(client.clone());
+        assert!(!secrets.list(&ListParams::default()).await.expect("our kinds").items.is_empty());
+        reaches_nothing_else(&client, &account.namespace, &person.name).await;
+    }
+    // By itself, too.
+    reaches_nothing_else(&server(cluster).await, &account.namespace, "itself").await;
+}
+
+async fn reaches_nothing_else(client: &Client, namespace: &str, who: &str) {
+    let ours = format!("/apis/secrets.kliv.dev/v1alpha1/namespaces/{namespace}");
+    let core = format!("/api/v1/namespaces/{namespace}");
+    let apps = format!("/apis/apps/v1/namespaces/{namespace}");
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let admission = "/apis/admissionregistration.k8s.io/v1";
+    for (method, path) in [
+        ("GET", format!("{core}/secrets")),
+        ("GET", "/api/v1/secrets".to_owned()),
+        ("GET", "/api/v1/secrets?watch=1".to_owned()),
+        ("GET", format!("/api/v1/namespaces/{NAMESPACE}/secrets/kliv-secrets-keyring")),
+        ("POST", format!("{core}/secrets")),
+        ("DELETE", format!("{core}/secrets/x")),
+        ("GET", format!("{core}/pods")),
+        ("POST", format!("{core}/pods")),
+        ("POST", format!("{core}/pods/x/exec?command=env")),
+        ("GET", format!("{core}/pods/x/exec?command=env")),
+        ("GET", format!("{core}/pods/x/log")),
+        ("GET", format!("{core}/configmaps")),
+        ("GET", format!("{core}/configmaps/kliv-secrets-sealing-key")),
+        ("GET", format!("/api/v1/namespaces/{NAMESPACE}/configmaps")),
+        ("POST", format!("{core}/serviceaccounts/default/token")),
+        ("DELETE", format!("/api/v1/namespaces/{namespace}")),
+        ("POST", "/api/v1/namespaces".to_owned()),
+        ("GET", "/api/v1/nodes".to_owned()),
+        ("GET", "/api/v1/nodes/x/proxy/configz".to_owned()),
+        ("POST", format!("{apps}/deployments")),
+        ("PATCH", format!("{apps}/deployments/api")),
+        ("DELETE", format!("{apps}/deployments/api")),
+        ("POST", format!("/apis/batch/v1/namespaces/{namespace}/jobs")),
+        ("DELETE", format!("{ours}/klivsecrets")),
+        ("PATCH", format!("{ours}/klivsecrets/api-token/status")),
+        ("PUT", format!("{ours}/klivsecrets/api-token/status")),
+        ("PATCH", format!("{ours}/klivaccounts/default/status")),
+        ("DELETE", format!("{ours}/klivaccounts/default")),
+        ("POST", format!("{ours}/klivauditevents")),
+        ("DELETE", format!("{ours}/klivauditevents/x")),
+        ("POST", format!("{rbac}/clusterrolebindings")),
+        ("POST", format!("{rbac}/namespaces/{namespace}/rolebindings")),
+        ("DELETE", format!("{admission}/validatingadmissionpolicies/kliv-secrets-stamps")),
+        ("PATCH", format!("{admission}/mutatingwebhookconfigurations/kliv-secrets")),
+        ("GET", format!("{admission}/mutatingwebhookconfigurations")),
+        ("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions".to_owned()),
+        ("POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests".to_owned()),
+        ("GET", "/metrics".to_owned()),
+        ("GET", "/logs/".to_owned()),
+    ] {
+        let body = if method == "GET" { Vec::new() } else { b"{}".to_vec() };
+        let request = Request::builder().method(method).uri(&path);
+        let kind =
+            if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let request = request.header("content-type", kind).body(body).expect("a request");
+        let answer = client.request_text(request).await;
+        let refused = matches!(&answer, Err(Error::Api(status)) if status.code == 403);
+        assert!(refused, "{who}: {method} {path}");
+    }
+}
+
+/// `system:masters` and nodes are beyond constrained impersonation, and parts of Kubernetes
+/// beyond what the web server tries.
+#[tokio::test]
+async fn nobody_of_kubernetes_itself_is_spoken_as() {
+    let cluster = &operator().await.cluster;
+    let client = server(cluster).await;
+    let refused = |person: &Person| match speaking_as(&client, person) {
+        Err(why) => why,
+        Ok(_) => panic!("speaks as {}", person.name),
+    };
+    assert_eq!(refused(&person("oidc:a", &["system:masters"])), Unfit::SystemGroup);
+    assert_eq!(refused(&person("system:node:a", &[])), Unfit::System);
+    // Were it to try all the same: the API server itself refuses.
+    for headers in [
+        &[("Impersonate-User", "oidc:a"), ("Impersonate-Group", "system:masters")][..],
+        &[("Impersonate-User", "system:node:a")],
+        &[("Impersonate-User", "system:node:a"), ("Impersonate-Group", "system:nodes")],
+        &[
+            ("Impersonate-User", "system:serviceaccount:default:default"),
+            ("Impersonate-Group", "a"),
+        ],
+        &[("Impersonate-User", "system:serviceaccount:default:default"), ("Impersonate-Uid", "a")],
+        &[("Impersonate-User", "oidc:a"), ("Impersonate-Extra-Example.org%2fscope", "all")],
+        &[("Impersonate-User", "oidc:a"), ("Impersonate-Extra-Scopes", "all")],
+    ] {
+        let said = forbidden(whoami(&client, headers).await);
+        assert!(said.contains("cannot impersonate"), "{headers:?}: {said}");
+    }
+    // With what passes, each of these would have gone well.
+    whoami(&client, &[("Impersonate-User", "oidc:a"), ("Impersonate-Group", "oidc:b")])
+        .await
+        .expect("a person");
+}
+
+#[tokio::test]
+async fn of_a_service_account_the_api_server_knows_the_groups_itself() {
+    let operator = operator().await;
+    let account = Account::new(operator, "web-robot").await;
+    let namespace = &account.namespace;
+    let group = format!("--group=system:serviceaccounts:{namespace}");
+    grant(account.cluster, "kliv-secrets-viewer", &group, namespace);
+    let robot = person(&format!("system:serviceaccount:{namespace}:default"), &[]);
+    let client = as_person(account.cluster, &robot).await;
+    let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), namespace);
+    secrets.list(&ListParams::default()).await.expect("lists");
+    forbidden(Api::<Secret>::namespaced(client, namespace).list(&ListParams::default()).await);
+}
+
+/// The audit trail, the stamps and the API server's own log name the person; that it came
+/// through the web is told by the field manager.
+#[tokio::test]
+async fn what_somebody_changes_is_recorded_as_his_through_the_web() {
+    let operator = operator().await;
+    let cluster = &operator.cluster;
+    let account = Account::new(operator, "web-stamps").await;
+    grant(cluster, "kliv-secrets-editor", "--user=oidc:alice@example.org", &account.namespace);
+    let mut alice = person("oidc:alice@example.org", &[]);
+    let on_behalf_of = "secrets.kliv.dev/on-behalf-of".to_owned();
+    alice.extra.insert(on_behalf_of, vec!["Åsa Öberg".into()]);
+    let caller = Caller {
+        client: as_person(cluster, &alice).await,
+        namespace: account.namespace.as_str().try_into().expect("a namespace"),
+        operator_namespace: NAMESPACE.try_into().expect("a namespace"),
+        field_manager: WEB_FIELD_MANAGER,
+    };
+    let mark = cluster.audit_mark().await;
+    let params = PostParams { field_manager: Some(WEB_FIELD_MANAGER.into()), dry_run: false };
+    let sealed = account.sealed("API_TOKEN", "some value");
+    let stored = parse(crate::account::secret_with(sealed));
+    caller.api::<KlivSecret>().create(&params, &stored).await.expect("creates");
+
+    let recorded = account.published("api-token").await.status.expect("a status");
+    assert_eq!(recorded.updated_by.as_deref(), Some("oidc:alice@example.org"));
+    assert_eq!(recorded.via.as_deref(), Some("web"));
+    let events = eventually("the trail has it", async || {
+        let events = account.api::<KlivAuditEvent>().list(&ListParams::default()).await;
+        Some(events.expect("the trail").items).filter(|events| !events.is_empty())
+    })
+    .await;
+    let event = &events[0].spec;
+    assert_eq!((event.actor.as_str(), event.via.as_str()), ("oidc:alice@example.org", "web"));
+    assert_eq!(event.on_behalf_of.as_deref(), Some("Åsa Öberg"));
+    let asked = cluster.audit_since(mark).await;
+    let hers = |verb: &str| {
+        let hers = asked.iter().filter(|request| request.user == "oidc:alice@example.org");
+        hers.filter(|request| request.verb == verb && request.resource == "klivsecrets").count()
+    };
+    assert_eq!(hers("create"), 1);
+
+    let target = caller.find_object("api-token").await.expect("an answer");
+    assert!(target.is_some());
+    caller
+        .api::<KlivSecret>()
+        .delete("api-token", &DeleteParams::default())
+        .await
+        .expect("deletes");
+    let last = eventually("the trail has its end", async || {
+        let events = account.api::<KlivAuditEvent>().list(&ListParams::default()).await;
+        let mut events = events.expect("the trail").items.into_iter().map(|event| event.spec);
+        events.find(|event| event.action == kliv_secrets::api::AuditAction::Deleted)
+    })
+    .await;
+    assert_eq!(last.actor, "oidc:alice@example.org");
+}
+
+async fn whoami(client: &Client, headers: &[(&str, &str)]) -> Result<String, Error> {
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let mut request = Request::post(path).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    client.request_text(request.body(b"{}".to_vec()).expect("a request")).await
+}
+
+async fn allowed(client: &Client, verb: &str, resource: &str, namespace: &str) -> bool {
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let review = parse(json!({ "spec": { "resourceAttributes": {
+        "group": "secrets.kliv.dev", "verb": verb, "resource": resource, "namespace": namespace,
+    } } }));
+    let answer = reviews.create(&PostParams::default(), &review).await.expect("an answer");
+    answer.status.expect("an answer").allowed
+}
+
+/// What the API server says where it refuses for want of a right.
+#[track_caller]
+fn forbidden<T>(answer: Result<T, Error>) -> String {
+    match answer {
+        Err(Error::Api(status)) if status.code == 403 => status.message.clone(),
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("it went well, and should not have"),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(object: Value) -> T {
+    serde_json::from_value(object).expect("an object")
+}
