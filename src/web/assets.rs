@@ -15,6 +15,7 @@ use super::rules;
 const FILES: &[(&str, &[u8])] = &[
     ("style.css", include_bytes!("assets/style.css")),
     ("live.js", include_bytes!("assets/live.js")),
+    ("search.js", include_bytes!("assets/search.js")),
     ("icon.svg", include_bytes!("assets/icon.svg")),
     ("dotenv.js", include_bytes!("assets/dotenv.js")),
     ("form.js", include_bytes!("assets/form.js")),

@@ -16,10 +16,13 @@ use crate::runtime::clock;
 
 /// All pages of a site.
 pub fn router(site: Site) -> Router {
-    let account =
-        Router::new().route("/", get(pages::secrets::page)).route("/events", get(live::events));
+    let account = Router::new()
+        .route("/", get(pages::secrets::page))
+        .route("/environments", get(pages::environments::page))
+        .route("/events", get(live::events));
     Router::new()
         .route("/", get(pages::accounts::page))
+        .route("/accounts", get(pages::accounts::open))
         .route("/assets/{edition}/{*name}", get(assets::serve))
         .nest("/accounts/{account}", account)
         .merge(signin::routes())

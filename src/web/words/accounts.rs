@@ -1,9 +1,90 @@
 //! The accounts.
 
+use super::state::counted;
+
 pub(crate) struct Accounts {
     pub(crate) title: &'static str,
+    pub(crate) caption: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) secrets: &'static str,
+    pub(crate) functions: &'static str,
+    pub(crate) attention: &'static str,
+    pub(crate) nothing: &'static str,
+    pub(crate) unseen: &'static str,
+    /// Of so many functions so many have the current values.
+    pub(crate) current: fn(i32, i32) -> String,
+    pub(crate) no_functions: &'static str,
+    pub(crate) closed: fn(usize) -> String,
+    pub(crate) stuck: fn(usize) -> String,
+    pub(crate) waits: fn(usize) -> String,
+    pub(crate) due: fn(usize) -> String,
+    pub(crate) behind: fn(usize) -> String,
+    pub(crate) none: &'static str,
+    pub(crate) not_all: &'static str,
+    pub(crate) more: fn(usize) -> String,
+    pub(crate) search: &'static str,
+    pub(crate) show: &'static str,
+    pub(crate) open: &'static str,
+    pub(crate) open_label: &'static str,
+    pub(crate) open_hint: &'static str,
+    pub(crate) open_button: &'static str,
+    pub(crate) bad_name: &'static str,
 }
 
-pub(crate) const EN: Accounts = Accounts { title: "Accounts" };
+pub(crate) const EN: Accounts = Accounts {
+    title: "Accounts",
+    caption: "The accounts that you may see",
+    account: "Account",
+    secrets: "Secrets",
+    functions: "Functions with the current values",
+    attention: "Needs attention",
+    nothing: "nothing",
+    unseen: "You may not look into it.",
+    current: |updated, total| format!("{updated} of {total}"),
+    no_functions: "none",
+    closed: |n| counted(n, "value doesn't open", "values don't open"),
+    stuck: |n| counted(n, "value not in use", "values not in use"),
+    waits: |n| counted(n, "request waits", "requests wait"),
+    due: |n| counted(n, "new value due", "new values due"),
+    behind: |n| counted(n, "function behind", "functions behind"),
+    none: "No account that you may see has secrets yet.",
+    not_all: "You may not list all accounts. One that is not here you can open by its name.",
+    more: |n| counted(n, "more account: search for it.", "more accounts: search for them."),
+    search: "Search accounts",
+    show: "Search",
+    open: "Open an account",
+    open_label: "Name of the account",
+    open_hint: "Also one that has no secrets yet: an account is a namespace of the cluster.",
+    open_button: "Open",
+    bad_name: "No account can be called that: small letters, digits and dashes, at most 63, e.g. \
+               acme.",
+};
 
-pub(crate) const SV: Accounts = Accounts { title: "Konton" };
+pub(crate) const SV: Accounts = Accounts {
+    title: "Konton",
+    caption: "Konton som du får se",
+    account: "Konto",
+    secrets: "Hemligheter",
+    functions: "Funktioner med aktuella värden",
+    attention: "Behöver åtgärdas",
+    nothing: "inget",
+    unseen: "Du får inte se vad som finns i det.",
+    current: |updated, total| format!("{updated} av {total}"),
+    no_functions: "inga",
+    closed: |n| counted(n, "värde går inte att öppna", "värden går inte att öppna"),
+    stuck: |n| counted(n, "värde är inte i bruk", "värden är inte i bruk"),
+    waits: |n| counted(n, "förfrågan väntar", "förfrågningar väntar"),
+    due: |n| counted(n, "nytt värde behövs", "nya värden behövs"),
+    behind: |n| counted(n, "funktion ligger efter", "funktioner ligger efter"),
+    none: "Inget konto som du får se har hemligheter än.",
+    not_all: "Du får inte lista alla konton. Ett som inte finns här kan du öppna med dess namn.",
+    more: |n| counted(n, "konto till: sök efter det.", "konton till: sök efter dem."),
+    search: "Sök konto",
+    show: "Sök",
+    open: "Öppna ett konto",
+    open_label: "Kontots namn",
+    open_hint: "Även ett som inte har några hemligheter än: ett konto är en namnrymd i klustret.",
+    open_button: "Öppna",
+    bad_name: "Inget konto kan heta så: små bokstäver, siffror och bindestreck, högst 63, t.ex. \
+               acme.",
+};

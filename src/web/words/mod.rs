@@ -2,6 +2,7 @@
 //! which no library for translations does as well.
 
 pub(super) mod accounts;
+pub(super) mod environments;
 pub(super) mod kinds;
 pub(super) mod layout;
 pub(super) mod problem;
@@ -26,6 +27,7 @@ pub(super) struct Words {
     pub(super) problem: problem::Problems,
     pub(super) signin: signin::SignIn,
     pub(super) accounts: accounts::Accounts,
+    pub(super) environments: environments::Environments,
     pub(super) secrets: secrets::Secrets,
     pub(super) typing: typing::Typing,
 }
@@ -36,6 +38,7 @@ static ENGLISH: Words = Words {
     problem: problem::EN,
     signin: signin::EN,
     accounts: accounts::EN,
+    environments: environments::EN,
     secrets: secrets::EN,
     typing: typing::EN,
 };
@@ -46,6 +49,7 @@ static SWEDISH: Words = Words {
     problem: problem::SV,
     signin: signin::SV,
     accounts: accounts::SV,
+    environments: environments::SV,
     secrets: secrets::SV,
     typing: typing::SV,
 };
