@@ -11,6 +11,8 @@ pub struct User {
     pub function: String,
     /// How far it is.
     pub state: Using,
+    /// Whether it says that it can't do without.
+    pub requires: bool,
 }
 
 /// How far a function is.
@@ -79,7 +81,8 @@ fn user(
         rollout if !rollout.complete => Using::RollingOut,
         _ => Using::Current,
     };
-    Some(User { function: function.name.clone(), state })
+    let requires = function.requires(variable);
+    Some(User { function: function.name.clone(), state, requires })
 }
 
 #[cfg(test)]
@@ -99,6 +102,7 @@ mod tests {
             "metadata": {
                 "name": "f", "generation": 1,
                 "labels": { "secrets.kliv.dev/environment": environment },
+                "annotations": { "secrets.kliv.dev/requires": "A,B" },
             },
             "spec": {
                 "replicas": 0, "selector": {},
@@ -132,5 +136,16 @@ mod tests {
         let state = |set| user(&function("", set), &secret(None), &[], &current()).unwrap().state;
         assert_eq!(state("kliv-env-now"), Using::Current);
         assert_eq!(state("kliv-env-then"), Using::Former);
+    }
+
+    #[test]
+    fn a_function_that_can_not_do_without_says_so() {
+        let requires = |spec: serde_json::Value| {
+            let secret = json!({ "metadata": { "name": "x" }, "spec": spec });
+            let secret: KlivSecret = serde_json::from_value(secret).unwrap();
+            user(&function("", "kliv-env-now"), &secret, &[], &current()).map(|user| user.requires)
+        };
+        assert_eq!(requires(json!({ "envVar": "A" })), Some(true));
+        assert_eq!(requires(json!({ "envVar": "B" })), None, "it does not have it");
     }
 }

@@ -158,7 +158,9 @@ impl Caller {
     }
 }
 
-fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>) -> Stage {
+/// How far what is waited for is, given what was read: the account after the secrets.
+#[must_use]
+pub fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>) -> Stage {
     let mut untaken = 0;
     let mut retried = None;
     for (name, generation) in &waited.written {

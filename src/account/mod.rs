@@ -57,7 +57,7 @@ pub use history::restorable;
 pub use import::{Change, Imported, Plan, Planned, Row};
 pub use install::{FunctionLabels, Install};
 pub use invalid::Invalid;
-pub use live::{Deleted, Live, Stage, Waited};
+pub use live::{Deleted, Live, Stage, Waited, stage};
 pub use matrix::{Cell, Matrix, Variable};
 pub use naming::{Target, Unnamed};
 pub use not_live::{Held, NotLive};

@@ -115,17 +115,24 @@ impl Trail {
         link.map(|(sequence, hash)| ChainLink { sequence, hash }).unwrap_or_default()
     }
 
-    /// One JSON object a line, oldest first; the last line is the head.
+    /// All of its events, those that are about to be made among them, oldest first.
     #[must_use]
-    pub fn export(&self) -> String {
-        let account = self.account.as_str();
+    pub fn all(&self) -> Vec<&KlivAuditEventSpec> {
         let pending = self.record.iter().flat_map(|record| &record.pending);
         // Several are made at a time: a later one may be there before an earlier one.
         let is_there = |n: Option<i64>| self.events.iter().any(|event| event.sequence == n);
         let pending = pending.filter(|event| !is_there(event.sequence));
         let mut events: Vec<_> = self.events.iter().chain(pending).collect();
         events.sort_by_key(|event| event.sequence);
-        let lines = events.into_iter().map(|event| serde_json::to_string(&Line { account, event }));
+        events
+    }
+
+    /// One JSON object a line, oldest first; the last line is the head.
+    #[must_use]
+    pub fn export(&self) -> String {
+        let account = self.account.as_str();
+        let events = self.all().into_iter();
+        let lines = events.map(|event| serde_json::to_string(&Line { account, event }));
         let head = serde_json::to_string(&Head { account, head: &self.head() });
         // Made of texts and numbers: it can be written.
         lines.chain([head]).flatten().map(|line| line + "\n").collect()

@@ -23,7 +23,8 @@ pub(crate) async fn run(_: &Args, session: &Session) -> Result<(), Failure> {
     }
     let ask = Ask { namespace, account: Some(account) };
     // First: where nothing answers, nothing else is worth saying.
-    let around = doctor::look_around(&caller.client, ask).await.map_err(Failure::plain)?;
+    let around = doctor::look_around(&caller.client, ask).await;
+    let around = around.map_err(|away| Failure::plain(away.to_string()))?;
     let install = doctor::look(&caller.client, ask).await;
     let now = clock::now();
     let mut text: String =

@@ -20,14 +20,15 @@ use super::findings::Found;
 use super::look::{Ask, find};
 use super::surroundings::{Leader, RIGHTS, Right, Server, Surroundings};
 use crate::api::{KlivAccount, names};
+use crate::runtime::client::Away;
 use crate::runtime::{certificate, client};
 
 /// Looks at everything that [`findings_around`](super::findings_around()) judges.
 ///
 /// # Errors
-/// The API server can't be reached, or does not know the caller: in plain words.
-pub async fn look_around(client: &Client, ask: Ask<'_>) -> Result<Surroundings, String> {
-    let version = client.apiserver_version().await.map_err(|error| client::plain(&error))?;
+/// The API server can't be reached, or does not know the caller.
+pub async fn look_around(client: &Client, ask: Ask<'_>) -> Result<Surroundings, Away> {
+    let version = client.apiserver_version().await.map_err(|error| Away::of(&error))?;
     let (versions, serving, authorities, leader, rights, server, orphaned) = tokio::join!(
         versions(client, ask.namespace),
         serving(client, ask.namespace),

@@ -163,6 +163,12 @@ impl Function {
         &self.environment
     }
 
+    /// Whether it says that it can't do without a variable.
+    #[must_use]
+    pub fn requires(&self, variable: &str) -> bool {
+        self.requires.contains(variable)
+    }
+
     /// Whether it takes a new set only when told.
     #[must_use]
     pub fn is_manual(&self) -> bool {

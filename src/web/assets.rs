@@ -14,8 +14,10 @@ use super::rules;
 /// Name and content. To add one: its line here.
 const FILES: &[(&str, &[u8])] = &[
     ("style.css", include_bytes!("assets/style.css")),
+    ("copy.js", include_bytes!("assets/copy.js")),
     ("live.js", include_bytes!("assets/live.js")),
     ("search.js", include_bytes!("assets/search.js")),
+    ("undo.js", include_bytes!("assets/undo.js")),
     ("icon.svg", include_bytes!("assets/icon.svg")),
     ("dotenv.js", include_bytes!("assets/dotenv.js")),
     ("form.js", include_bytes!("assets/form.js")),

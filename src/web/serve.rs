@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::frame::{Problem, explain};
 use super::gate;
@@ -19,10 +19,17 @@ pub fn router(site: Site) -> Router {
     let account = Router::new()
         .route("/", get(pages::secrets::page))
         .route("/environments", get(pages::environments::page))
+        .route("/secrets/{object}", get(pages::secret::page))
+        .route("/secrets/{object}/rollback", post(pages::secret::roll_back))
+        .route("/secrets/{object}/sealed.yaml", get(pages::secret::yaml))
+        .route("/secrets/{object}/delete", get(pages::delete::page).post(pages::delete::delete))
+        .route("/audit", get(pages::audit::page))
+        .route("/audit/export", get(pages::audit::export))
         .route("/events", get(live::events));
     Router::new()
         .route("/", get(pages::accounts::page))
         .route("/accounts", get(pages::accounts::open))
+        .route("/health", get(pages::health::page))
         .route("/assets/{edition}/{*name}", get(assets::serve))
         .nest("/accounts/{account}", account)
         .merge(signin::routes())

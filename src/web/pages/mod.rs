@@ -2,9 +2,13 @@
 
 pub(super) mod accounts;
 mod attention;
+pub(super) mod audit;
 mod behind;
+pub(super) mod delete;
 pub(super) mod environments;
+pub(super) mod health;
 mod matrix;
 mod reach;
+pub(super) mod secret;
 pub(super) mod secrets;
 mod secrets_rows;

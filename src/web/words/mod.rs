@@ -2,10 +2,14 @@
 //! which no library for translations does as well.
 
 pub(super) mod accounts;
+pub(super) mod audit;
+pub(super) mod delete;
 pub(super) mod environments;
+pub(super) mod health;
 pub(super) mod kinds;
 pub(super) mod layout;
 pub(super) mod problem;
+pub(super) mod secret;
 pub(super) mod secrets;
 pub(super) mod signin;
 pub(super) mod state;
@@ -30,6 +34,10 @@ pub(super) struct Words {
     pub(super) environments: environments::Environments,
     pub(super) secrets: secrets::Secrets,
     pub(super) typing: typing::Typing,
+    pub(super) secret: secret::Secret,
+    pub(super) delete: delete::Delete,
+    pub(super) audit: audit::Audit,
+    pub(super) health: health::Health,
 }
 
 static ENGLISH: Words = Words {
@@ -41,6 +49,10 @@ static ENGLISH: Words = Words {
     environments: environments::EN,
     secrets: secrets::EN,
     typing: typing::EN,
+    secret: secret::EN,
+    delete: delete::EN,
+    audit: audit::EN,
+    health: health::EN,
 };
 
 static SWEDISH: Words = Words {
@@ -52,6 +64,10 @@ static SWEDISH: Words = Words {
     environments: environments::SV,
     secrets: secrets::SV,
     typing: typing::SV,
+    secret: secret::SV,
+    delete: delete::SV,
+    audit: audit::SV,
+    health: health::SV,
 };
 
 impl Language {

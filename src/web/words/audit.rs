@@ -1,0 +1,290 @@
+//! The audit trail.
+
+use crate::api::AuditAction;
+use crate::audit::{Finding, Verdict, Wrong};
+
+pub(crate) struct Audit {
+    pub(crate) title: &'static str,
+    pub(crate) intro: &'static str,
+    // The chain.
+    pub(crate) chain: &'static str,
+    whole: fn(usize) -> String,
+    as_far: &'static str,
+    broken: fn(usize) -> String,
+    pub(crate) no_events: &'static str,
+    pub(crate) head: &'static str,
+    pub(crate) anchor: &'static str,
+    finding: fn(&Finding) -> String,
+    // Filter.
+    pub(crate) filter: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) secret_hint: &'static str,
+    pub(crate) actor: &'static str,
+    pub(crate) action: &'static str,
+    pub(crate) any: &'static str,
+    pub(crate) since: &'static str,
+    pub(crate) show: &'static str,
+    pub(crate) clear: &'static str,
+    pub(crate) not_understood: &'static str,
+    // The list.
+    pub(crate) events: &'static str,
+    pub(crate) number: &'static str,
+    pub(crate) when: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) value: &'static str,
+    pub(crate) who: &'static str,
+    pub(crate) detail: &'static str,
+    pub(crate) none_fits: &'static str,
+    pub(crate) older: &'static str,
+    pub(crate) newest: &'static str,
+    pub(crate) export: &'static str,
+    pub(crate) export_hint: &'static str,
+    actions: [&'static str; 12],
+    detail_of: fn(&str) -> Option<String>,
+}
+
+/// The actions that there are, in the order of their words.
+pub(crate) const ACTIONS: [AuditAction; 12] = [
+    AuditAction::Created,
+    AuditAction::Updated,
+    AuditAction::RolledBack,
+    AuditAction::Compromised,
+    AuditAction::Deleted,
+    AuditAction::Requested,
+    AuditAction::Answered,
+    AuditAction::Published,
+    AuditAction::Refused,
+    AuditAction::KeyRotated,
+    AuditAction::OpeningFailed,
+    AuditAction::Resumed,
+];
+
+impl Audit {
+    /// What happened, in words; one that only a later version knows, under its name there.
+    pub(crate) fn action(&self, action: &AuditAction) -> String {
+        let known = ACTIONS.iter().position(|known| known == action);
+        known.map_or_else(|| action.to_string(), |at| self.actions[at].to_owned())
+    }
+
+    /// What a look at the chain came to.
+    pub(crate) fn verdict(&self, verdict: Verdict, events: usize, findings: &[Finding]) -> String {
+        match verdict {
+            Verdict::Whole => (self.whole)(events),
+            Verdict::AsFarAsSeen => self.as_far.to_owned(),
+            Verdict::Broken => {
+                (self.broken)(findings.iter().filter(|f| f.what.is_broken()).count())
+            }
+        }
+    }
+
+    /// What is to be said of the chain at one event.
+    pub(crate) fn finding(&self, finding: &Finding) -> String {
+        (self.finding)(finding)
+    }
+
+    /// What the record adds, in this language where it has words for it.
+    pub(crate) fn detail(&self, recorded: &str) -> Option<String> {
+        (self.detail_of)(recorded)
+    }
+}
+
+pub(crate) const EN: Audit = Audit {
+    title: "Audit trail",
+    intro: "Who did what to which secret, and when. Each event is chained to the one before it, so \
+            that one that was removed or changed is found.",
+    chain: "The chain",
+    whole: |events| match events {
+        1 => "The trail is whole: 1 event, none missing, none changed.".to_owned(),
+        events => format!("The trail is whole: {events} events, none missing, none changed."),
+    },
+    as_far: "The trail is whole as far as can be seen.",
+    broken: |findings| match findings {
+        1 => "The trail is broken: 1 finding.".to_owned(),
+        findings => format!("The trail is broken: {findings} findings."),
+    },
+    no_events: "Nothing has happened yet.",
+    head: "Head",
+    anchor: "Who can rewrite events and head alike would not be found so. Keep an export elsewhere, \
+             and compare with",
+    finding: ToString::to_string,
+    filter: "Filter",
+    secret: "Secret",
+    secret_hint: "e.g. STRIPE_API_KEY",
+    actor: "Who",
+    action: "Action",
+    any: "any",
+    since: "Since",
+    show: "Show",
+    clear: "Show all",
+    not_understood: "That filter can't be understood, so it was left out.",
+    events: "Events",
+    number: "No.",
+    when: "When",
+    what: "What",
+    version: "Version",
+    value: "Value",
+    who: "Who",
+    detail: "More",
+    none_fits: "No event fits.",
+    older: "Older events",
+    newest: "Newest events",
+    export: "Export everything",
+    export_hint: "One JSON object a line, as kubectl kliv audit export gives it.",
+    actions: [
+        "created",
+        "updated",
+        "rolled back",
+        "called compromised",
+        "deleted",
+        "asked for",
+        "answered",
+        "published",
+        "refused",
+        "key rotated",
+        "did not open",
+        "trail resumed",
+    ],
+    detail_of: |recorded| Some(recorded.to_owned()),
+};
+
+pub(crate) const SV: Audit = Audit {
+    title: "Granskningslogg",
+    intro: "Vem som gjorde vad med vilken hemlighet, och när. Varje händelse är kedjad till den \
+            före, så att en som tagits bort eller ändrats upptäcks.",
+    chain: "Kedjan",
+    whole: |events| match events {
+        1 => "Loggen är hel: 1 händelse, ingen saknas, ingen är ändrad.".to_owned(),
+        events => format!("Loggen är hel: {events} händelser, ingen saknas, ingen är ändrad."),
+    },
+    as_far: "Loggen är hel så långt det går att se.",
+    broken: |findings| match findings {
+        1 => "Loggen är bruten: 1 fynd.".to_owned(),
+        findings => format!("Loggen är bruten: {findings} fynd."),
+    },
+    no_events: "Ingenting har hänt än.",
+    head: "Huvud",
+    anchor: "Den som kan skriva om både händelser och huvud upptäcks inte så här. Spara en export \
+             någon annanstans och jämför med",
+    finding: swedish,
+    filter: "Filtrera",
+    secret: "Hemlighet",
+    secret_hint: "t.ex. STRIPE_API_KEY",
+    actor: "Vem",
+    action: "Handling",
+    any: "alla",
+    since: "Från och med",
+    show: "Visa",
+    clear: "Visa allt",
+    not_understood: "Det filtret gick inte att förstå, så det lämnades utanför.",
+    events: "Händelser",
+    number: "Nr",
+    when: "När",
+    what: "Vad",
+    version: "Version",
+    value: "Värde",
+    who: "Vem",
+    detail: "Mer",
+    none_fits: "Ingen händelse passar.",
+    older: "Äldre händelser",
+    newest: "Nyaste händelserna",
+    export: "Exportera allt",
+    export_hint: "Ett JSON-objekt per rad, som kubectl kliv audit export ger.",
+    actions: [
+        "skapad",
+        "ändrad",
+        "återtagen",
+        "kallad röjd",
+        "borttagen",
+        "efterfrågad",
+        "besvarad",
+        "publicerad",
+        "avvisad",
+        "nyckel bytt",
+        "gick inte att öppna",
+        "loggen återupptagen",
+    ],
+    detail_of: in_swedish,
+};
+
+/// A finding as [`Finding`] says it in English.
+fn swedish(finding: &Finding) -> String {
+    let n = finding.sequence;
+    match finding.what {
+        Wrong::Removed { until } if until == n => format!("händelse {n} har tagits bort"),
+        Wrong::Removed { until } => format!("händelserna {n} till {until} har tagits bort"),
+        Wrong::Reordered => format!("händelse {n} följer inte på den före"),
+        Wrong::Edited => format!("händelse {n} har ändrats"),
+        Wrong::Double => format!("det finns två händelser {n}"),
+        Wrong::Restarted => format!(
+            "loggen gick förlorad och förs på nytt från händelse {n}: vad som kan ha tagits bort \
+             strax före den, eller före den äldsta, kan bara en tidigare export eller loggrad visa"
+        ),
+        Wrong::Head => format!("händelse {n} är inte den som kontots huvud anger"),
+        Wrong::NoHead { since } => format!(
+            "kontots huvud är inte antecknat: det går inte att säga vad som kan ha tagits bort före \
+             händelse {since} eller efter händelse {n}"
+        ),
+        Wrong::Anchor => format!("händelse {n} är inte den som antecknades på annat håll"),
+        Wrong::Uncompared { kept } => format!(
+            "ingenting jämfördes: det som antecknades på annat håll slutar med händelse {n}, och \
+             bara händelse {kept} och senare finns kvar; ta en export som har någon av dem"
+        ),
+    }
+}
+
+/// The details that come with most events. Others are shown as the record has them.
+fn in_swedish(recorded: &str) -> Option<String> {
+    let words: Vec<&str> = recorded.split(' ').collect();
+    match words.as_slice() {
+        ["revision", n, "is", "live", "on", some, "of", all, "functions"] => {
+            Some(format!("revision {n} gäller på {some} av {all} funktioner"))
+        }
+        ["revision", n, "is", "published,", "and", "no", "function", "takes", "it", "yet"] => {
+            Some(format!("revision {n} är publicerad, och ingen funktion tar emot den än"))
+        }
+        ["values", "are", "sealed", "with", "key", key, "from", "here", "on"] => {
+            Some(format!("värden förseglas med nyckel {key} härifrån"))
+        }
+        ["the", "value", "of", "version", n, "is", "back"] => {
+            Some(format!("värdet från version {n} är tillbaka"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::KlivAuditEventSpec;
+
+    #[test]
+    fn every_action_has_words_of_its_own_in_both_languages() {
+        for words in [&EN, &SV] {
+            let mut said: Vec<String> = ACTIONS.iter().map(|a| words.action(a)).collect();
+            said.sort();
+            said.dedup();
+            assert_eq!(said.len(), ACTIONS.len());
+        }
+        let later = AuditAction::Other("Leased".into());
+        assert_eq!(SV.action(&later), "Leased");
+        let schema = serde_json::to_value(schemars::schema_for!(KlivAuditEventSpec)).unwrap();
+        let known = &schema["$defs"]["AuditAction"]["oneOf"];
+        let known = known.as_array().expect("a closed set").iter();
+        assert_eq!(known.filter(|one| one["const"].is_string()).count(), ACTIONS.len());
+    }
+
+    #[test]
+    fn a_finding_names_its_event_in_both_languages() {
+        let finding = Finding { sequence: 4, what: Wrong::Removed { until: 6 } };
+        assert_eq!(EN.finding(&finding), "events 4 to 6 were removed");
+        assert_eq!(SV.finding(&finding), "händelserna 4 till 6 har tagits bort");
+    }
+
+    #[test]
+    fn the_usual_details_are_said_in_swedish_and_the_others_as_they_are_recorded() {
+        let said = SV.detail("revision 3 is live on 2 of 2 functions");
+        assert_eq!(said.as_deref(), Some("revision 3 gäller på 2 av 2 funktioner"));
+        assert_eq!(SV.detail("something else"), None);
+    }
+}
