@@ -70,6 +70,7 @@ mod verbs;
 mod warnings;
 mod way;
 mod web;
+mod web_chart;
 mod web_identity;
 mod web_rights;
 mod web_seal;

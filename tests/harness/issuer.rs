@@ -1,7 +1,6 @@
 //! OpenID providers that an API server trusts, and one that only makes tokens.
 
 use std::net::TcpListener;
-use std::sync::Mutex;
 
 use axum::Router;
 use axum::routing::get;
@@ -12,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use kliv_secrets::runtime::clock;
 use rcgen::{CertificateParams, KeyPair, SigningKey as _};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{Cluster, eventually};
 
@@ -21,38 +21,33 @@ pub const AUDIENCE: &str = "kliv-secrets-web";
 pub const PREFIX: &str = "oidc:";
 
 impl Cluster {
-    /// From now on the API server knows people by their ID tokens of this issuer as well:
-    /// user `oidc:<sub>`, groups `oidc:<groups>`. By `ca` (PEM) it trusts the issuer.
+    /// From now on the API server knows people by their ID tokens of this issuer as well,
+    /// instead of those of one before: user `oidc:<sub>`, groups `oidc:<groups>`. By `ca`
+    /// (PEM) it trusts the issuer, which must be there. One test at a time.
     pub async fn trusts(&self, issuer: &str, ca: &str) {
-        // Two tests may add one at a time.
-        static WRITES: Mutex<()> = Mutex::new(());
-        let reloaded = async || {
-            let request = http::Request::get("/metrics").body(Vec::new()).expect("a request");
-            let page = self.client().request_text(request).await.expect("metrics");
-            let reloads = "apiserver_authentication_config_controller_automatic_reloads_total";
-            let line = page
-                .lines()
-                .find(|line| line.starts_with(reloads) && line.contains("status=\"success\""));
-            let count = line.and_then(|line| line.rsplit_once(' ')).map(|(_, count)| count);
-            count.map_or(0.0, |count| count.parse::<f64>().expect("a number"))
-        };
-        let before = reloaded().await;
-        let file = self.state().join("config/authentication.yaml");
-        {
-            let _guard = WRITES.lock().expect("a lock");
-            let text = std::fs::read_to_string(&file).expect("whom it trusts");
-            let mut config: Value = serde_saphyr::from_str(&text).expect("YAML");
-            config["jwt"].as_array_mut().expect("a list").push(json!({
+        let config = json!({
+            "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration",
+            "jwt": [{
                 "issuer": { "url": issuer, "certificateAuthority": ca, "audiences": [AUDIENCE] },
                 "claimMappings": {
                     "username": { "claim": "sub", "prefix": PREFIX },
                     "groups": { "claim": "groups", "prefix": PREFIX },
                 },
-            }));
-            std::fs::write(&file, config.to_string()).expect("writes whom it trusts");
-        }
+            }],
+        });
+        let config = config.to_string();
+        let file = self.state().join("config/authentication.yaml");
+        std::fs::write(&file, &config).expect("writes whom it trusts");
+        let hash: String = Sha256::digest(&config).iter().map(|b| format!("{b:02x}")).collect();
         let claim = format!("the API server trusts {issuer}");
-        eventually(&claim, async || (reloaded().await > before).then_some(())).await;
+        eventually(&claim, async || {
+            let request = http::Request::get("/metrics").body(Vec::new()).expect("a request");
+            let page = self.client().request_text(request).await.expect("metrics");
+            let taken = "apiserver_authentication_config_controller_last_config_info{";
+            let mut lines = page.lines().filter(|line| line.starts_with(taken));
+            lines.any(|line| line.contains(&hash)).then_some(())
+        })
+        .await;
     }
 }
 
