@@ -70,6 +70,17 @@ impl Caller {
         waiting(secret)?;
         self.hand_in(place(secret), Some(secret), value, how).await
     }
+
+    /// Refuses the value that a question waits for: the secret that holds nothing else is
+    /// deleted, if it is still as it was looked at. The audit trail says who did that.
+    ///
+    /// # Errors
+    /// As [`waiting`]; somebody has answered or changed it meanwhile; the caller may not.
+    pub async fn refuse(&self, secret: &KlivSecret, dry_run: DryRun) -> Result<(), Error> {
+        waiting(secret)?;
+        // Nothing of it was published: there is nothing to wait for.
+        self.delete(secret, dry_run).await.map(|_| ())
+    }
 }
 
 #[cfg(test)]

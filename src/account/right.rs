@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Right {
     /// What it is, where that could be understood.
-    pub asked: Option<Asked>,
+    pub asked: Option<Box<Asked>>,
     words: String,
 }
 
@@ -27,7 +27,7 @@ impl Right {
     /// Understands `User "…" cannot get resource "…" in API group "…" in the namespace "…"`.
     #[must_use]
     pub fn of(words: &str) -> Self {
-        Self { asked: asked(words), words: words.to_owned() }
+        Self { asked: asked(words).map(Box::new), words: words.to_owned() }
     }
 
     /// Whether this is what was asked for.

@@ -1,6 +1,6 @@
 //! `kubectl kliv answer`.
 
-use super::args::Writing;
+use super::args::{DryRun, Writing};
 use super::failure::Failure;
 use super::named::Named;
 use super::prompt::{self, From};
@@ -20,6 +20,11 @@ use crate::api::{KlivSecret, Question};
 pub(crate) struct Args {
     #[command(flatten)]
     named: Named,
+
+    /// Give none: the question is taken away, with the secret that only waits
+    #[arg(long, conflicts_with_all = ["from_stdin", "from_file"])]
+    refuse: bool,
+
     #[command(flatten)]
     from: From,
     #[command(flatten)]
@@ -35,9 +40,14 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let secret = caller.find(&target).await?;
     let (question, asker) = waiting(&secret)?;
+    let asked = told(&caller, &secret, question, &asker);
+    if args.refuse {
+        output::tell(&asked);
+        return refuse(args, &caller, &secret, session).await;
+    }
     // Before anybody types a value.
     let key = caller.sealing_key().await?;
-    output::tell(&told(&caller, &secret, question, &asker));
+    output::tell(&asked);
     output::tell(&who_gets_it(&caller, &secret).await);
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     let value = prompt::given_or_typed(
@@ -52,6 +62,23 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let words = dry_run_words(dry_run);
     output::done(&format!("{} answered{words}\n", output::named(&answered)));
     wait(&caller, &changed::waited(&answered), &args.writing, session).await
+}
+
+async fn refuse(
+    args: &Args,
+    caller: &Caller,
+    secret: &KlivSecret,
+    session: &Session,
+) -> Result<(), Failure> {
+    let dry_run = args.writing.trying.dry_run;
+    if dry_run == DryRun::None {
+        let asks = format!("Refuse {} in {}?", output::named(secret), caller.namespace);
+        prompt::confirm(&harmless(&asks, 512), args.writing.yes, session.terminal)?;
+    }
+    caller.refuse(secret, dry_run.into()).await?;
+    let words = dry_run_words(dry_run);
+    output::done(&format!("{} refused{words}\n", output::named(secret)));
+    Ok(())
 }
 
 fn told(caller: &Caller, secret: &KlivSecret, question: &Question, asker: &Asker) -> String {

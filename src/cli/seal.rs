@@ -3,17 +3,15 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::failure::Failure;
 use super::import::{Written, environment, place_of, read, tell_invalid};
 use super::session::Session;
 use super::{output, prompt};
 use crate::account::unsealed::{Looked, look};
-use crate::account::{Namespace, Target, sealed_at_least};
+use crate::account::{Namespace, Target, manifest, sealed_at_least};
 use crate::admission::warnings;
-use crate::api::names::{GROUP, VERSION};
 use crate::api::text::harmless;
+use crate::api::{KlivSecret, KlivSecretSpec};
 use crate::runtime::{clock, entropy};
 use crate::seal::{Plaintext, SealingKey};
 
@@ -111,7 +109,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     for (target, value) in values {
         let asks = format!("value of {} in {account} (hidden): ", target.variable);
         let value = prompt::given_or_typed(value, &asks, session.terminal)?;
-        manifests.push(manifest(args, &account, &key, &target, &value, session)?);
+        manifests.push(sealed(args, &account, &key, &target, &value, session)?);
     }
     output::print(&manifests.join("---\n"))?;
     if session.given_namespace().is_none() {
@@ -144,7 +142,7 @@ async fn account_and_key(
     Ok((account, key))
 }
 
-fn manifest(
+fn sealed(
     args: &Args,
     account: &str,
     key: &SealingKey,
@@ -163,21 +161,16 @@ fn manifest(
         sealed_at_least(None, clock::now()),
         &mut entropy::system(),
     )?;
-    let mut spec = json!({ "envVar": target.variable, "sealed": sealed.to_string() });
-    if let Some(environment) = &target.environment {
-        spec["environment"] = json!(environment);
-    }
-    if let Some(description) = &args.description {
-        spec["description"] = json!(description);
-    }
-    let object = json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": "KlivSecret",
-        "metadata": { "name": target.object(), "namespace": account },
-        "spec": spec,
-    });
-    serde_saphyr::to_string(&object)
-        .map_err(|_| Failure::plain("the description can't be written as YAML"))
+    let spec = KlivSecretSpec {
+        env_var: target.variable.clone(),
+        environment: target.environment.clone(),
+        description: args.description.clone(),
+        sealed: Some(sealed.to_string()),
+        ..KlivSecretSpec::default()
+    };
+    let mut secret = KlivSecret::new(&target.object(), spec);
+    secret.metadata.namespace = Some(account.to_owned());
+    manifest(&secret).ok_or_else(|| Failure::plain("the description can't be written as YAML"))
 }
 
 /// Says what is not sealed, a line each.

@@ -38,6 +38,7 @@ fn all_verbs(
     is_send(caller.delete(secret, dry_run));
     is_send(caller.request(target, question, dry_run));
     is_send(caller.answer(secret, value, how));
+    is_send(caller.refuse(secret, dry_run));
     is_send(caller.plan_import(Vec::new()));
     is_send(caller.import(plan, how));
     is_send(caller.keys_of(name));

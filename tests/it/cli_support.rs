@@ -198,7 +198,12 @@ fn write_or_read(memory: &mut Memory, method: &Method, name: &str, body: &[u8]) 
         memory.secrets.insert(name.to_owned(), written.clone());
         return ok(&written);
     }
-    match before {
+    if *method == Method::DELETE
+        && let Some(deleted) = memory.secrets.remove(name)
+    {
+        return ok(&deleted);
+    }
+    match memory.secrets.get(name) {
         Some(secret) => ok(secret),
         None => status(404, "NotFound", "not found"),
     }

@@ -358,3 +358,30 @@ fn a_watch_in_json_is_objects_and_nothing_else() {
     let kinds: Vec<Value> = objects.map(|object| object.expect("JSON")["kind"].clone()).collect();
     assert!(kinds.len() >= 2 && kinds.iter().all(|kind| kind == "KlivSecret"), "{said:?}");
 }
+
+#[test]
+fn a_question_is_refused_by_deleting_what_only_waits_and_nothing_that_has_a_value() {
+    let server = Server::start();
+    let asked = |sealed: Option<&str>| {
+        let spec = json!({
+            "envVar": "A_KEY", "request": { "purpose": "to send receipts" }, "sealed": sealed,
+        });
+        secret("a-key", &spec, 1)
+    };
+    server.memory().secrets.insert("a-key".into(), asked(Some("kliv1.x")));
+    let said = server.kliv(&["answer", "A_KEY", "--refuse", "--yes"]);
+    assert!(said.code == 1 && said.stderr.contains("a-key has its value already"), "{said:?}");
+    assert!(server.memory().secrets.contains_key("a-key"));
+
+    server.memory().secrets.insert("a-key".into(), asked(None));
+    let said = server.kliv(&["answer", "A_KEY", "--refuse"]);
+    assert!(said.code == 1 && said.stderr.contains("this needs a yes"), "{said:?}");
+    let said = server.kliv(&["answer", "A_KEY", "--refuse", "--dry-run=client"]);
+    assert!(said.stdout.contains("refused (dry run)"), "{said:?}");
+    assert!(server.memory().secrets.contains_key("a-key"));
+
+    let said = server.kliv(&["answer", "A_KEY", "--refuse", "--yes"]);
+    assert_eq!(said.stdout, "klivsecret.secrets.kliv.dev/a-key refused\n", "{said:?}");
+    assert!(said.code == 0 && said.stderr.contains("\"to send receipts\""), "{said:?}");
+    assert!(server.memory().secrets.is_empty());
+}
