@@ -1,10 +1,9 @@
-//! A warning as it was meant, read from its text: for doors that say it in other words.
+//! A warning as it was meant, read from its text: for doors that say all of it in other words.
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::Warning;
 use super::warning::{Oddity, WhiteSpace};
-use super::{Recognised, recognisable};
+use super::{Odd, Recognised, Warning, recognisable};
 
 impl Oddity {
     /// What a warning of ours means; nothing where its text is not word for word ours, which
@@ -12,51 +11,51 @@ impl Oddity {
     /// back as many, without their names.
     #[must_use]
     pub fn read(warning: &Warning) -> Option<Self> {
-        let read = read(&warning.reason, &warning.message)?;
-        (read.reason() == warning.reason && read.message() == warning.message).then_some(read)
+        let read = read(warning)?;
+        (read.message() == warning.message).then_some(read)
     }
 }
 
-fn read(reason: &str, text: &str) -> Option<Oddity> {
-    Some(match reason {
-        "AwaitingValue" => Oddity::AwaitingValue,
-        "Expired" => Oddity::Expired { on: day(between(text, "it expired on ", ": set")?)? },
-        "ExpiresSoon" => {
+fn read(warning: &Warning) -> Option<Oddity> {
+    let text = warning.message.as_str();
+    Some(match warning.odd()? {
+        Odd::AwaitingValue => Oddity::AwaitingValue,
+        Odd::Expired => Oddity::Expired { on: day(between(text, "it expired on ", ": set")?)? },
+        Odd::ExpiresSoon => {
             Oddity::ExpiresSoon { on: day(between(text, "it expires on ", ": set")?)? }
         }
-        "RotationDue" => Oddity::RotationDue {
+        Odd::RotationDue => Oddity::RotationDue {
             on: day(between(text, "a new value was due on ", ", as spec.rotateAfterDays")?)?,
         },
-        "LiveKeyOutsideProduction" => {
+        Odd::LiveKeyOutsideProduction => {
             let (what, environment) = key_and_environment(text, ": give a test key")?;
             Oddity::LiveKeyOutsideProduction { what, environment }
         }
-        "TestKeyInProduction" => {
+        Odd::TestKeyInProduction => {
             let (what, environment) = key_and_environment(text, ": give the live one")?;
             Oddity::TestKeyInProduction { what, environment }
         }
-        "SameValueInEnvironments" => {
-            let list = between(text, "the same value stands in ", ": give each environment")?;
-            Oddity::SameValueInEnvironments(environments(list)?)
+        Odd::SameValueInEnvironments => {
+            let (named, more) = warning.same_value_in()?;
+            let mut all: Vec<String> = named.into_iter().map(str::to_owned).collect();
+            all.resize(all.len() + Some(more).filter(|more| *more < 1000)?, String::new());
+            Oddity::SameValueInEnvironments(all)
         }
-        "WhiteSpace" => {
+        Odd::WhiteSpace => {
             let both = [WhiteSpace::LineBreak, WhiteSpace::Other].map(Oddity::WhiteSpace);
             both.into_iter().find(|odd| odd.message() == text)?
         }
-        "RequiredNameMissing" => {
-            let rest = text.strip_prefix("function ")?;
-            let (function, rest) = rest.split_once(" requires ")?;
-            let (name, rest) = rest.split_once(", which is not there; did you mean ")?;
-            let (nearest, _) = rest.split_once("? Set ")?;
-            let [function, name, nearest] = [function, name, nearest].map(str::to_owned);
+        Odd::RequiredNameMissing => {
+            let requires = warning.requires()?;
+            let [function, name, nearest] =
+                [requires.function, requires.name, requires.nearest].map(str::to_owned);
             Oddity::RequiredNameMissing { function, name, nearest }
         }
-        "Unused" => Oddity::Unused,
-        "NameSaysNothing" => Oddity::NameSaysNothing {
+        Odd::Unused => Oddity::Unused,
+        Odd::NameSaysNothing => Oddity::NameSaysNothing {
             name: between(text, "the name ", " says nothing about")?.to_owned(),
         },
-        "NoDescription" => Oddity::NoDescription,
-        _ => return None,
+        Odd::NoDescription => Oddity::NoDescription,
     })
 }
 
@@ -73,21 +72,6 @@ fn key_and_environment(text: &str, end: &str) -> Option<(Recognised, String)> {
     let (what, environment) = text.split_once(", but this secret is for the environment ")?;
     let what = recognisable().find(|known| known.to_string() == what)?;
     Some((what, environment.to_owned()))
-}
-
-fn environments(list: &str) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    for told in list.split(", ") {
-        if told == "the secret without environment" {
-            names.push(String::new());
-        } else if let Some(name) = told.strip_prefix("the environment ") {
-            names.push(name.to_owned());
-        } else {
-            let more: usize = told.strip_suffix(" more")?.parse().ok().filter(|n| *n < 1000)?;
-            names.resize(names.len() + more, String::new());
-        }
-    }
-    Some(names)
 }
 
 #[cfg(test)]
