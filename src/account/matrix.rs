@@ -45,12 +45,13 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Of an account's secrets.
+    /// Of an account's secrets, and of environments that there are besides, e.g. those of its
+    /// functions.
     #[must_use]
-    pub fn of(secrets: &'a [KlivSecret]) -> Self {
+    pub fn of(secrets: &'a [KlivSecret], besides: &'a [String]) -> Self {
         let environment = |secret: &'a KlivSecret| secret.spec.environment.as_deref();
         let mut environments: BTreeSet<&str> = secrets.iter().filter_map(environment).collect();
-        environments.insert("");
+        environments.extend(besides.iter().map(String::as_str).chain([""]));
         let mut variables: BTreeMap<&str, BTreeMap<&str, &KlivSecret>> = BTreeMap::new();
         for secret in secrets {
             let of_variable = variables.entry(&secret.spec.env_var).or_default();
@@ -102,8 +103,9 @@ mod tests {
             secret("A", None, &[]),
             secret("A", Some("live"), &[]),
         ];
-        let matrix = Matrix::of(&secrets);
-        assert_eq!(matrix.environments, ["", "live", "test"]);
+        let besides = ["test".to_owned(), "blue".to_owned()];
+        let matrix = Matrix::of(&secrets, &besides);
+        assert_eq!(matrix.environments, ["", "blue", "live", "test"]);
         let word = |cell: &Cell<'_>| match cell {
             Cell::Missing => "missing",
             Cell::FallsBack(_) => "falls back",
@@ -115,12 +117,15 @@ mod tests {
             rows.map(|row| (row.name, row.cells.iter().map(word).collect())).collect();
         assert_eq!(
             rows,
-            [("A", vec!["set", "set", "falls back"]), ("B", vec!["missing", "missing", "same"]),]
+            [
+                ("A", vec!["set", "falls back", "set", "falls back"]),
+                ("B", vec!["missing", "missing", "missing", "same"]),
+            ]
         );
     }
 
     #[test]
     fn an_account_without_secrets_has_the_column_for_every_environment() {
-        assert_eq!(Matrix::of(&[]).environments, [""]);
+        assert_eq!(Matrix::of(&[], &[]).environments, [""]);
     }
 }

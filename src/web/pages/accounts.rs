@@ -11,7 +11,8 @@ use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::visit::Visit;
 use super::attention::{Row, Seen};
 use super::reach::Reach;
-use crate::account::{Caller, Error, Namespace};
+use crate::account::{Caller, Error, Namespace, Overview};
+use crate::api::{KlivAccount, KlivSecret};
 
 /// Accounts on a page: each is looked into.
 const SHOWN: usize = 50;
@@ -77,7 +78,8 @@ async fn show(visit: &Visit, text: String, bad_name: bool) -> Result<Page<Accoun
         async move {
             let caller = caller?;
             let seen = look_into(&caller).await?;
-            let seen = seen.map(|(secrets, report)| Seen::of(&secrets, &report, t));
+            let seen = seen
+                .map(|(secrets, account)| Seen::of(&Overview::of(&secrets, account.as_ref()), t));
             Ok::<_, Problem>(Row { account: name, seen })
         }
     };
@@ -86,7 +88,7 @@ async fn show(visit: &Visit, text: String, bad_name: bool) -> Result<Page<Accoun
     Ok(Page(Accounts { frame, text, searchable, rows, more, is_all, bad_name }))
 }
 
-type Found = (Vec<crate::api::KlivSecret>, crate::api::FunctionReport);
+type Found = (Vec<KlivSecret>, Option<KlivAccount>);
 
 /// What there is in an account; nothing where he may not look.
 async fn look_into(caller: &Caller) -> Result<Option<Found>, Error> {
@@ -95,6 +97,5 @@ async fn look_into(caller: &Caller) -> Result<Option<Found>, Error> {
         Err(Error::Forbidden(_)) => return Ok(None),
         other => other?,
     };
-    let status = published.ok().flatten().and_then(|account| account.status);
-    Ok(Some((secrets, status.unwrap_or_default().functions)))
+    Ok(Some((secrets, published.ok().flatten())))
 }

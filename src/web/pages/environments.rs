@@ -6,7 +6,7 @@ use axum::extract::Path;
 use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::visit::Visit;
 use super::matrix::{Content, Matrix};
-use crate::account::is_function;
+use crate::account::{self, is_function};
 use crate::api::names::LABEL_ENVIRONMENT;
 
 #[derive(Template)]
@@ -24,15 +24,18 @@ pub(crate) async fn page(
 ) -> Result<Page<Environments>, Problem> {
     let caller = visit.caller(&account)?;
     let frame = visit.frame(Section::Environments, Some(&caller));
-    let (secrets, deployments, install) =
-        tokio::join!(caller.list(false), caller.deployments(), caller.install());
+    let (secrets, deployments, install, may) =
+        tokio::join!(caller.list(false), caller.deployments(), caller.install(), caller.may());
     // Who may not look at Deployments sees the environments that secrets name.
     let functions = deployments.unwrap_or_default();
     let functions = functions.iter().filter(|one| is_function(&install.functions, one));
     let named = functions
         .filter_map(|one| one.metadata.labels.as_ref()?.get(LABEL_ENVIRONMENT).cloned())
         .collect::<Vec<_>>();
-    let matrix = Matrix::of(&secrets?, &named, frame.t);
+    let secrets = secrets?;
+    let matrix = Matrix::of(&account::Matrix::of(&secrets, &named), frame.t);
     let account = caller.namespace.to_string();
-    Ok(Page(Environments { frame, account, matrix, may_add: true }))
+    // It can't be asked: then the cluster says it when it is tried.
+    let may_add = may.map_or(true, |may| may.create);
+    Ok(Page(Environments { frame, account, matrix, may_add }))
 }

@@ -1,15 +1,14 @@
 //! Names × environments: where a name has a value, and what functions get where it has none.
 //! Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kube::ResourceExt as _;
 
 use super::super::words::state::State;
 use super::super::words::warning::told;
 use super::super::words::{Language, Words};
 use super::secrets_rows::one_line;
-use crate::api::KlivSecret;
+use crate::account;
+use crate::api::Odd;
 
 /// The matrix.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,48 +64,42 @@ pub(super) enum Content {
 }
 
 impl Matrix {
-    /// Of these secrets; `more` environments are those that functions name.
-    pub(super) fn of(secrets: &[KlivSecret], more: &[String], words: &Words) -> Self {
-        let named = secrets.iter().filter_map(|secret| secret.spec.environment.as_ref());
-        let environments: BTreeSet<&str> =
-            named.chain(more).map(String::as_str).filter(|name| !name.is_empty()).collect();
-        let mut by_name: BTreeMap<&str, BTreeMap<&str, &KlivSecret>> = BTreeMap::new();
-        for secret in secrets {
-            let environment = secret.spec.environment.as_deref().unwrap_or_default();
-            by_name.entry(&secret.spec.env_var).or_default().insert(environment, secret);
-        }
-        let columns: Vec<&str> = std::iter::once("").chain(environments.iter().copied()).collect();
-        let row = |(name, there): (&str, BTreeMap<&str, &KlivSecret>)| {
-            let variable = one_line(name, 128);
+    pub(super) fn of(matrix: &account::Matrix<'_>, words: &Words) -> Self {
+        let row = |variable: &account::Variable<'_>| {
+            let shown = one_line(variable.name, 128);
             let cells =
-                columns.iter().map(|column| cell(&variable, column, &there, words)).collect();
-            Row { variable, name: name.to_owned(), cells }
+                variable.cells.iter().zip(&matrix.environments).map(|(cell, column)| Cell {
+                    environment: (*column).to_owned(),
+                    add: (words.environments.add)(&shown, column),
+                    content: Content::of(cell, words.language),
+                });
+            Row { cells: cells.collect(), name: variable.name.to_owned(), variable: shown }
         };
-        let rows = by_name.into_iter().map(row).collect();
-        Self { environments: environments.into_iter().map(str::to_owned).collect(), rows }
+        let named = matrix.environments.iter().filter(|name| !name.is_empty());
+        Self {
+            environments: named.map(|name| (*name).to_owned()).collect(),
+            rows: matrix.variables.iter().map(row).collect(),
+        }
     }
 }
 
-fn cell(variable: &str, column: &str, there: &BTreeMap<&str, &KlivSecret>, words: &Words) -> Cell {
-    let content = match there.get(column) {
-        Some(secret) => set(secret, words.language),
-        None if there.contains_key("") => Content::FallsBack,
-        None => Content::Missing,
-    };
-    let add = (words.environments.add)(variable, column);
-    Cell { environment: column.to_owned(), add, content }
-}
-
-fn set(secret: &KlivSecret, language: Language) -> Content {
-    let state = State::of(secret);
-    let status = secret.status.clone().unwrap_or_default();
-    let same = status.warnings.iter().find(|odd| odd.reason == "SameValueInEnvironments");
-    Content::Secret {
-        object: secret.name_any(),
-        state: state.words(language),
-        tone: state.tone().class(),
-        mask: one_line(status.masked_value.as_deref().unwrap_or_default(), 64),
-        same: same.map(|odd| one_line(&told(odd, language).text, 512)).unwrap_or_default(),
+impl Content {
+    fn of(cell: &account::Cell<'_>, language: Language) -> Self {
+        let (secret, state) = match *cell {
+            account::Cell::Missing => return Self::Missing,
+            account::Cell::FallsBack(_) => return Self::FallsBack,
+            account::Cell::Secret { secret, state, .. } => (secret, State::from(state)),
+        };
+        let status = secret.status.clone().unwrap_or_default();
+        let same = Odd::SameValueInEnvironments;
+        let same = status.warnings.iter().find(|warning| warning.odd() == Some(same));
+        Self::Secret {
+            object: secret.name_any(),
+            state: state.words(language),
+            tone: state.tone().class(),
+            mask: one_line(status.masked_value.as_deref().unwrap_or_default(), 64),
+            same: same.map(|odd| one_line(&told(odd, language).text, 512)).unwrap_or_default(),
+        }
     }
 }
 
@@ -115,6 +108,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::KlivSecret;
     use crate::api::Warning;
     use crate::api::warning::Oddity;
 
@@ -134,24 +128,19 @@ mod tests {
 
     #[test]
     fn each_name_says_of_each_environment_what_functions_get() {
-        let secrets =
-            [secret("A", None), secret("A", Some("test")), secret("B", Some("production"))];
-        let matrix =
-            Matrix::of(&secrets, &["staging".into(), "".into()], Language::English.words());
-        assert_eq!(matrix.environments, ["production", "staging", "test"]);
+        let secrets = [secret("A", None), secret("B", Some("production"))];
+        let matrix = account::Matrix::of(&secrets, &[]);
+        let matrix = Matrix::of(&matrix, Language::English.words());
+        assert_eq!(matrix.environments, ["production"]);
         let told: Vec<Vec<&str>> = matrix
             .rows
             .iter()
             .map(|row| row.cells.iter().map(|cell| words(&cell.content)).collect())
             .collect();
-        assert_eq!(
-            told,
-            [
-                ["a", "falls back", "falls back", "a.test"],
-                ["missing", "b.production", "missing", "missing"],
-            ]
-        );
-        assert_eq!(matrix.rows[0].cells[3].environment, "test");
+        assert_eq!(told, [["a", "falls back"], ["missing", "b.production"]]);
+        let cell = &matrix.rows[0].cells[1];
+        assert_eq!((cell.environment.as_str(), cell.is_open()), ("production", true));
+        assert_eq!(cell.add, "Add A for production");
     }
 
     #[test]
@@ -162,7 +151,9 @@ mod tests {
             warnings: vec![Warning::from(&odd)],
             ..Default::default()
         });
-        let matrix = Matrix::of(&[one, secret("A", None)], &[], Language::Swedish.words());
+        let secrets = [one, secret("A", None)];
+        let matrix = account::Matrix::of(&secrets, &[]);
+        let matrix = Matrix::of(&matrix, Language::Swedish.words());
         let same = |i: usize| match &matrix.rows[0].cells[i].content {
             Content::Secret { same, .. } => same.clone(),
             _ => panic!("no secret"),

@@ -47,7 +47,8 @@ pub(crate) async fn page(
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     let caller = visit.caller(&account)?;
     let frame = visit.frame(Section::Secrets, Some(&caller)).with_done(asked.done.as_deref());
-    let (secrets, published) = tokio::join!(caller.list(false), caller.account());
+    let (secrets, published, may) =
+        tokio::join!(caller.list(false), caller.account(), caller.may());
     let secrets = secrets?;
     let status = published.ok().flatten().and_then(|account| account.status);
     let language = frame.t.language;
@@ -73,7 +74,8 @@ pub(crate) async fn page(
         shown_some: (t.shown)("{}", total),
         is_empty: secrets.is_empty(),
         functions,
-        may_add: true,
+        // Where it can't be asked, the cluster says it when it is tried.
+        may_add: may.map_or(true, |may| may.create),
         frame,
     }))
 }

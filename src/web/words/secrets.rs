@@ -6,7 +6,6 @@ pub(crate) struct Secrets {
     pub(crate) title: &'static str,
     pub(crate) caption: &'static str,
     pub(crate) add: &'static str,
-    pub(crate) import: &'static str,
     pub(crate) may_only_read: &'static str,
     pub(crate) search: &'static str,
     pub(crate) environment: &'static str,
@@ -59,7 +58,6 @@ pub(crate) const EN: Secrets = Secrets {
     title: "Secrets",
     caption: "The account's secrets. Values are shown masked, never whole.",
     add: "Add a secret",
-    import: "Import",
     may_only_read: "You may look at this account's secrets, but not change them. Whoever \
                     administers the account can give you the role kliv-secrets-editor.",
     search: "Search names and descriptions",
@@ -113,7 +111,6 @@ pub(crate) const SV: Secrets = Secrets {
     title: "Hemligheter",
     caption: "Kontots hemligheter. Värden visas maskerade, aldrig hela.",
     add: "Lägg till en hemlighet",
-    import: "Importera",
     may_only_read: "Du får se kontots hemligheter men inte ändra dem. Den som förvaltar kontot \
                     kan ge dig rollen kliv-secrets-editor.",
     search: "Sök bland namn och beskrivningar",

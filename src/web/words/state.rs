@@ -2,6 +2,7 @@
 //! words. A case without words does not compile.
 
 use super::Language;
+use crate::account;
 use crate::api::KlivSecret;
 use crate::api::condition::{Behind, Reason, ready};
 
@@ -62,23 +63,7 @@ impl State {
 
     /// How a secret stands.
     pub(crate) fn of(secret: &KlivSecret) -> Self {
-        let Some(status) = &secret.status else { return Self::NotTakenYet };
-        let generation = secret.metadata.generation;
-        let observed = status.observed_generation;
-        if observed.is_none() || (generation.is_some() && observed < generation) {
-            return Self::NotTakenYet;
-        }
-        match reason(secret) {
-            Some(Reason::Published) => Self::Live,
-            Some(Reason::AwaitingValue) => Self::AwaitingValue,
-            _ if status.version.is_some() => Self::FormerLive,
-            Some(Reason::DecryptionFailed) => Self::DoesNotOpen,
-            Some(Reason::LimitExceeded) => Self::OverLimit,
-            Some(Reason::QuotaExceeded) => Self::OverQuota,
-            Some(Reason::SealedTooEarly | Reason::InvalidSpec | Reason::PublishFailed) | None => {
-                Self::NotLive
-            }
-        }
+        Self::from(account::State::of(secret))
     }
 
     /// As it stands in an address.
@@ -123,10 +108,28 @@ impl State {
     }
 }
 
+impl From<account::State> for State {
+    /// As few words need it.
+    fn from(state: account::State) -> Self {
+        match state {
+            account::State::Untaken => Self::NotTakenYet,
+            account::State::Live => Self::Live,
+            account::State::Waiting => Self::AwaitingValue,
+            account::State::Held { former: true, .. } => Self::FormerLive,
+            account::State::Held { reason, .. } => match reason {
+                Some(Reason::DecryptionFailed) => Self::DoesNotOpen,
+                Some(Reason::LimitExceeded) => Self::OverLimit,
+                Some(Reason::QuotaExceeded) => Self::OverQuota,
+                _ => Self::NotLive,
+            },
+        }
+    }
+}
+
 /// Why a secret is ready or not, where the operator has said it in a word of ours.
 pub(crate) fn reason(secret: &KlivSecret) -> Option<Reason> {
     let ready = ready(&secret.status.as_ref()?.conditions)?;
-    Reason::ALL.into_iter().find(|known| known.as_str() == ready.reason)
+    Reason::named(&ready.reason)
 }
 
 /// What a reason means, and the way out on these pages.
