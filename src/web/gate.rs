@@ -262,6 +262,9 @@ fn told(site: &Site, spoken: Language, problem: Problem) -> Response {
 /// What a library says of a request it can't take may quote it, so it is said anew.
 fn in_our_words(site: &Site, spoken: Language, response: Response) -> Response {
     let status = response.status();
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        site.gate.metrics.web_refused("size");
+    }
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page || !(status.is_client_error() || status.is_server_error()) {
@@ -274,9 +277,6 @@ fn in_our_words(site: &Site, spoken: Language, response: Response) -> Response {
         status if status.is_server_error() => Problem::Broken,
         _ => Problem::BadForm,
     };
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        site.gate.metrics.web_refused("size");
-    }
     told(site, spoken, problem)
 }
 

@@ -33,3 +33,4 @@ mod seal_made_raw;
 mod seal_properties;
 mod seal_support;
 mod seal_vectors;
+mod web;
