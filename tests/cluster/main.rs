@@ -73,4 +73,5 @@ mod web;
 mod web_chart;
 mod web_identity;
 mod web_rights;
+mod web_one;
 mod web_seal;

@@ -225,3 +225,106 @@ pub(crate) async fn export(
     let kind = "application/x-ndjson; charset=utf-8".to_owned();
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, file)], trail.export()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{AuditRecord, ChainLink};
+    use crate::audit;
+
+    const EVIL: &str = "<script>alert(1)</script>\" onx='\u{202e}gnp.exe";
+
+    fn frame(language: Language) -> Frame {
+        Frame {
+            t: language.words(),
+            now: "2026-11-29T10:00:00Z".parse().unwrap(),
+            who: None,
+            is_local: false,
+            section: Section::Audit,
+            account: Some("acme".into()),
+            address: "/".into(),
+            done: None,
+        }
+    }
+
+    fn trail(count: i64) -> Trail {
+        let mut head = ChainLink::default();
+        let event = |n: i64| KlivAuditEventSpec {
+            secret: Some(if n % 2 == 0 { "a-key".into() } else { "b-key.test".into() }),
+            actor: EVIL.into(),
+            via: "cli".into(),
+            detail: Some(EVIL.into()),
+            masked_value: Some(EVIL.into()),
+            ..KlivAuditEventSpec::new(
+                if n == 1 { AuditAction::Created } else { AuditAction::Updated },
+                Timestamp::from_second(1_790_000_000 + 60 * n).unwrap(),
+            )
+        };
+        let events = (1..=count).map(|n| audit::append("acme", &mut head, event(n))).collect();
+        let record = Some(AuditRecord { head, ..AuditRecord::default() });
+        Trail { account: "acme".into(), events, record }
+    }
+
+    fn numbers(trail: &Trail, asked: &Asked, most: usize) -> (Vec<i64>, Option<i64>) {
+        let frame = frame(Language::English);
+        let (rows, older) = events(&frame, trail, &Wanted::of(asked), most);
+        (rows.iter().map(|row| row.sequence).collect(), older)
+    }
+
+    #[test]
+    fn the_newest_come_first_and_older_ones_from_where_they_end() {
+        let trail = trail(5);
+        assert_eq!(numbers(&trail, &Asked::default(), 2), (vec![5, 4], Some(4)));
+        let next = Asked { before: "4".into(), ..Asked::default() };
+        assert_eq!(numbers(&trail, &next, 2), (vec![3, 2], Some(2)));
+        let last = Asked { before: "2".into(), ..Asked::default() };
+        assert_eq!(numbers(&trail, &last, 2), (vec![1], None));
+    }
+
+    #[test]
+    fn a_filter_takes_what_fits_all_of_it_and_what_is_odd_is_left_out_and_said() {
+        let trail = trail(4);
+        let asked = |of: fn(&mut Asked)| {
+            let mut asked = Asked::default();
+            of(&mut asked);
+            (numbers(&trail, &asked, 9).0, Wanted::of(&asked).is_odd)
+        };
+        assert_eq!(asked(|a| a.secret = "A_KEY".into()), (vec![4, 2], false));
+        assert_eq!(asked(|a| a.secret = "B_KEY".into()), (vec![3, 1], false));
+        assert_eq!(asked(|a| a.action = "Created".into()), (vec![1], false));
+        assert_eq!(asked(|a| a.actor = "nobody".into()), (vec![], false));
+        assert_eq!(asked(|a| a.since = "2126-01-01".into()), (vec![], false));
+        assert_eq!(asked(|a| a.since = "2026-09-01".into()), (vec![4, 3, 2, 1], false));
+        assert_eq!(asked(|a| a.since = "yesterday".into()), (vec![4, 3, 2, 1], true));
+        assert_eq!(asked(|a| a.action = EVIL.into()), (vec![4, 3, 2, 1], true));
+        assert_eq!(asked(|a| a.secret = "no name".into()), (vec![4, 3, 2, 1], true));
+    }
+
+    #[test]
+    fn a_whole_chain_is_called_whole_and_a_broken_one_says_where() {
+        let mut trail = trail(3);
+        let whole = chain(&trail, Language::Swedish);
+        assert_eq!((whole.tone, whole.findings.len()), (Tone::Good, 0));
+        assert!(whole.says.contains("3 händelser"), "{}", whole.says);
+        trail.events.remove(1);
+        let broken = chain(&trail, Language::Swedish);
+        assert_eq!(broken.tone, Tone::Bad);
+        assert_eq!(broken.findings, ["händelse 2 har tagits bort"]);
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let asked = Asked { secret: EVIL.into(), actor: EVIL.into(), ..Asked::default() };
+        let trail = trail(2);
+        let frame = frame(Language::Swedish);
+        let (events, older) = events(&frame, &trail, &Wanted::of(&Asked::default()), 9);
+        let chain = chain(&trail, Language::Swedish);
+        let account = "acme".to_owned();
+        let page = AuditPage { frame, account, asked, is_odd: true, chain, events, older };
+        let page = page.render().unwrap();
+        assert!(!page.contains("<script>alert") && !page.contains("\" onx"));
+        assert_eq!(page.matches('\u{202e}').count(), 2, "only what he typed himself");
+        assert!(page.contains("&#60;script&#62;alert(1)"), "it is shown");
+        assert!(page.contains("lang=\"en\""), "what is recorded is in English");
+    }
+}
