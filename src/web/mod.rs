@@ -35,7 +35,6 @@ mod pages;
 mod person;
 mod powers;
 mod review;
-mod rights;
 pub mod rules;
 mod serve;
 mod session;

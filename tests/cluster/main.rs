@@ -72,6 +72,6 @@ mod way;
 mod web;
 mod web_chart;
 mod web_identity;
-mod web_rights;
 mod web_one;
+mod web_rights;
 mod web_seal;

@@ -8,12 +8,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::super::frame::{Frame, Page, Problem, Section};
-use super::super::rights::may;
 use super::super::shown;
 use super::super::visit::Visit;
 use super::super::words::Done;
 use super::super::words::delete::Delete as Words;
-use super::secret::{find, is_as_seen};
+use super::secret::{find, is_as_seen, may};
 use crate::account::{Caller, DryRun, Error, Right, User};
 use crate::api::KlivSecret;
 

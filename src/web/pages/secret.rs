@@ -11,11 +11,10 @@ use serde::Deserialize;
 use self::view::SecretPage;
 use super::super::frame::{Page, Problem, Section};
 use super::super::manifest::manifest;
-use super::super::rights::may;
 use super::super::shown;
 use super::super::visit::Visit;
 use super::super::words::Done;
-use crate::account::{Caller, DryRun, Error, Target, Thing, What};
+use crate::account::{Caller, DryRun, Error, Rights, Target, Thing, What};
 use crate::api::KlivSecret;
 
 /// What was done just now.
@@ -45,6 +44,12 @@ pub(super) async fn find(caller: &Caller, object: &str) -> Result<KlivSecret, Pr
         return Err(Problem::NoSuchPage);
     }
     Ok(caller.find(&target).await?)
+}
+
+/// What he may do. Where that can't be told all is offered: the act then says why it fails.
+pub(super) async fn may(caller: &Caller) -> Rights {
+    let all = Rights { change: true, delete: true, ..Rights::default() };
+    caller.may().await.unwrap_or(all)
 }
 
 /// Which version is to come back.

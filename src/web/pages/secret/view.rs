@@ -1,17 +1,18 @@
 //! What the page of one secret shows, from what was read. Pure.
 
 use askama::Template;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::super::frame::{Frame, Section};
-use super::super::super::rights::May;
 use super::super::super::shown;
 use super::super::super::words::Language;
 use super::super::super::words::secret::Secret as Words;
 use super::super::super::words::state::{self, State, Tone};
 use super::super::super::words::time::Moment;
 use super::super::super::words::warning::{Told, told};
-use crate::account::{Error, Live, Stage, User, Using, Waited, restorable, stage};
+use crate::account::{
+    Error, Live, Rights, Stage, User, Using, Waited, restorable, rotation_due, stage, waiting,
+};
 use crate::api::condition::Reason;
 use crate::api::{HistoryEntry, KlivAccount, KlivSecret, NotUpdated};
 
@@ -21,7 +22,7 @@ pub(crate) struct SecretPage {
     frame: Frame,
     account: String,
     object: String,
-    may: May,
+    may: Rights,
     facts: Facts,
     arrival: Arrival,
     warnings: Vec<Told>,
@@ -101,7 +102,7 @@ impl SecretPage {
         secret: &KlivSecret,
         published: Result<Option<KlivAccount>, Error>,
         users: Result<Vec<User>, Error>,
-        may: May,
+        may: Rights,
     ) -> Self {
         Self {
             account,
@@ -112,7 +113,7 @@ impl SecretPage {
             functions: functions(users, published.ok().flatten(), frame.t.language),
             history: history(&frame, secret),
             seen: shown::seen(secret),
-            asks: crate::account::waiting(secret).is_ok(),
+            asks: waiting(secret).is_ok(),
             is_sealed: secret.spec.sealed.is_some(),
             object: secret.metadata.name.clone().unwrap_or_default(),
             frame,
@@ -132,10 +133,7 @@ fn facts(frame: &Frame, secret: &KlivSecret) -> Facts {
     let spec = &secret.spec;
     let status = secret.status.clone().unwrap_or_default();
     let moment = |time: Timestamp| frame.moment(time);
-    let due = spec.rotate_after_days.and_then(|days| {
-        let updated = status.updated_time.as_ref()?.0;
-        updated.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
-    });
+    let due = rotation_due(secret);
     let filled = |text: &Option<String>, shown: fn(&str) -> String| {
         text.as_deref().filter(|text| !text.is_empty()).map(shown)
     };
@@ -348,14 +346,23 @@ mod tests {
         Ok(vec![user(Using::Current), user(Using::Failed)])
     }
 
-    const ALL: May = May { change: true, delete: true };
-    const NONE: May = May { change: false, delete: false };
+    const NONE: Rights = Rights {
+        read: true,
+        create: false,
+        change: false,
+        delete: false,
+        account: true,
+        audit: true,
+        functions: true,
+        roll_out: false,
+    };
+    const ALL: Rights = Rights { change: true, delete: true, ..NONE };
 
     fn page(
         secret: &KlivSecret,
         published: Result<Option<KlivAccount>, Error>,
         users: Result<Vec<User>, Error>,
-        may: May,
+        may: Rights,
         language: Language,
     ) -> String {
         let page = SecretPage::of(frame(language), "acme".into(), secret, published, users, may);
