@@ -47,7 +47,7 @@ pub(crate) fn words(problem: &Problem, language: Language) -> (&'static str, Str
         Problem::Broken => plain(t.broken),
         Problem::Account(error) => match &**error {
             Error::Forbidden(right) | Error::NotTheOperators(right) => {
-                (t.forbidden.0, forbidden(t, right.asked.as_ref(), language))
+                (t.forbidden.0, forbidden(t, right.asked.as_deref(), language))
             }
             Error::NotFound { .. } => plain(t.not_found),
             Error::Unfit(why) => (t.unfit, unfit(why, language)),
