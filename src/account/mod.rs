@@ -20,6 +20,7 @@ mod address;
 pub mod bundle;
 mod caller;
 mod delete;
+mod details;
 mod dotenv;
 mod error;
 mod functions;

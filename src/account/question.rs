@@ -3,13 +3,19 @@
 use super::rotate::{has_value, place};
 use super::{Caller, DryRun, Error, How, Target, Unfit, Value, Written};
 use crate::api::names::ANNOTATION_STAMPS;
-use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamps};
+use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamp, Stamps};
 
 /// Who asks, as far as that can be told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Asker {
     /// The authenticated user, where the object still says it.
     pub user: Option<String>,
+    /// The human that he acts for, where the authenticator said so.
+    pub on_behalf_of: Option<String>,
+    /// Through what.
+    pub via: Option<String>,
+    /// Who has changed it since, where it was somebody else: its words may be that one's.
+    pub changed_by: Option<String>,
     /// What the question itself says: anybody may write anything there.
     pub says: Option<String>,
 }
@@ -29,8 +35,16 @@ pub fn waiting(secret: &KlivSecret) -> Result<(&Question, Asker), Error> {
     let annotations = secret.metadata.annotations.as_ref();
     let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
     let stamps = stamps.map(|text| Stamps::parse(text)).unwrap_or_default();
-    let user = stamps.0.first().map(|stamp| stamp.user.clone());
-    Ok((question, Asker { user, says: question.requested_by.clone() }))
+    let changed_by = stamps.0.last().map(|stamp| stamp.user.clone());
+    let says = question.requested_by.clone();
+    let asker = match stamps.0.into_iter().next() {
+        Some(Stamp { user, on_behalf_of, via, .. }) => {
+            let changed_by = changed_by.filter(|by| *by != user);
+            Asker { user: Some(user), on_behalf_of, via: Some(via), changed_by, says }
+        }
+        None => Asker { says, ..Asker::default() },
+    };
+    Ok((question, asker))
 }
 
 impl Caller {
@@ -104,13 +118,20 @@ mod tests {
     #[test]
     fn who_asks_is_the_authenticated_user_beside_what_the_question_says() {
         let mut secret = asked();
-        secret.metadata.annotations = Some(
-            [(ANNOTATION_STAMPS.to_owned(), "1 2026-11-24T10:00:00Z spec agent bot".to_owned())]
-                .into(),
-        );
+        let stamps = "1 2026-11-24T10:00:00Z spec agent:Anna%20A bot\n\
+                      2 2026-11-24T10:00:01Z spec api mallory";
+        secret.metadata.annotations =
+            Some([(ANNOTATION_STAMPS.to_owned(), stamps.to_owned())].into());
         let (question, asker) = waiting(&secret).unwrap();
         assert_eq!(question.purpose, "to send receipts");
-        let wanted = Asker { user: Some("bot".into()), says: Some("the boss".into()) };
+        let some = |text: &str| Some(text.to_owned());
+        let wanted = Asker {
+            user: some("bot"),
+            on_behalf_of: some("Anna A"),
+            via: some("agent"),
+            changed_by: some("mallory"),
+            says: some("the boss"),
+        };
         assert_eq!(asker, wanted);
     }
 

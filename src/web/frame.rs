@@ -102,6 +102,8 @@ pub(super) enum Problem {
     NoSuchPage,
     /// A form that the page did not make.
     BadForm,
+    /// A form with a field for a value in the clear.
+    InTheClear,
     /// The request is not for this server, or another site's.
     Refused(Refusal),
     /// Too many requests.
@@ -128,7 +130,7 @@ impl Problem {
         match self {
             Self::NotSignedIn => StatusCode::UNAUTHORIZED,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
-            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::BadForm | Self::InTheClear => StatusCode::BAD_REQUEST,
             Self::Refused(Refusal::Host) => StatusCode::MISDIRECTED_REQUEST,
             Self::Refused(Refusal::Site) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::Method) => StatusCode::METHOD_NOT_ALLOWED,

@@ -22,6 +22,7 @@
 //! does not compile), and a route in [`serve`].
 
 mod assets;
+mod form;
 mod frame;
 mod gate;
 mod guard;
@@ -34,6 +35,7 @@ mod manifest;
 mod pages;
 mod person;
 mod powers;
+mod providers;
 mod review;
 pub mod rules;
 mod serve;

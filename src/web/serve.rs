@@ -25,6 +25,10 @@ pub fn router(site: Site) -> Router {
         .route("/secrets/{object}/delete", get(pages::delete::page).post(pages::delete::delete))
         .route("/audit", get(pages::audit::page))
         .route("/audit/export", get(pages::audit::export))
+        .route("/new", get(pages::add::page).post(pages::add::create))
+        .route("/secrets/{object}/update", get(pages::update::page).post(pages::update::change))
+        .route("/requests", get(pages::requests::page))
+        .route("/requests/{object}", get(pages::request::page).post(pages::request::answer))
         .route("/events", get(live::events));
     Router::new()
         .route("/", get(pages::accounts::page))

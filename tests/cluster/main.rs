@@ -71,7 +71,10 @@ mod warnings;
 mod way;
 mod web;
 mod web_chart;
+mod web_forms;
 mod web_identity;
 mod web_one;
+#[path = "../web-page/mod.rs"]
+mod web_page;
 mod web_rights;
 mod web_seal;

@@ -34,3 +34,6 @@ mod seal_properties;
 mod seal_support;
 mod seal_vectors;
 mod web;
+mod web_forms;
+#[path = "../web-page/mod.rs"]
+mod web_page;

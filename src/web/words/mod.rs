@@ -2,19 +2,23 @@
 //! which no library for translations does as well.
 
 pub(super) mod accounts;
+pub(super) mod add;
 pub(super) mod audit;
 pub(super) mod delete;
 pub(super) mod environments;
+pub(super) mod fields;
 pub(super) mod health;
 pub(super) mod kinds;
 pub(super) mod layout;
 pub(super) mod problem;
+pub(super) mod requests;
 pub(super) mod secret;
 pub(super) mod secrets;
 pub(super) mod signin;
 pub(super) mod state;
 pub(super) mod time;
 pub(super) mod typing;
+pub(super) mod update;
 pub(super) mod warning;
 
 /// A language of the page.
@@ -38,6 +42,10 @@ pub(super) struct Words {
     pub(super) delete: delete::Delete,
     pub(super) audit: audit::Audit,
     pub(super) health: health::Health,
+    pub(super) fields: fields::Fields,
+    pub(super) add: add::Add,
+    pub(super) update: update::Update,
+    pub(super) requests: requests::Requests,
 }
 
 static ENGLISH: Words = Words {
@@ -53,6 +61,10 @@ static ENGLISH: Words = Words {
     delete: delete::EN,
     audit: audit::EN,
     health: health::EN,
+    fields: fields::EN,
+    add: add::EN,
+    update: update::EN,
+    requests: requests::EN,
 };
 
 static SWEDISH: Words = Words {
@@ -68,6 +80,10 @@ static SWEDISH: Words = Words {
     delete: delete::SV,
     audit: audit::SV,
     health: health::SV,
+    fields: fields::SV,
+    add: add::SV,
+    update: update::SV,
+    requests: requests::SV,
 };
 
 impl Language {
@@ -119,6 +135,8 @@ impl Language {
 pub(super) enum Done {
     Created,
     Updated,
+    Purged,
+    Described,
     RolledBack,
     Deleted,
     Imported,
@@ -127,9 +145,11 @@ pub(super) enum Done {
 }
 
 impl Done {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("created", Self::Created),
         ("updated", Self::Updated),
+        ("purged", Self::Purged),
+        ("described", Self::Described),
         ("rolled-back", Self::RolledBack),
         ("deleted", Self::Deleted),
         ("imported", Self::Imported),

@@ -14,6 +14,7 @@ pub(crate) struct Problems {
     not_signed_in: Text,
     no_such_page: Text,
     bad_form: Text,
+    in_the_clear: Text,
     wrong_host: Text,
     other_site: Text,
     too_often: Text,
@@ -36,6 +37,7 @@ pub(crate) fn words(problem: &Problem, language: Language) -> (&'static str, Str
     match problem {
         Problem::NotSignedIn => plain(t.not_signed_in),
         Problem::NoSuchPage => plain(t.no_such_page),
+        Problem::InTheClear => plain(t.in_the_clear),
         Problem::Refused(Refusal::Host) => plain(t.wrong_host),
         Problem::Refused(Refusal::Site) => plain(t.other_site),
         Problem::BadForm | Problem::Refused(Refusal::Method | Refusal::ContentType) => {
@@ -195,6 +197,12 @@ pub(crate) const EN: Problems = Problems {
         "It was not made by this page, or by an older one. Load the page anew and try again. \
          Nothing was changed.",
     ),
+    in_the_clear: (
+        "This page takes no value in the clear",
+        "Values are sealed in the browser before anything is sent. What was sent here was not, \
+         and nothing of it was kept. If it was a real value, it has been on its way in the \
+         clear: replace it at its provider.",
+    ),
     wrong_host: (
         "That address is not this page's",
         "Open it under the address that it was installed for.",
@@ -242,6 +250,12 @@ pub(crate) const SV: Problems = Problems {
         "Formuläret kan inte tas emot",
         "Det gjordes inte av den här sidan, eller av en äldre. Ladda om sidan och försök igen. \
          Ingenting ändrades.",
+    ),
+    in_the_clear: (
+        "Sidan tar inte emot värden i klartext",
+        "Värden förseglas i webbläsaren innan något skickas. Det som skickades hit var inte \
+         förseglat, och inget av det sparades. Om det var ett riktigt värde har det färdats i \
+         klartext: byt ut det hos leverantören.",
     ),
     wrong_host: (
         "Den adressen är inte sidans",

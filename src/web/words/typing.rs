@@ -25,7 +25,7 @@ pub(crate) struct Typing {
 
 impl Typing {
     /// For a `<script type="application/json">`: nothing in it ends the element.
-    pub(crate) fn json(&self, language: Language) -> String {
+    pub(crate) fn json(&self, language: &Language) -> String {
         let map = |pairs: &'static [(&'static str, &'static str)]| -> BTreeMap<_, _> {
             pairs.iter().copied().collect()
         };
@@ -34,7 +34,7 @@ impl Typing {
             .iter()
             .map(|&(_, _, provider, kind, mode)| {
                 let key = [provider, kind, rules::mode(mode)].join("|");
-                (key, recognised(&Recognised { provider, kind, mode }, language))
+                (key, recognised(&Recognised { provider, kind, mode }, *language))
             })
             .collect();
         json!({
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn nothing_in_the_data_block_ends_it() {
-        for text in [EN.json(Language::English), SV.json(Language::Swedish)] {
+        for text in [EN.json(&Language::English), SV.json(&Language::Swedish)] {
             assert!(!text.contains('<') && text.len() < 12 * 1024, "{}", text.len());
         }
     }

@@ -1,0 +1,177 @@
+//! Adding a secret: its value sealed in the browser, or made by the cluster.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::form::{Fields, Sent};
+use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::visit::Visit;
+use super::super::words::Done;
+use super::fields::{DetailsSent, Errors, Field, PlaceSent, Source, SourceSent, Wrong};
+use super::sealing::Sealing;
+use super::secret::may;
+use crate::account::{Caller, Details, DryRun, Error, How, Target, Unfit};
+use crate::api::is_dns_subdomain;
+use crate::api::text::harmless;
+
+#[derive(Template)]
+#[template(path = "add.html")]
+pub(crate) struct Add {
+    frame: Frame,
+    account: String,
+    may: bool,
+    place: PlaceSent,
+    details: DetailsSent,
+    source: SourceSent,
+    errors: Errors,
+    /// The cluster's own words.
+    refused: Option<String>,
+    /// The secret that is there already.
+    taken_by: String,
+    /// The names of its objects, as JSON for a script's block.
+    taken: String,
+    environments: BTreeSet<String>,
+    sealing: Option<Sealing>,
+}
+
+/// What the address prefills.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Prefill {
+    name: String,
+    environment: String,
+}
+
+pub(crate) async fn page(
+    visit: Visit,
+    Path(account): Path<String>,
+    prefill: Result<Query<Prefill>, QueryRejection>,
+) -> Result<Page<Add>, Problem> {
+    let caller = visit.caller(&account)?;
+    let Query(prefill) = prefill.unwrap_or_default();
+    let form = Form {
+        place: PlaceSent::typed(prefill.name.trim(), prefill.environment.trim()),
+        ..Form::default()
+    };
+    Ok(Page(form.shown(&visit, &caller).await))
+}
+
+/// All that was sent, and what is wrong with it.
+#[derive(Default)]
+struct Form {
+    place: PlaceSent,
+    details: DetailsSent,
+    source: SourceSent,
+    errors: Errors,
+    refused: Option<String>,
+    taken_by: String,
+}
+
+impl Form {
+    fn of(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            place: PlaceSent::of(fields),
+            details: DetailsSent::of(fields),
+            source: SourceSent::of(fields)?,
+            ..Self::default()
+        })
+    }
+
+    /// None where something is wrong.
+    fn read(&mut self, fields: &Fields) -> Result<Option<(Target, Details, Source)>, Problem> {
+        let target = self.place.read(fields, &mut self.errors);
+        let source = self.source.read(fields, &mut self.errors)?;
+        let details = self.details.read(&mut self.errors);
+        let wanted = source.map(|source| (target, details, source));
+        Ok(wanted.filter(|_| self.errors.is_empty()))
+    }
+
+    async fn shown(self, visit: &Visit, caller: &Caller) -> Add {
+        // Who may create needs not be able to list.
+        let secrets = caller.list(false).await.unwrap_or_default();
+        let names = secrets.iter().map(|secret| Target::of(secret).object());
+        let names: Vec<String> = names.filter(|name| is_dns_subdomain(name)).collect();
+        let Self { place, details, source, errors, refused, taken_by } = self;
+        Add {
+            frame: visit.frame(Section::Secrets, Some(caller)),
+            account: caller.namespace.to_string(),
+            may: may(caller).await.create,
+            place,
+            details,
+            source,
+            errors,
+            refused,
+            taken_by,
+            // Names of objects have no sign that could end the block.
+            taken: json!(names).to_string(),
+            environments: secrets.into_iter().filter_map(|s| s.spec.environment).collect(),
+            sealing: Sealing::of(caller, None, visit.now).await,
+        }
+    }
+}
+
+pub(crate) async fn create(
+    visit: Visit,
+    Path(account): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let known = [&PlaceSent::FIELDS[..], &DetailsSent::FIELDS, &SourceSent::FIELDS].concat();
+    let fields = sent.only(&known)?;
+    let caller = visit.caller(&account)?;
+    let mut form = Form::of(&fields)?;
+    let status = match form.read(&fields)? {
+        None => StatusCode::UNPROCESSABLE_ENTITY,
+        Some((target, details, source)) => {
+            let object = target.object();
+            match write(&visit, &caller, &target, details, source).await {
+                Ok(()) => {
+                    let done = Done::Created.code();
+                    let to = format!("/accounts/{account}/secrets/{object}?done={done}");
+                    return Ok(Redirect::to(&to).into_response());
+                }
+                Err(Error::Changed(_) | Error::Unfit(Unfit::Exists(_))) => {
+                    form.errors.add(Field::Name, Wrong::Taken);
+                    form.taken_by = object;
+                    StatusCode::CONFLICT
+                }
+                Err(Error::NotTaken(why)) => {
+                    form.errors.add(Field::Value, Wrong::Unsealed(why));
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+                Err(Error::Refused(why)) => {
+                    form.refused = Some(harmless(&why, 1024).into_owned());
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    Ok((status, Page(form.shown(&visit, &caller).await)).into_response())
+}
+
+async fn write(
+    visit: &Visit,
+    caller: &Caller,
+    target: &Target,
+    details: Details,
+    source: Source,
+) -> Result<(), Error> {
+    match source {
+        Source::Generate(generate) => {
+            caller.generate(target, generate, details, DryRun::None).await?;
+        }
+        Source::Sealed(value) => {
+            let key = caller.sealing_key().await?;
+            let how = How { key: &key, now: visit.now, dry_run: DryRun::None };
+            caller.set(target, None, &value.into(), details, &how).await?;
+        }
+    }
+    Ok(())
+}
