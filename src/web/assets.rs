@@ -22,6 +22,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("dotenv.js", include_bytes!("assets/dotenv.js")),
     ("form.js", include_bytes!("assets/form.js")),
     ("handin.js", include_bytes!("assets/handin.js")),
+    ("import.js", include_bytes!("assets/import.js")),
     ("rules.js", include_bytes!("assets/rules.js")),
     ("said.js", include_bytes!("assets/said.js")),
     ("seal.js", include_bytes!("assets/seal.js")),

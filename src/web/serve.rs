@@ -29,6 +29,7 @@ pub fn router(site: Site) -> Router {
         .route("/secrets/{object}/update", get(pages::update::page).post(pages::update::change))
         .route("/requests", get(pages::requests::page))
         .route("/requests/{object}", get(pages::request::page).post(pages::request::answer))
+        .route("/import", pages::import::routes())
         .route("/events", get(live::events));
     Router::new()
         .route("/", get(pages::accounts::page))

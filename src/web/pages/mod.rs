@@ -9,6 +9,7 @@ pub(super) mod delete;
 pub(super) mod environments;
 pub(super) mod fields;
 pub(super) mod health;
+pub(super) mod import;
 mod matrix;
 mod reach;
 pub(super) mod request;

@@ -8,6 +8,7 @@ pub(super) mod delete;
 pub(super) mod environments;
 pub(super) mod fields;
 pub(super) mod health;
+pub(super) mod import;
 pub(super) mod kinds;
 pub(super) mod layout;
 pub(super) mod problem;
@@ -37,6 +38,7 @@ pub(super) struct Words {
     pub(super) accounts: accounts::Accounts,
     pub(super) environments: environments::Environments,
     pub(super) secrets: secrets::Secrets,
+    pub(super) import: import::Import,
     pub(super) typing: typing::Typing,
     pub(super) secret: secret::Secret,
     pub(super) delete: delete::Delete,
@@ -56,6 +58,7 @@ static ENGLISH: Words = Words {
     accounts: accounts::EN,
     environments: environments::EN,
     secrets: secrets::EN,
+    import: import::EN,
     typing: typing::EN,
     secret: secret::EN,
     delete: delete::EN,
@@ -75,6 +78,7 @@ static SWEDISH: Words = Words {
     accounts: accounts::SV,
     environments: environments::SV,
     secrets: secrets::SV,
+    import: import::SV,
     typing: typing::SV,
     secret: secret::SV,
     delete: delete::SV,
