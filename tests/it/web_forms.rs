@@ -54,11 +54,7 @@ async fn what_no_page_of_ours_sends_is_refused() {
             (FORM, format!("act=value&act={PLAIN}"), StatusCode::BAD_REQUEST),
             (FORM, format!("act={PLAIN}&source={PLAIN}"), StatusCode::BAD_REQUEST),
             (FORM, large.clone(), StatusCode::PAYLOAD_TOO_LARGE),
-            (
-                "application/json",
-                format!(r#"{{"sealed":"{PLAIN}"}}"#),
-                StatusCode::BAD_REQUEST,
-            ),
+            ("application/json", format!(r#"{{"sealed":"{PLAIN}"}}"#), StatusCode::BAD_REQUEST),
             ("text/plain", format!("name={PLAIN}"), StatusCode::UNSUPPORTED_MEDIA_TYPE),
         ] {
             let (answer, text) = post(&page, path, kind, &body, "en").await;

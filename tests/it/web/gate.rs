@@ -82,7 +82,11 @@ async fn every_answer_carries_the_headers_whatever_it_is() {
                 assert_eq!(header("strict-transport-security"), "max-age=31536000", "{told}");
                 assert!(header("permissions-policy").contains("camera=()"), "{told}");
                 if answer.status.is_client_error() && method != Method::HEAD {
-                    assert!(answer.text.trim_start().starts_with("<!doctype html>"), "{told}: {}", answer.text);
+                    assert!(
+                        answer.text.trim_start().starts_with("<!doctype html>"),
+                        "{told}: {}",
+                        answer.text
+                    );
                 }
             }
         }
