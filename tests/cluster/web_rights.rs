@@ -9,7 +9,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kliv_secrets::account::Caller;
-use kliv_secrets::api::names::WEB_FIELD_MANAGER;
+use kliv_secrets::api::names::{self, WEB_FIELD_MANAGER};
 use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
 use kliv_secrets::web::{Person, Unfit, speaking_as};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchParams};
@@ -130,6 +130,34 @@ async fn not_even_as_a_cluster_admin_does_it_reach_anything_else() {
     }
     // By itself, too.
     reaches_nothing_else(&server(cluster).await, &account.namespace, "itself").await;
+}
+
+/// The page on health shows an administrator what was installed.
+#[tokio::test]
+async fn as_an_administrator_it_sees_what_was_installed() {
+    let cluster = &operator().await.cluster;
+    grant_everywhere(cluster, "cluster-admin", "--group=oidc:doctors");
+    let client = as_person(cluster, &person("oidc:doctor", &["oidc:doctors"])).await;
+    let admission = "/apis/admissionregistration.k8s.io/v1";
+    let crds = names::CRDS
+        .map(|name| format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"));
+    let guards = names::GUARDS.into_iter().flat_map(|name| {
+        ["validatingadmissionpolicies", "validatingadmissionpolicybindings"]
+            .map(|kind| format!("{admission}/{kind}/{name}"))
+    });
+    let injection = ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"]
+        .map(|kind| format!("{admission}/{kind}/{}", names::INJECTION_POLICY));
+    let webhook = names::WEBHOOK_CONFIGURATION;
+    let rest = [
+        format!("{admission}/mutatingwebhookconfigurations/{webhook}"),
+        format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{}", names::LEASE),
+        format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments"),
+        "/version".to_owned(),
+    ];
+    for path in crds.into_iter().chain(guards).chain(injection).chain(rest) {
+        let request = Request::get(&path).body(Vec::new()).expect("a request");
+        client.request_text(request).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
 }
 
 async fn reaches_nothing_else(client: &Client, namespace: &str, who: &str) {
