@@ -31,7 +31,6 @@ mod impersonate;
 mod limits;
 mod listen;
 mod live;
-mod manifest;
 mod pages;
 mod person;
 mod powers;

@@ -11,7 +11,7 @@ use super::frame::{Problem, explain};
 use super::gate;
 use super::site::{Door, Site};
 use super::visit::{Visit, language};
-use super::{assets, live, pages, signin};
+use super::{assets, live, pages, shown, signin};
 use crate::runtime::clock;
 
 /// All pages of a site.
@@ -58,5 +58,5 @@ async fn in_words(
     if reads && matches!(response.extensions().get(), Some(Problem::NotSignedIn)) {
         return Redirect::to("/sign-in").into_response();
     }
-    explain(response, spoken, visit.map(|visit| visit.who), is_local, clock::now())
+    explain(response, spoken, visit.map(|visit| shown::line(&visit.who)), is_local, clock::now())
 }

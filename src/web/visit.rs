@@ -10,6 +10,7 @@ use kube::Client;
 use super::frame::{Frame, Problem, Section};
 use super::impersonate::speaking_as;
 use super::session::Session;
+use super::shown;
 use super::site::{Door, Site};
 use super::words::Language;
 use crate::account::{Caller, Namespace};
@@ -48,7 +49,7 @@ impl Visit {
         Frame {
             t: self.language.words(),
             now: self.now,
-            who: Some(self.who.clone()),
+            who: Some(shown::line(&self.who)),
             is_local: matches!(self.site.door, Door::Local { .. }),
             section,
             account: account.map(|caller| caller.namespace.to_string()),

@@ -10,11 +10,10 @@ use serde::Deserialize;
 
 use self::view::SecretPage;
 use super::super::frame::{Page, Problem, Section};
-use super::super::manifest::manifest;
 use super::super::shown;
 use super::super::visit::Visit;
 use super::super::words::Done;
-use crate::account::{Caller, DryRun, Error, Rights, Target, Thing, What};
+use crate::account::{Caller, DryRun, Error, Rights, Target, Thing, What, manifest};
 use crate::api::KlivSecret;
 
 /// What was done just now.
@@ -97,12 +96,10 @@ pub(crate) async fn yaml(
 ) -> Result<impl IntoResponse, Problem> {
     let caller = visit.caller(&account)?;
     let secret = find(&caller, &object).await?;
-    if secret.spec.sealed.is_none() {
-        return Err(Problem::NoSuchPage);
-    }
     // Its name is one that an object can have: no quote in it.
     let file = format!("attachment; filename=\"{object}.yaml\"");
     let kind = "text/plain; charset=utf-8".to_owned();
-    let text = manifest(&secret)?;
+    let text = manifest(&secret).filter(|_| secret.spec.sealed.is_some());
+    let text = text.ok_or(Problem::NoSuchPage)?;
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, file)], text))
 }

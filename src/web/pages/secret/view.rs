@@ -294,7 +294,7 @@ mod tests {
         Frame {
             t: language.words(),
             now: "2026-11-29T10:00:00Z".parse().unwrap(),
-            who: Some(EVIL.into()),
+            who: Some(shown::line(EVIL)),
             is_local: false,
             section: Section::Secrets,
             account: Some("acme".into()),
