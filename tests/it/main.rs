@@ -37,3 +37,5 @@ mod web;
 mod web_forms;
 #[path = "../web-page/mod.rs"]
 mod web_page;
+mod web_pages;
+mod web_support;

@@ -57,7 +57,12 @@ pub(crate) async fn open(
     let name = asked.ok().and_then(|Query(asked)| asked.name).unwrap_or_default();
     match Namespace::try_from(name.trim()) {
         Ok(namespace) => Ok(Redirect::to(&format!("/accounts/{namespace}")).into_response()),
-        Err(_) => Ok(show(&visit, String::new(), true).await?.into_response()),
+        Err(_) => {
+            let mut page = show(&visit, String::new(), true).await?;
+            // What was typed may be anything: the page does not repeat it.
+            "/".clone_into(&mut page.0.frame.address);
+            Ok(page.into_response())
+        }
     }
 }
 

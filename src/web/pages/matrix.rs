@@ -70,14 +70,14 @@ impl Matrix {
             let cells =
                 variable.cells.iter().zip(&matrix.environments).map(|(cell, column)| Cell {
                     environment: (*column).to_owned(),
-                    add: (words.environments.add)(&shown, column),
+                    add: (words.environments.add)(&shown, &one_line(column, 63)),
                     content: Content::of(cell, words.language),
                 });
             Row { cells: cells.collect(), name: variable.name.to_owned(), variable: shown }
         };
         let named = matrix.environments.iter().filter(|name| !name.is_empty());
         Self {
-            environments: named.map(|name| (*name).to_owned()).collect(),
+            environments: named.map(|name| one_line(name, 63)).collect(),
             rows: matrix.variables.iter().map(row).collect(),
         }
     }

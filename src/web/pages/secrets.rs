@@ -8,7 +8,7 @@ use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::visit::Visit;
 use super::super::words::state::State;
 use super::behind::Functions;
-use super::secrets_rows::{Asked, NO_ENVIRONMENT, Row, Sort, Wanted, Wish, environments};
+use super::secrets_rows::{Asked, NO_ENVIRONMENT, Row, Sort, Wanted, Wish, environments, one_line};
 
 #[derive(Template)]
 #[template(path = "secrets.html")]
@@ -93,7 +93,7 @@ fn environment_choices(
     });
     let named = named.into_iter().map(|name| Choice {
         is_chosen: wish.environment.as_ref() == Some(&Some(name.clone())),
-        words: name.clone(),
+        words: one_line(&name, 63),
         code: name,
     });
     without.into_iter().chain(named).collect()

@@ -6,6 +6,7 @@ use super::Language;
 use super::kinds::recognised;
 use super::state::Tone;
 use crate::api::Warning;
+use crate::api::text::harmless;
 use crate::api::warning::{Oddity, WhiteSpace};
 
 /// A warning in words.
@@ -31,7 +32,8 @@ pub(crate) fn told(warning: &Warning, language: Language) -> Told {
             Told { reason, title, text: text(&odd, language), tone: tone(&odd) }
         }
         None => {
-            let (title, text) = (warning.reason.clone(), warning.message.clone());
+            let title = harmless(&warning.reason, 64).into_owned();
+            let text = harmless(&warning.message, 512).into_owned();
             Told { reason, title, text, tone: Tone::Warn }
         }
     }
