@@ -7,12 +7,12 @@
 //!  API server ─► https://localhost:PORT/mutate, and /gone
 //! ```
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use crate::account::{Account, env_of, function, secret};
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{self, Cluster, Options, Proxy, eventually};
+pub(crate) use crate::harness::{Process, free_address};
 
 /// How long a superseded set stays at least with the operators that tests share.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
@@ -389,57 +390,6 @@ impl Operator {
     }
 }
 
-/// A process that ends with the value, and with the test's process whatever becomes of
-/// that: a shell beside it waits for signals' names, and the end, on its standard input.
-pub(crate) struct Process(Child);
-
-impl Process {
-    pub(crate) fn start(command: Command, log: &Path) -> Self {
-        const SCRIPT: &str = "\"$@\" </dev/null & while read -r signal; do kill -s $signal $!; done; kill -s TERM $! 2>&-; kill -s CONT $! 2>&-; wait $!";
-        let log = File::options().create(true).append(true).open(log).expect("a log file");
-        let mut shell = Command::new("sh");
-        shell.args(["-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        let both = log.try_clone().expect("a log file");
-        let child = shell.stdin(Stdio::piped()).stdout(both).stderr(log).spawn();
-        Self(child.expect("starts"))
-    }
-
-    /// Ends it at once.
-    pub(crate) fn kill(mut self) {
-        self.signal("KILL");
-        self.ends_badly();
-    }
-
-    /// `STOP`, `CONT`, `TERM` …
-    pub(crate) fn signal(&mut self, name: &str) {
-        let stdin = self.0.stdin.as_mut().expect("a pipe");
-        stdin.write_all(format!("{name}\n").as_bytes()).expect("is told");
-    }
-
-    /// Waits until it has ended, by itself or as it was told, and not well.
-    pub(crate) fn ends_badly(mut self) {
-        drop(self.0.stdin.take());
-        assert!(!self.0.wait().expect("ends").success());
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let ended = self.0.wait().expect("ends");
-        if !std::thread::panicking() {
-            assert!(ended.success(), "a process of the operator did not end well: {ended}");
-        }
-    }
-}
-
 /// Writes a kubeconfig with the token of a ServiceAccount.
 pub(crate) fn write_kubeconfig(cluster: &Cluster, namespace: &str, name: &str, path: &Path) {
     let token = cluster.kubectl(&["create", "token", name, "-n", namespace]).success();
@@ -455,16 +405,6 @@ fn redirect(kubeconfig: &Path, server: &str) {
     let mut config: Value = serde_json::from_slice(&config).expect("JSON");
     config["clusters"][0]["cluster"] = json!({ "server": server });
     fs::write(kubeconfig, config.to_string()).expect("a file");
-}
-
-/// One that nobody listens on: none of those that the system hands out for connections,
-/// since it could be in use by the time it is needed.
-pub(crate) fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 997).expect("is small") * 20;
-    let candidates = std::iter::repeat_with(|| 10_000 + start + NEXT.fetch_add(1, Relaxed));
-    let mut addresses = candidates.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// The answer's body, where it is 200.

@@ -13,6 +13,7 @@
 //!          .trusts()         an OpenID provider, from now on
 //!          .proxy()          a way to it that can be cut at any call
 //!  Terminal::start()         a program with a person before it
+//!  Web::in_cluster(), Web::local()  the web server
 //!  journey("name", input)    a person before a browser
 //!  eventually("claim", async || …)
 //! ```
@@ -24,9 +25,11 @@ mod cluster;
 mod command;
 mod etcd;
 mod issuer;
+mod process;
 mod proxy;
 mod terminal;
 mod wait;
+mod web;
 
 pub use audit::{AuditMark, Request};
 pub use browser::{Provider, Tls, Told, journey, journey_asking};
@@ -34,6 +37,8 @@ pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_
 pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
 pub use issuer::{AUDIENCE, Issuer, PREFIX};
+pub use process::{Process, free_address};
 pub use proxy::{Cut, Proxy};
 pub use terminal::{Left, Terminal};
 pub use wait::{eventually, eventually_or_why};
+pub use web::{Address, Web};

@@ -73,10 +73,11 @@ class Recorder {
     return https.map((server) => keyOf(server.cert));
   }
 
-  /** Every request and answer as bytes to search, with a name each. */
-  *everything() {
+  /** Every request and answer from one on as bytes to search, with a name each. */
+  *everything(from = 0) {
     for (const stranger of this.strangers) yield [`stranger: ${stranger}`, stranger];
     for (const [number, one] of this.exchanges.entries()) {
+      if (number < from) continue;
       const name = `${number} ${one.method} ${one.origin}${one.path.split("?")[0]}`;
       yield [`request ${name}: line and headers`, `${one.method} ${one.path}\r\n${one.headers.join("\r\n")}`];
       yield [`request ${name}: body`, Buffer.concat(one.body)];

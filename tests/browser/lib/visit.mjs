@@ -82,8 +82,12 @@ export class Visit {
   }
 
   /** How long the page took until it answers, and what came for it. */
-  async loads(url) {
+  async loads(url, { fresh = false } = {}) {
     const from = this.recorder.exchanges.length;
+    const session = await this.context.newCDPSession(this.page);
+    await session.send("Network.enable");
+    if (fresh) await session.send("Network.clearBrowserCache");
+    await session.detach();
     await this.page.goto(url, { waitUntil: "load" });
     const times = JSON.parse(
       await this.#apart(`(() => {
@@ -127,10 +131,10 @@ export class Visit {
   }
 }
 
-/** Where a value is in what went over the wire. */
-export function sent(recorder, search) {
+/** Where a value is in what went over the wire, from a request on. */
+export function sent(recorder, search, from = 0) {
   const found = [];
-  for (const [where, content] of recorder.everything()) {
+  for (const [where, content] of recorder.everything(from)) {
     const form = search.find(content);
     if (form) found.push(`${where}: ${form}`);
   }

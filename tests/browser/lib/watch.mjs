@@ -5,7 +5,10 @@
 export async function watch(context) {
   const happened = [];
   const expected = [];
-  const note = (what, detail) => happened.push(`${what}: ${detail}`);
+  const note = (what, detail) => {
+    const one = `${what}: ${detail}`;
+    if (!happened.includes(one)) happened.push(one);
+  };
 
   await context.exposeBinding("__kliv_violation", (_, what) => note("policy", what));
   await context.addInitScript(() => {

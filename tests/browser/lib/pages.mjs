@@ -1,0 +1,119 @@
+// Where things are on the pages: by id, name and `data-…`, never by words, which there are in
+// two languages. A page that changes costs a line here.
+
+const name = (name) => `[name="${name}"]`;
+
+export const at = {
+  // Every page.
+  title: "main h1",
+  who: ".who b",
+  language: 'form[action="/language"] button',
+  signOut: 'form[action="/sign-out"] button',
+  done: 'main [role="status"].done',
+  alert: 'main [role="alert"]',
+  submit: "main form button:not([type=button])",
+
+  signIn: {
+    token: "#token",
+    byToken: 'form[action="/sign-in/token"] button',
+    byProvider: 'a[href="/sign-in/oidc"]',
+  },
+  provider: { user: name("user"), password: name("password"), submit: "button" },
+
+  secrets: {
+    row: (object) => `#secret-${css(object)}`,
+    rows: "#secrets > tr[id^=secret-]",
+    add: 'main a[href$="/new"]',
+    search: "#q",
+    environment: "#environment",
+  },
+  form: {
+    all: "form[data-seal]",
+    name: "#name",
+    nameSays: "#name-says",
+    environment: "#environment",
+    value: "#typed",
+    valueSays: "#typed-says",
+    unfit: "#unfit",
+    confirm: "#confirm",
+    manyLines: "#many-lines",
+    description: "#description",
+    save: "form[data-seal] .bar button",
+    generate: "#source-generate",
+  },
+  secret: {
+    update: 'main a[href$="/update"]',
+    delete: 'main a[href$="/delete"]',
+    arrival: "#arrival",
+    facts: "#facts",
+    functions: "#functions",
+    version: (number) => `#version-${number}`,
+    backTo: (number) => `#back-to-${number}`,
+    backSure: (number) => `#back-${number} form button`,
+    writes: 'main form[method="post"], main a[href$="/update"], main a[href$="/delete"], main a[href$="/new"]',
+  },
+  delete: { name: "#name", confirm: "form[data-undo] button", undo: "#undo-button", says: "#undo-says" },
+  import: {
+    paste: "textarea",
+    rows: "tr[data-row], table tbody tr",
+    choose: "select, input[type=checkbox]",
+    go: "main form button:not([type=button])",
+  },
+  requests: { one: (object) => `#request-${css(object)}`, form: "form[data-seal]", refuse: "button.danger" },
+  audit: { events: "#events > tr", chain: "#chain" },
+};
+
+// What CSS reads otherwise than as a part of an id.
+const css = (text) => text.replace(/[^A-Za-z0-9_-]/g, (sign) => `\\${sign}`);
+
+/** The pages of an account, by what they are called in tests. */
+export function pages({ account, secret, request }) {
+  const of = (path) => `/accounts/${account}${path}`;
+  return {
+    accounts: "/",
+    secrets: of(""),
+    add: of("/new"),
+    secret: of(`/secrets/${secret}`),
+    update: of(`/secrets/${secret}/update`),
+    delete: of(`/secrets/${secret}/delete`),
+    import: of("/import"),
+    environments: of("/environments"),
+    requests: of("/requests"),
+    ...(request ? { request: of(`/requests/${request}`) } : {}),
+    audit: of("/audit"),
+    health: "/health",
+  };
+}
+
+/** Signs in, in one of the ways that a server offers; `how`: `{ link } | { token } | { user, password }`. */
+export async function signIn(page, origin, how) {
+  if (how.link) {
+    await page.goto(how.link);
+  } else {
+    await page.goto(`${origin}/sign-in`);
+    if (how.token) {
+      await page.fill(at.signIn.token, how.token);
+      await page.click(at.signIn.byToken);
+    } else {
+      await page.click(at.signIn.byProvider);
+      await page.fill(at.provider.user, how.user);
+      await page.fill(at.provider.password, how.password);
+      await page.click(at.provider.submit);
+    }
+  }
+  await page.waitForURL((url) => url.origin === origin && !url.pathname.startsWith("/sign-in"));
+  await page.waitForSelector(at.who);
+}
+
+/** Types a new secret and saves it, whichever form it is. */
+export async function save(page, { name, environment, value, description }) {
+  if (name) await page.fill(at.form.name, name);
+  if (environment) await page.fill(at.form.environment, environment);
+  if (description) await page.fill(at.form.description, description);
+  await page.fill(at.form.value, value);
+  await page.click(at.form.save);
+  if (await page.isVisible(at.form.unfit)) {
+    await page.check(at.form.confirm);
+    await page.click(at.form.save);
+  }
+}
