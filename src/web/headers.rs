@@ -10,14 +10,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       trusted-types 'none'";
 
 /// What a page may use of the machine: to copy a sealed manifest, and nothing else.
-const PERMISSIONS: &str = "accelerometer=(), autoplay=(), bluetooth=(), browsing-topics=(), \
+const PERMISSIONS: &str = "accelerometer=(), autoplay=(), browsing-topics=(), \
                            camera=(), clipboard-read=(), clipboard-write=(self), \
                            display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), \
                            gyroscope=(), hid=(), idle-detection=(), local-fonts=(), \
                            magnetometer=(), microphone=(), midi=(), payment=(), \
                            picture-in-picture=(), publickey-credentials-create=(), \
                            publickey-credentials-get=(), screen-wake-lock=(), serial=(), \
-                           storage-access=(), usb=(), web-share=(), xr-spatial-tracking=()";
+                           storage-access=(), usb=(), xr-spatial-tracking=()";
 
 const SAME: [(HeaderName, &str); 9] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
