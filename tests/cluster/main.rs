@@ -76,5 +76,10 @@ mod web_identity;
 mod web_one;
 #[path = "../web-page/mod.rs"]
 mod web_page;
+mod web_ground;
+mod web_identity;
+mod web_one;
+mod web_pages;
+mod web_pictures;
 mod web_rights;
 mod web_seal;

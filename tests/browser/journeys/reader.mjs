@@ -1,0 +1,61 @@
+// Somebody who may only read sees no control that writes, and whatever is sent all the same
+// is refused. Somebody of another account learns nothing.
+
+import { at, pages, signIn } from "../lib/pages.mjs";
+
+export default async function ({ input, visit, holds, none }) {
+  const { origin, account, secret } = input;
+  const reader = await visit();
+  await signIn(reader.page, origin, input.reader);
+  for (const [name, path] of Object.entries(pages(input))) {
+    const answer = await reader.page.goto(origin + path);
+    const status = answer.status();
+    reader.watch.expect(/status of 403/);
+    holds(`${name} is shown or explained`, status === 200 || status === 403, `${status}`);
+    const forms = reader.page.locator('main form[method="post"] button');
+    holds(`${name} has nothing that writes`, !(await forms.count()), await reader.page.locator("main").innerHTML());
+    none(`${name}, axe`, await reader.axe());
+  }
+  await reader.page.goto(`${origin}/accounts/${account}/secrets/${secret}`);
+  const controls = await reader.page.locator(at.secret.writes).count();
+  holds("a secret has no control that writes", !controls);
+
+  const forged = await reader.page.evaluate(
+    async ({ account, secret, sealed }) => {
+      const answers = {};
+      const to = `/accounts/${account}`;
+      const forms = {
+        [`${to}/new`]: { name: "FORGED_TOKEN", source: "typed", sealed, sealedAt: "1" },
+        [`${to}/new?`]: { name: "FORGED_TOKEN", source: "generate", length: "32" },
+        [`${to}/secrets/${secret}/update`]: { act: "details", description: "forged", seen: "" },
+        [`${to}/secrets/${secret}/rollback`]: { version: "1", seen: "" },
+        [`${to}/secrets/${secret}/delete`]: { name: secret, seen: "" },
+        [`${to}/import`]: { rows: "[]" },
+      };
+      for (const [path, fields] of Object.entries(forms)) {
+        const answer = await fetch(path, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
+        answers[path] = answer.type === "opaqueredirect" ? 303 : answer.status;
+      }
+      return answers;
+    },
+    { account, secret, sealed: input.sealed },
+  );
+  for (const [path, status] of Object.entries(forged)) {
+    holds(`a forged ${path} is refused`, status >= 400 && status < 500, `${status}`);
+  }
+  reader.watch.expect(/status of 4\d\d/);
+
+  const stranger = await visit();
+  stranger.watch.expect(/status of 40[34]/);
+  await signIn(stranger.page, origin, input.stranger);
+  holds("the list of accounts names no other", !(await stranger.page.innerText("body")).includes(account));
+  for (const [name, path] of Object.entries(pages(input))) {
+    if (!path.includes(account)) continue;
+    const answer = await stranger.page.goto(origin + path);
+    holds(`${name} is not for a stranger`, [403, 404].includes(answer.status()), `${answer.status()}`);
+    const said = await stranger.page.innerText("main");
+    for (const told of input.untold) holds(`${name} does not tell of ${told}`, !said.includes(told), said);
+    none(`${name} for a stranger, axe`, await stranger.axe());
+  }
+  return forged;
+}

@@ -1,0 +1,136 @@
+//! The web server beside the operator, with an identity provider that the API server trusts,
+//! and accounts to look at.
+
+use std::path::PathBuf;
+
+use kliv_secrets::api::condition::Reason;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::account::{Account, function, function_in, function_with, secret_with};
+use crate::harness::{AUDIENCE, Address, PREFIX, Provider, Web};
+use crate::operator::Operator;
+
+/// What everybody types as password at the provider.
+const PASSWORD: &str = "correct horse";
+
+/// All that a journey needs.
+pub(crate) struct Ground {
+    pub(crate) web: Web,
+    pub(crate) operator: &'static Operator,
+    pub(crate) provider: Provider,
+    pub(crate) folder: PathBuf,
+}
+
+impl Ground {
+    /// The one that tests share.
+    pub(crate) async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Ground> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    async fn start() -> Self {
+        let operator = crate::web::operator().await;
+        let address = Address::new();
+        let people = ["anna", "rita", "olle"]
+            .map(|name| json!({ "name": name, "password": PASSWORD, "groups": ["people"] }));
+        let provider = Provider::start(AUDIENCE, &address.redirect(), &json!(people)).await;
+        operator.cluster.trusts(&provider.issuer, &provider.tls.certificate).await;
+        let folder = operator.cluster.kubeconfig().with_file_name("web");
+        std::fs::create_dir(&folder).expect("a folder");
+        let kubeconfig = operator.kubeconfig_of("kliv-secrets-web");
+        let web = Web::in_cluster(&address, &kubeconfig, Some(&provider), &folder).await;
+        Self { web, operator, provider, folder }
+    }
+
+    /// Where the browser may go.
+    pub(crate) fn servers(&self) -> Value {
+        json!([self.web.server(), self.provider.server()])
+    }
+
+    /// How somebody signs in at the provider.
+    pub(crate) fn person(&self, name: &str) -> Value {
+        json!({ "user": name, "password": PASSWORD })
+    }
+
+    /// Gives somebody of the provider one of the cluster's roles in an account.
+    pub(crate) fn may(&self, name: &str, role: &str, account: &Account<'_>) {
+        let (role_flag, user) = (format!("--clusterrole={role}"), format!("--user={PREFIX}{name}"));
+        let binding = format!("{name}-{role}");
+        let args = ["create", "rolebinding", &binding, &role_flag, &user];
+        account.kubectl(&args, &json!(null)).success();
+    }
+
+    /// A token of a ServiceAccount of an account that may do all that pages do, for the web
+    /// server alone.
+    pub(crate) fn token(&self, account: &Account<'_>) -> String {
+        account.kubectl(&["create", "serviceaccount", "person"], &json!(null)).success();
+        let person = format!("--serviceaccount={}:person", account.namespace);
+        let binding = ["create", "rolebinding", "person", "--clusterrole=edit", &person];
+        account.kubectl(&binding, &json!(null)).success();
+        let token = ["create", "token", "person", "--audience", AUDIENCE];
+        account.kubectl(&token, &json!(null)).success().trim().to_owned()
+    }
+}
+
+/// The object that pages of one secret are looked at with, and the question that waits.
+pub(crate) const SECRET: &str = "openai-api-key.production";
+pub(crate) const REQUEST: &str = "twilio-auth-token";
+
+/// An account as people have them: three functions, two environments, most of what can be
+/// said of a secret.
+pub(crate) async fn furnish(account: &Account<'_>) {
+    let mut checkout = function_in("production", "checkout");
+    checkout["metadata"]["annotations"]["secrets.kliv.dev/requires"] =
+        json!("STRIPE_API_KEY, SENDGRID_API_KEYS");
+    account.create(&checkout).await;
+    account.create(&function_in("test", "checkout-preview")).await;
+    account.create(&function("mailer")).await;
+    account.create(&function_with("reports", &[("rollout", "manual")])).await;
+    for (variable, environment, description, value) in SECRETS {
+        let mut spec = json!({ "envVar": variable, "value": value, "description": description });
+        if !environment.is_empty() {
+            spec["environment"] = json!(environment);
+        }
+        match *variable {
+            "STRIPE_API_KEY" => spec["rotateAfterDays"] = json!(90),
+            "DATABASE_URL" => spec["expirationTime"] = json!("2020-01-01T00:00:00Z"),
+            _ => {}
+        }
+        account.put(&secret_with(spec)).await;
+    }
+    account
+        .put(&secret_with(json!({
+            "envVar": "WEBHOOK_SIGNING_SECRET", "description": "made by the cluster",
+            "generate": { "length": 40 },
+        })))
+        .await;
+    let value = "sk-proj-9f2Kd81LmQ04ZtYwB7aXc3Ve";
+    account
+        .put(&secret_with(json!({
+            "envVar": "OPENAI_API_KEY", "environment": "production", "value": value,
+            "description": "The shop's assistant",
+        })))
+        .await;
+    let question = json!({
+        "envVar": "TWILIO_AUTH_TOKEN", "request": {
+            "purpose": "Text messages when an order leaves the warehouse",
+            "obtainFrom": "console.twilio.com, under Account, API keys",
+            "requestedBy": "shop agent",
+        },
+    });
+    account.apply(&secret_with(question));
+    account.becomes(REQUEST, Reason::AwaitingValue).await;
+}
+
+/// Name, environment, description, value. None is anybody's.
+const SECRETS: &[(&str, &str, &str, &str)] = &[
+    ("OPENAI_API_KEY", "production", "The shop's assistant", "sk-proj-7Hq2vN0xRt5LpW8mZk4Jc9Ud"),
+    ("OPENAI_API_KEY", "test", "For trying things out", "sk-proj-1aB2cD3eF4gH5iJ6kL7mN8oP"),
+    ("STRIPE_API_KEY", "production", "Payments of the shop", "example-live-51Kx9QmV2cRtW7nB4yLp8"),
+    ("STRIPE_API_KEY", "test", "Play money", "example-test-51Kx9QmV2cRtW7nB4yLp8"),
+    ("SENDGRID_API_KEY", "", "Order confirmations", "example-SG-u7Fq2Lw9.Xr4Tn8Vb1Zk6Mj3H"),
+    ("DATABASE_URL", "production", "Orders", "postgres://shop:Zx81Lq47@db.example.org/orders"),
+    ("SMTP_PASSWORD", "", "", "short"),
+    ("key1", "", "", "what-is-this-one-for-again"),
+];

