@@ -9,7 +9,7 @@ export PROPTEST_RNG_SEED ?= 1
 DEVCLUSTER := tests/devcluster/run.sh
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: help check gen test bench up down image cli demo
+.PHONY: help check gen test bench screenshots up down image cli demo
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -38,6 +38,9 @@ test: check ## everything: sets up what it needs, also as root the whole cluster
 
 bench: ## what import and list cost, against raw writes and the raw LIST
 	@cargo test --quiet --release --test cluster bench:: -- --ignored --nocapture
+
+screenshots: ## docs/screenshots: every page of the web UI, in both languages and colour schemes
+	cargo test --quiet --test cluster web_pictures:: -- --ignored --nocapture
 
 # Standard output is for the shell: eval "$(make -s up)". All else goes to standard error.
 # With -C, make says at the end that it leaves the directory: then that is a comment.

@@ -17,4 +17,5 @@ mod operator;
 mod steady;
 mod values;
 mod way;
+mod web;
 mod writers;
