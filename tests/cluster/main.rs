@@ -72,13 +72,11 @@ mod way;
 mod web;
 mod web_chart;
 mod web_forms;
+mod web_ground;
 mod web_identity;
 mod web_one;
 #[path = "../web-page/mod.rs"]
 mod web_page;
-mod web_ground;
-mod web_identity;
-mod web_one;
 mod web_pages;
 mod web_pictures;
 mod web_rights;
