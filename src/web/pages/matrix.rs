@@ -33,6 +33,8 @@ pub(super) struct Row {
 pub(super) struct Cell {
     /// "" is none.
     pub(super) environment: String,
+    /// The head of its column.
+    pub(super) column: String,
     /// What adding a secret here is called.
     pub(super) add: String,
     pub(super) content: Content,
@@ -70,6 +72,10 @@ impl Matrix {
             let cells =
                 variable.cells.iter().zip(&matrix.environments).map(|(cell, column)| Cell {
                     environment: (*column).to_owned(),
+                    column: match *column {
+                        "" => words.environments.every.to_owned(),
+                        named => one_line(named, 63),
+                    },
                     add: (words.environments.add)(&shown, &one_line(column, 63)),
                     content: Content::of(cell, words.language),
                 });
