@@ -154,6 +154,8 @@ export function watch(form) {
       if (name) name.value = variable();
       field.value = "";
       tell(find("[data-says]"), []);
+      // Where browsers seal at once, the event may still be under way, and no other is heard.
+      await new Promise((resolve) => setTimeout(resolve));
       isSealed = true;
       // Where it is `required`, the browser would ask for it again.
       left = field.disabled ? null : field;
@@ -190,7 +192,8 @@ export function watch(form) {
   });
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
-  soon();
+  // What the server says of a field stays until somebody types.
+  if (!find('[aria-invalid="true"]')) soon();
 }
 
 /** A textarea in the place of an input. */
