@@ -92,10 +92,11 @@ impl Away {
 pub(crate) fn missing_right(message: &str) -> Option<Cow<'_, str>> {
     let (_, right) = message.split_once(" is forbidden: ")?;
     let user = right.strip_prefix("User \"")?.find("\" cannot ")?;
-    // What a further authorizer has to say stands after a colon.
-    let after_user = right.char_indices().skip_while(|(at, _)| *at < user + "User \"".len());
-    let end = after_user.filter(|(_, c)| matches!(c, ':' | '\n')).map(|(at, _)| at).next();
-    let end = end.unwrap_or(right.len());
+    // What a further authorizer has to say stands after a colon; those of verbs
+    // (`impersonate-on:user-info:get`) have no space behind them.
+    let after_user = user + "User \"".len();
+    let others = [": ", "\n"].into_iter().filter_map(|words| right[after_user..].find(words)).min();
+    let end = others.map_or(right.len(), |at| after_user + at);
     Some(harmless(&right[..end], 300))
 }
 
@@ -138,6 +139,8 @@ mod tests {
         assert_eq!(says(&format!("{right}: a webhook saw s3cr3t\nin")), format!("{right} (403)"));
         let hostile = right.replace("secrets", "\u{1b}[2J");
         assert!(!says(&hostile).contains('\u{1b}'));
+        let as_somebody = right.replace("cannot get", "cannot impersonate-on:user-info:get");
+        assert_eq!(says(&format!("{as_somebody}: s3cr3t")), format!("{as_somebody} (403)"));
         let policy = "ValidatingAdmissionPolicy 'x' denied request: s3cr3t";
         assert_eq!(says(policy), "the API server answered 403 Forbidden");
     }
