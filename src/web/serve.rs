@@ -35,6 +35,7 @@ pub fn router(site: Site) -> Router {
         .route("/", get(pages::accounts::page))
         .route("/accounts", get(pages::accounts::open))
         .route("/health", get(pages::health::page))
+        .route("/language", post(pages::language::choose))
         .route("/assets/{edition}/{*name}", get(assets::serve))
         .nest("/accounts/{account}", account)
         .merge(signin::routes())

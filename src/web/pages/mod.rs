@@ -10,6 +10,7 @@ pub(super) mod environments;
 pub(super) mod fields;
 pub(super) mod health;
 pub(super) mod import;
+pub(super) mod language;
 mod matrix;
 mod reach;
 pub(super) mod request;
