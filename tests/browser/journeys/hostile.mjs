@@ -32,6 +32,8 @@ export default async function ({ input, visit, holds, none }) {
       const found = await page.evaluate(() => {
         const foreign = [...document.querySelectorAll("script, img, iframe, object, embed, base, svg, math, style, link, meta[http-equiv]")]
           .filter((element) => {
+            // Data for scripts is no script.
+            if (element.type === "application/json") return false;
             const from = element.src || element.href;
             return !(typeof from === "string" && from.startsWith(location.origin + "/assets/"));
           })

@@ -96,7 +96,7 @@ export class Visit {
         return JSON.stringify({ usable: page.domContentLoadedEventEnd, loaded: page.loadEventStart, painted: paint?.startTime });
       })()`),
     );
-    const came = this.recorder.exchanges.slice(from).filter((one) => !one.type.startsWith("text/event-stream"));
+    const came = this.recorder.exchanges.slice(from).filter((one) => !(one.type ?? "").startsWith("text/event-stream"));
     return { ...times, weight: came.reduce((sum, one) => sum + one.weight, 0), requests: came.length };
   }
 
