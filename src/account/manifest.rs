@@ -2,13 +2,14 @@
 
 use crate::api::KlivSecret;
 
-/// A secret's spec under its name, as YAML: nothing of what the cluster has noted on it, so
-/// that it can be applied again. None where the description can't be written so.
+/// A secret's spec under its name, as YAML: nothing of what the cluster has noted on it, and
+/// no question that has its answer, so that it can be applied again. None where the description can't be written so.
 #[must_use]
 pub fn manifest(secret: &KlivSecret) -> Option<String> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
     let mut clean = KlivSecret::new(name, secret.spec.clone());
     clean.metadata.namespace = secret.metadata.namespace.clone();
+    clean.spec.request = clean.spec.request.filter(|_| secret.spec.sealed.is_none());
     serde_saphyr::to_string(&serde_json::to_value(clean).ok()?).ok()
 }
 
@@ -43,5 +44,16 @@ mod tests {
             "metadata": { "name": "a-key.live", "namespace": "acme" }, "spec": spec,
         });
         assert_eq!(read, wanted);
+    }
+
+    #[test]
+    fn a_question_is_in_it_until_it_has_its_answer() {
+        let written = |sealed: Option<&str>| {
+            let spec = json!({ "envVar": "A", "sealed": sealed, "request": { "purpose": "p" } });
+            let secret = json!({ "metadata": { "name": "a" }, "spec": spec });
+            manifest(&serde_json::from_value(secret).unwrap()).unwrap()
+        };
+        assert!(written(None).contains("purpose"));
+        assert!(!written(Some("kliv1.x")).contains("purpose"));
     }
 }

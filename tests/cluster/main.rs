@@ -67,6 +67,7 @@ mod tools_helm;
 mod tools_kubectl;
 mod upgrade;
 mod verbs;
+mod verbs_sealed;
 mod warnings;
 mod way;
 mod web;

@@ -185,7 +185,7 @@ async fn write(
 ) -> Result<Done, Error> {
     match act {
         Act::Refuse => {
-            caller.delete(secret, DryRun::None).await?;
+            caller.refuse(secret, DryRun::None).await?;
             Ok(Done::Refused)
         }
         Act::Answer(value) => {
