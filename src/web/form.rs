@@ -72,6 +72,14 @@ impl Fields {
 }
 
 #[cfg(test)]
+impl Fields {
+    /// As they would have been sent.
+    pub(super) fn of(fields: &[(&str, &str)]) -> Self {
+        Self(fields.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use axum::body::Body;
     use axum::extract::DefaultBodyLimit;

@@ -17,7 +17,7 @@ use super::super::words::Done;
 use super::fields::{DetailsSent, Errors, Field, PlaceSent, Source, SourceSent, Wrong};
 use super::sealing::Sealing;
 use super::secret::may;
-use crate::account::{Caller, Details, DryRun, Error, How, Target, Unfit};
+use crate::account::{Caller, Details, DryRun, Error, How, Right, Target, Unfit};
 use crate::api::is_dns_subdomain;
 use crate::api::text::harmless;
 
@@ -60,7 +60,12 @@ pub(crate) async fn page(
         place: PlaceSent::typed(prefill.name.trim(), prefill.environment.trim()),
         ..Form::default()
     };
-    Ok(Page(form.shown(&visit, &caller).await))
+    let page = form.shown(&visit, &caller).await;
+    // Who may look only is told why there is no form; to anybody else the account is nothing.
+    if page.may || may(&caller).await.read {
+        return Ok(Page(page));
+    }
+    Err(Error::Forbidden(Right::of("")).into())
 }
 
 /// All that was sent, and what is wrong with it.

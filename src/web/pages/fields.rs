@@ -257,3 +257,120 @@ pub(crate) fn sealed(fields: &Fields, errors: &mut Errors) -> Option<SealedAt> {
     let read = SealedAt::read(text, fields.text("sealedAt"));
     read.map_err(|why| errors.add(Field::Value, Wrong::Unsealed(why))).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::KlivSecretSpec;
+
+    fn errors(errors: &Errors) -> Vec<(Field, Wrong)> {
+        errors.all().to_vec()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_place_is_said_at_its_field() {
+        let long = "A".repeat(129);
+        let label = "e".repeat(64);
+        for (name, environment, wrong) in [
+            ("STRIPE_API_KEY", "", vec![]),
+            ("STRIPE_API_KEY", "production", vec![]),
+            ("API_KEY", "", vec![]),
+            ("", "", vec![(Field::Name, Wrong::Name(NameSays::Empty))]),
+            ("PATH", "", vec![(Field::Name, Wrong::Name(NameSays::Reserved))]),
+            ("a b", "", vec![(Field::Name, Wrong::Name(NameSays::NotAName))]),
+            (&long, "", vec![(Field::Name, Wrong::Name(NameSays::TooLong))]),
+            ("A=b", "", vec![(Field::Name, Wrong::Name(NameSays::LooksLikeValue))]),
+            ("A_KEY", "Prod", vec![(Field::Environment, Wrong::Environment)]),
+            ("A_KEY", "a.b", vec![(Field::Environment, Wrong::Environment)]),
+            ("A_KEY", &label, vec![(Field::Environment, Wrong::Environment)]),
+        ] {
+            let fields = Fields::of(&[("name", name), ("environment", environment)]);
+            let mut found = Errors::default();
+            PlaceSent::of(&fields).read(&fields, &mut found);
+            assert_eq!(errors(&found), wrong, "{name} {environment}");
+        }
+    }
+
+    #[test]
+    fn a_value_in_the_field_of_a_name_is_not_shown_again() {
+        for (name, environment) in [("sk_live_c4n4ry", ""), ("A=c4n4ry", ""), ("A", "sk_live_1")] {
+            let sent = PlaceSent::typed(name, environment);
+            assert!(!format!("{sent:?}").contains("c4n4ry"), "{name}");
+            assert!(!sent.environment.contains("sk_live"));
+        }
+        assert_eq!(PlaceSent::typed("PATH", "Prod").name, "PATH");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_details_is_said_and_they_come_back() {
+        let long = "å".repeat(1025);
+        for (name, text, wrong) in [
+            ("description", "å", None),
+            ("description", &long, Some((Field::Description, Wrong::TooLong))),
+            ("rotateAfter", "90", None),
+            ("rotateAfter", "0", Some((Field::RotateAfter, Wrong::Days))),
+            ("rotateAfter", "3651", Some((Field::RotateAfter, Wrong::Days))),
+            ("rotateAfter", "soon", Some((Field::RotateAfter, Wrong::Days))),
+            ("rotateAfter", "99999999999", Some((Field::RotateAfter, Wrong::Days))),
+            ("expires", "2027-01-31", None),
+            ("expires", "2027-02-30", Some((Field::Expires, Wrong::Date))),
+            ("expires", "tomorrow", Some((Field::Expires, Wrong::Date))),
+        ] {
+            let sent = DetailsSent::of(&Fields::of(&[(name, text)]));
+            let mut found = Errors::default();
+            sent.read(&mut found);
+            assert_eq!(errors(&found), Vec::from_iter(wrong), "{name} {text}");
+            let back = [&sent.description, &sent.rotate_after, &sent.expires];
+            assert!(back.into_iter().any(|back| back == text));
+        }
+    }
+
+    #[test]
+    fn a_day_that_was_not_touched_keeps_its_hour() {
+        let at: Timestamp = "2027-01-31T13:37:00Z".parse().unwrap();
+        let spec = KlivSecretSpec { expiration_time: Some(Time(at)), ..Default::default() };
+        let secret = KlivSecret::new("a-key", spec);
+        let expires = |day: &str| {
+            let sent = DetailsSent { expires: day.to_owned(), ..DetailsSent::now(&secret) };
+            let time = sent.read_for(&secret, &mut Errors::default()).expiration_time;
+            time.map(|time| time.0.to_string())
+        };
+        assert_eq!(expires("2027-01-31").as_deref(), Some("2027-01-31T13:37:00Z"));
+        assert_eq!(expires("2027-02-01").as_deref(), Some("2027-02-01T00:00:00Z"));
+        assert_eq!(expires(""), None);
+    }
+
+    #[test]
+    fn a_value_is_sealed_or_made_by_the_cluster_and_nothing_else() {
+        let sealed = format!("kliv1.{}.{}", "0".repeat(32), "A".repeat(160));
+        let read = |fields: &[(&str, &str)]| {
+            let fields = Fields::of(fields);
+            let mut found = Errors::default();
+            let source = SourceSent::of(&fields)?.read(&fields, &mut found)?;
+            Ok::<_, Problem>((source, errors(&found)))
+        };
+        let time = ("sealedAt", "2026-11-24T10:00:00Z");
+        let is_sealed = read(&[("source", "typed"), ("sealed", &sealed), time]).ok().unwrap();
+        assert!(matches!(is_sealed, (Some(Source::Sealed(_)), wrong) if wrong.is_empty()));
+        for (fields, wrong) in [
+            (&[("source", "typed")][..], Wrong::NoValue),
+            (&[], Wrong::NoValue),
+            (&[("sealed", &sealed)], Wrong::Unsealed(NotTaken::Time)),
+            (&[("source", "generate"), ("length", "15")], Wrong::Length),
+            (&[("source", "generate"), ("length", "513")], Wrong::Length),
+            (&[("source", "generate"), ("length", "x")], Wrong::Length),
+        ] {
+            let (source, found) = read(fields).ok().unwrap();
+            assert!(source.is_none());
+            assert_eq!(found.first().map(|(_, found)| *found), Some(wrong), "{fields:?}");
+        }
+        let (plain, found) = read(&[("sealed", "c4n4ry"), time]).ok().unwrap();
+        assert!(plain.is_none() && matches!(found[..], [(Field::Value, Wrong::Unsealed(_))]));
+        let made = read(&[("source", "generate"), ("alphabet", "hex")]).ok().unwrap().0;
+        let wanted = Generate { length: None, alphabet: Some(Alphabet::Hex) };
+        assert!(matches!(made, Some(Source::Generate(made)) if made == wanted));
+        for fields in [&[("source", "x")][..], &[("source", "generate"), ("alphabet", "x")]] {
+            assert!(matches!(read(fields), Err(Problem::BadForm)), "{fields:?}");
+        }
+    }
+}

@@ -108,7 +108,7 @@ pub(crate) const SV: Requests = Requests {
     receivers: "Funktioner som får värdet",
     no_receivers: "inga än",
     receivers_unseen: "du får inte se kontots funktioner",
-    written: "Det som den som frågar har skrivit",
+    written: "Skrivet av den som frågar",
     written_badge: "ingen har kontrollerat det",
     written_hint: "Den som får ställa frågor kan skriva vad som helst här. Lämna bara ut ett värde \
                    till någon som du skulle ge det till personligen.",

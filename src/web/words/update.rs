@@ -51,7 +51,7 @@ pub(crate) const SV: Update = Update {
     no_script: "Värdet förseglas i webbläsaren, och det kräver JavaScript, som är avstängt här. \
                 kubectl kliv rotate gör samma sak. Det som står nedanför fungerar ändå.",
     details: "Allt utom värdet",
-    details_hint: "Värdet lämnas i fred, och ingen funktion startas om.",
+    details_hint: "Värdet ändras inte, och ingen funktion startas om.",
     save_details: "Spara",
     may_not: "Du får titta på hemligheten men inte ändra den. Den som förvaltar kontot kan ge dig \
               ClusterRole kliv-secrets-editor.",
