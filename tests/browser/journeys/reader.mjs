@@ -52,10 +52,15 @@ export default async function ({ input, visit, holds, none }) {
   for (const [name, path] of Object.entries(pages(input))) {
     if (!path.includes(account)) continue;
     const answer = await stranger.page.goto(origin + path);
-    holds(`${name} is not for a stranger`, [403, 404].includes(answer.status()), `${answer.status()}`);
     const said = await stranger.page.innerText("main");
-    for (const told of input.untold) holds(`${name} does not tell of ${told}`, !said.includes(told), said);
+    for (const told of input.untold) holds(`${name} does not tell a stranger of ${told}`, !said.includes(told), said);
+    const forms = await stranger.page.locator('main form[method="post"]').count();
+    holds(`${name} has nothing for a stranger to send`, !forms);
     none(`${name} for a stranger, axe`, await stranger.axe());
+    // What is there and what is not look the same.
+    const nowhere = await stranger.page.goto(origin + path.replace(account, "no-such-account"));
+    const same = said.replaceAll(account, "no-such-account") === (await stranger.page.innerText("main"));
+    holds(`${name} is to a stranger as if it were not`, same && nowhere.status() === answer.status(), said);
   }
   return forged;
 }
