@@ -6,6 +6,8 @@ use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 use super::frame::{Problem, explain};
 use super::gate;
@@ -41,6 +43,9 @@ pub fn router(site: Site) -> Router {
         .merge(signin::routes())
         .fallback(async || Problem::NoSuchPage)
         .layer(middleware::from_fn_with_state(site.clone(), in_words))
+        // What is compressed is the person's own page: other sites can have none asked for, so
+        // nobody can measure how a guess of his shortens it. Streams of events are left alone.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(site.clone(), gate::pass))
         .with_state(site)
 }
