@@ -46,7 +46,7 @@ const LOOK_FOR_ROOM: usize = 1024;
 const FORM: usize = 160 * 1024;
 
 /// The largest body of an import: a published set holds 900 KiB, sealed 1.3 MiB of text.
-const IMPORT: usize = 2 * 1024 * 1024;
+pub(crate) const IMPORT: usize = 2 * 1024 * 1024;
 
 /// The largest body of a sign-in: what proxies let through of one header.
 pub(crate) const SIGN_IN: usize = 16 * 1024;

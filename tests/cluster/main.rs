@@ -76,6 +76,7 @@ mod web_forms;
 mod web_ground;
 mod web_identity;
 mod web_journeys;
+mod web_import;
 mod web_one;
 #[path = "../web-page/mod.rs"]
 mod web_page;

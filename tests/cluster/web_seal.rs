@@ -1,5 +1,5 @@
 //! The script of the web page and the vault agree: what one seals the other opens, and both
-//! say the same of names, values and `.env` files. Needs Node, and no cluster.
+//! say the same of names, values and `.env` files. Needs Node and Chromium, and no cluster.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::harness::run;
+use crate::harness::{journey, run};
 
 /// So many values go each way.
 const VALUES: usize = 1000;
@@ -49,8 +49,14 @@ impl Case {
     }
 }
 
-#[test]
-fn what_the_script_seals_opens_in_the_vault() {
+#[tokio::test]
+async fn what_the_script_seals_opens_in_the_vault() {
+    for engine in [Engine::Node, Engine::Chromium] {
+        opens_in_the_vault(engine).await;
+    }
+}
+
+async fn opens_in_the_vault(engine: Engine) {
     let (keyring, cases) = (keyring(), cases());
     let given: Vec<_> = cases
         .iter()
@@ -62,7 +68,8 @@ fn what_the_script_seals_opens_in_the_vault() {
         })
         .collect();
     let sealing_key = keyring.sealing_key().to_string();
-    let texts = asked("seal", &json!({ "sealingKey": sealing_key, "cases": given }));
+    let job = json!({ "sealingKey": sealing_key, "cases": given });
+    let texts = engine.asked("seal", &job).await;
     let texts: Vec<String> = serde_json::from_value(texts).expect("texts");
     assert_eq!(texts.len(), cases.len());
     for (case, text) in cases.iter().zip(&texts) {
@@ -75,8 +82,14 @@ fn what_the_script_seals_opens_in_the_vault() {
     }
 }
 
-#[test]
-fn what_the_vault_seals_opens_in_the_script() {
+#[tokio::test]
+async fn what_the_vault_seals_opens_in_the_script() {
+    for engine in [Engine::Node, Engine::Chromium] {
+        opens_in_the_script(engine).await;
+    }
+}
+
+async fn opens_in_the_script(engine: Engine) {
     let (keyring, cases) = (keyring(), cases());
     let given: Vec<_> = cases
         .iter()
@@ -91,7 +104,7 @@ fn what_the_vault_seals_opens_in_the_script() {
         .collect();
     let lines = String::from_utf8(keyring.to_bytes().to_vec()).expect("text");
     let lines: Vec<_> = lines.lines().collect();
-    let opened = asked("open", &json!({ "keyring": lines, "cases": given }));
+    let opened = engine.asked("open", &json!({ "keyring": lines, "cases": given })).await;
     let opened = opened.as_array().expect("a list");
     assert_eq!(opened.len(), cases.len());
     for (case, opened) in cases.iter().zip(opened) {
@@ -225,6 +238,22 @@ fn oddities(variable: &str, environment: Option<&str>, value: &str) -> Vec<&'sta
 /// `NotUtf8` is `notUtf8` in the script.
 fn code(name: &str) -> String {
     name[..1].to_ascii_lowercase() + &name[1..]
+}
+
+/// Whose WebCrypto it is.
+#[derive(Clone, Copy)]
+enum Engine {
+    Node,
+    Chromium,
+}
+
+impl Engine {
+    async fn asked(self, kind: &str, job: &Value) -> Value {
+        match self {
+            Self::Node => asked(kind, job),
+            Self::Chromium => journey("interop", &json!({ "kind": kind, "job": job })).await.result,
+        }
+    }
 }
 
 /// What Node answers.

@@ -107,10 +107,11 @@ export function watch(form) {
     if (!recognised) return;
     const box = document.createElement("p");
     box.className = "note warn";
-    box.dataset.misfit = "";
+    box.id = "unfit";
     const label = document.createElement("label");
     const tick = document.createElement("input");
     tick.type = "checkbox";
+    tick.id = "confirm";
     const what = whatOf(words, recognised);
     label.append(tick, ` ${filled(words.misfit, { what, name: variable() })}`);
     box.append(label);

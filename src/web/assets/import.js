@@ -201,7 +201,9 @@ async function sealed() {
   return null;
 }
 
-find("[data-send]").addEventListener("click", async () => {
+form.addEventListener("submit", async (event) => {
+  if (form.elements.namedItem("rows").value !== "") return;
+  event.preventDefault();
   if (isSealing || !bundle || !checkEnvironment()) return;
   isSealing = true;
   const where = find("[data-send-says]");
@@ -214,6 +216,8 @@ find("[data-send]").addEventListener("click", async () => {
     file.value = "";
     bundle = null;
     rows = [];
+    // The first event may still be under way, and then no other is heard.
+    await new Promise((resolve) => setTimeout(resolve));
     form.requestSubmit();
   } catch (error) {
     tell(where, [["bad", words.failed[error.code] ?? words.failed.other]]);
@@ -223,8 +227,8 @@ find("[data-send]").addEventListener("click", async () => {
 });
 
 // Only the button sends: an Enter in a field is no choice.
-form.addEventListener("submit", (event) => {
-  if (form.elements.namedItem("rows").value === "") event.preventDefault();
+environmentField.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") event.preventDefault();
 });
 all.addEventListener("change", () => {
   for (const { tick } of rows) if (!tick.disabled) tick.checked = all.checked;

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{DefaultBodyLimit, Path};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
 use jiff::Timestamp;
@@ -14,7 +14,6 @@ use serde_json::{Value as Json, json};
 use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::site::Site;
 use super::super::visit::Visit;
-use super::super::words::import::MAX_SENT;
 use super::super::words::{Done, problem};
 use crate::account::{
     Change, DryRun, How, Imported, Row, SealedAt, Target, Unfit, sealed_at_least,
@@ -22,9 +21,9 @@ use crate::account::{
 use crate::api::names::MAX_SECRETS;
 use crate::api::{KlivSecret, check_env_var, check_environment};
 
-/// The page and its form. Many values weigh more than other forms may.
+/// The page and its form.
 pub(crate) fn routes() -> MethodRouter<Site> {
-    get(page).post(post).layer(DefaultBodyLimit::max(MAX_SENT))
+    get(page).post(post)
 }
 
 #[derive(Template)]
@@ -228,6 +227,6 @@ mod tests {
     #[test]
     fn a_whole_account_fits_into_what_may_be_sent() {
         let longest = 900 * 1024 * 3 / 2 + MAX_SECRETS * 512;
-        assert!(longest < MAX_SENT);
+        assert!(longest < crate::web::limits::IMPORT);
     }
 }

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::super::limits::IMPORT;
 use super::Language;
 use crate::account::bundle::Fault;
 
-/// The largest form, bytes: all values of an account sealed, and their names.
-pub(crate) const MAX_SENT: usize = 4 * 1024 * 1024;
 /// The largest file, bytes, as the terminal has it.
-pub(crate) const MAX_FILE: usize = 16 * 1024 * 1024;
+const MAX_FILE: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Import {
     pub(crate) title: &'static str,
@@ -52,15 +51,15 @@ impl Import {
     }
 
     /// What the script says, for a data block.
-    pub(crate) fn json(&self, language: Language) -> String {
+    pub(crate) fn json(&self, language: &Language) -> String {
         let faults: serde_json::Map<String, Value> =
-            DOTENV.iter().map(|fault| (code(*fault), json!(words(*fault, language)))).collect();
+            DOTENV.iter().map(|fault| (code(*fault), json!(words(*fault, *language)))).collect();
         let says: serde_json::Map<String, Value> =
             self.script.iter().map(|(code, text)| ((*code).to_owned(), json!(text))).collect();
         json!({
             "faults": faults, "says": says, "maxFile": MAX_FILE,
-            // The rest is for how a form writes them.
-            "maxSent": MAX_SENT - 64 * 1024,
+            // The rest is the field's name.
+            "maxSent": IMPORT - 1024,
         })
         .to_string()
         .replace('<', "\\u003c")
@@ -314,7 +313,7 @@ mod tests {
 
     #[test]
     fn nothing_in_the_data_block_ends_it() {
-        assert!(!EN.json(Language::English).contains('<'));
-        assert!(!SV.json(Language::Swedish).contains('<'));
+        assert!(!EN.json(&Language::English).contains('<'));
+        assert!(!SV.json(&Language::Swedish).contains('<'));
     }
 }

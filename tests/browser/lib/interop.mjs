@@ -1,6 +1,11 @@
 // What both sides are asked in tests of agreement. Nothing here knows Node or a page: the
 // module under test is handed in, so that the same runs in a browser.
 
+/** One job of `tests/cluster/web_seal.rs`. */
+export async function answer(modules, { kind, job }) {
+  return { seal: sealAll, open: openAll, say: sayAll, dotenv: readAll }[kind](modules, job);
+}
+
 /** Seals each of `cases`: `{ account, variable, environment, value, sealedAt }`. */
 export async function sealAll({ seal }, { sealingKey, cases }) {
   const texts = [];
