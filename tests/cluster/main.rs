@@ -75,8 +75,8 @@ mod web_chart;
 mod web_forms;
 mod web_ground;
 mod web_identity;
-mod web_journeys;
 mod web_import;
+mod web_journeys;
 mod web_one;
 #[path = "../web-page/mod.rs"]
 mod web_page;
