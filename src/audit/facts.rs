@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::Detail;
 use super::chain::append;
 use super::secret::{Seen, awaits, of_secret, refusal, waited_in_vain};
 use crate::api::names::MAX_USER_CHARS;
@@ -18,10 +19,6 @@ use crate::api::{
 pub const MAX_PENDING: usize = 50;
 
 const OPERATOR: &str = "operator";
-const UNSEEN_DELETE: &str = "observed: nobody could see who deleted it";
-const UNKNOWN: &str = "of this secret nothing else could be recorded before it was deleted";
-const RESUMED: &str =
-    "the record of this account was lost: what happened just before may be missing";
 
 /// How an account is now.
 pub struct Facts<'a> {
@@ -73,7 +70,7 @@ pub fn start<'a>(
 
 /// Says that the record begins anew, after the event that `record.head` names.
 pub fn resume(account: &str, record: &mut AuditRecord, now: Timestamp) {
-    let event = of_operator(AuditAction::Resumed, RESUMED.to_owned(), now);
+    let event = of_operator(AuditAction::Resumed, Detail::Resumed, now);
     let event = append(account, &mut record.head, event);
     record.pending.push(event);
 }
@@ -132,7 +129,7 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
         if record.sealing_key.is_none() {
             record.sealing_key = Some(key.to_owned());
         } else if room(&events, 1) {
-            let detail = format!("values are sealed with key {key} from here on");
+            let detail = Detail::KeyRotated(key.to_owned());
             events.push(of_operator(AuditAction::KeyRotated, detail, facts.now));
             record.sealing_key = Some(key.to_owned());
         }
@@ -142,8 +139,8 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
         && room(&events, 1)
     {
         let detail = match total {
-            0 => format!("revision {revision} is published, and no function takes it yet"),
-            _ => format!("revision {revision} is live on {updated} of {total} functions"),
+            0 => Detail::Published(revision),
+            _ => Detail::Live(revision, updated, total),
         };
         events.push(of_operator(AuditAction::Published, detail, facts.now));
         record.revision = revision;
@@ -210,7 +207,7 @@ fn deleted(
                 .as_ref()
                 .map(|detail| words(detail, KlivAuditEventSpec::LONGEST_DETAIL));
         }
-        None => event.detail = Some(UNSEEN_DELETE.to_owned()),
+        None => event.detail = Some(Detail::UnseenDelete.into()),
     }
     event
 }
@@ -220,14 +217,14 @@ fn deleted_unknown(uid: &str, seen: &KlivAuditEventSpec, now: Timestamp) -> Kliv
     let name = seen.secret.clone().unwrap_or_default();
     let known = KnownSecret { name, uid: uid.to_owned(), ..KnownSecret::default() };
     let mut event = deleted(&known, Some(seen), now);
-    event.detail.get_or_insert_with(|| UNKNOWN.to_owned());
+    event.detail.get_or_insert_with(|| Detail::Unknown.into());
     event
 }
 
-fn of_operator(action: AuditAction, detail: String, now: Timestamp) -> KlivAuditEventSpec {
+fn of_operator(action: AuditAction, detail: Detail, now: Timestamp) -> KlivAuditEventSpec {
     KlivAuditEventSpec {
         via: OPERATOR.to_owned(),
-        detail: Some(detail),
+        detail: Some(detail.into()),
         ..KlivAuditEventSpec::new(action, now)
     }
 }

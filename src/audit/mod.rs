@@ -12,10 +12,12 @@
 //! events and the record can [`verify`] them, without any key.
 
 mod chain;
+mod detail;
 mod facts;
 mod secret;
 
 pub use chain::{Finding, Verdict, Wrong, append, hash, name, verify};
+pub use detail::Detail;
 pub use facts::{
     Facts, MAX_PENDING, covers, deleted_of, has_no_room_for, known, resume, start, tell,
 };

@@ -7,6 +7,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::Detail;
 use crate::api::condition::{self, Reason};
 use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
@@ -14,17 +15,6 @@ use crate::api::{
     AuditAction, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret, Stamp, Stamps,
     What,
 };
-
-const UNSEEN_CHANGE: &str = "observed: nobody could see who changed it";
-const OVERWRITTEN: &str = "this value was overwritten before it was published";
-const WENT: &str = "still waited when that was last recorded, and its secret was deleted since";
-const NOT_KEPT: &str = "whether this value was published can't be told any more: the history \
-     is newer";
-const VALUE_STAYED: &str = "the value stayed as it was";
-const ONLY_SPEC: &str = "the value stayed as it was, something else of the spec changed";
-const STILL_ASKED: &str = "something of the spec changed; it still waits for its value";
-const ONE_OF_SEVERAL: &str = "one of several changes asked for it: nobody could see which";
-const ITS_TIME_CAME: &str = "the time that spec.refuseSealedBefore names has come";
 
 /// One secret, as it is now.
 pub struct Seen<'a> {
@@ -75,10 +65,7 @@ pub(super) fn of_secret(
         now,
     };
     if lost > 0 {
-        let detail = format!(
-            "{lost} changes before the next one: too many came while nobody could record them"
-        );
-        teller.tell(AuditAction::Updated, None, Some(detail));
+        teller.tell(AuditAction::Updated, None, Some(Detail::Lost(lost)));
         if let Some(event) = teller.events.last_mut() {
             let next = news.first().copied();
             event.time = Time(Stamp::time_of(next, Stamp::earliest(seen.created), now));
@@ -197,11 +184,11 @@ impl<'a> Teller<'a> {
             What::Value if is_last_value && asks => self.asks(stamp),
             What::Value => {
                 let detail = match is_last_value {
-                    true => VALUE_STAYED,
-                    false if self.is_before_the_history(stamp) => NOT_KEPT,
-                    false => OVERWRITTEN,
+                    true => Detail::ValueStayed,
+                    false if self.is_before_the_history(stamp) => Detail::NotKept,
+                    false => Detail::Overwritten,
                 };
-                self.tell(AuditAction::Updated, Some(stamp), Some(detail.to_owned()));
+                self.tell(AuditAction::Updated, Some(stamp), Some(detail));
             }
             What::Spec if stamp.seq == 1 || asks => self.asks(stamp),
             What::Spec if self.purges == Purges::ByTheChange(stamp.seq) => {
@@ -209,8 +196,8 @@ impl<'a> Teller<'a> {
                 self.tell(AuditAction::Compromised, Some(stamp), None);
             }
             What::Spec => {
-                let detail = if self.asked { STILL_ASKED } else { ONLY_SPEC };
-                self.tell(AuditAction::Updated, Some(stamp), Some(detail.to_owned()));
+                let detail = if self.asked { Detail::StillAsked } else { Detail::OnlySpec };
+                self.tell(AuditAction::Updated, Some(stamp), Some(detail));
             }
         }
     }
@@ -222,10 +209,10 @@ impl<'a> Teller<'a> {
         if version > self.known.version.max(told.unwrap_or(0)) {
             let newest = self.seen.next.history.first().filter(|entry| entry.version == version);
             match newest {
-                Some(entry) => self.value(None, entry, Some(UNSEEN_CHANGE)),
+                Some(entry) => self.value(None, entry, Some(Detail::UnseenChange)),
                 None => {
                     let action = self.action_of_value();
-                    self.tell(action, None, Some(UNSEEN_CHANGE.to_owned()));
+                    self.tell(action, None, Some(Detail::UnseenChange));
                     if let Some(event) = self.events.last_mut() {
                         event.version = Some(version);
                     }
@@ -247,10 +234,10 @@ impl<'a> Teller<'a> {
         let (stamp, detail) = match std::mem::replace(&mut self.purges, Purges::No) {
             Purges::No => return,
             Purges::ByTheChange(seq) => (self.seen.stamps.0.iter().find(|it| it.seq == seq), None),
-            Purges::ByOneOf => (None, Some(ONE_OF_SEVERAL)),
-            Purges::ByNow => (None, Some(ITS_TIME_CAME)),
+            Purges::ByOneOf => (None, Some(Detail::OneOfSeveral)),
+            Purges::ByNow => (None, Some(Detail::ItsTimeCame)),
         };
-        self.tell(AuditAction::Compromised, stamp, detail.map(str::to_owned));
+        self.tell(AuditAction::Compromised, stamp, detail);
     }
 
     /// The version that a change brought.
@@ -299,22 +286,19 @@ impl<'a> Teller<'a> {
 
     fn refuse(&mut self, action: AuditAction, stamp: Option<&Stamp>, detail: String) {
         self.refused = Some(stamp.map_or(0, |stamp| stamp.seq));
-        self.tell(action, stamp, Some(detail));
+        self.tell_text(action, stamp, Some(detail));
     }
 
     /// A value came; with a word on it where it is not as usual.
-    fn value(&mut self, stamp: Option<&Stamp>, entry: &HistoryEntry, detail: Option<&str>) {
+    fn value(&mut self, stamp: Option<&Stamp>, entry: &HistoryEntry, detail: Option<Detail>) {
         let mut action = self.action_of_value();
-        let mut detail = detail.map(str::to_owned);
+        let mut detail = detail;
         if stamp.is_some_and(|stamp| self.purges == Purges::ByTheChange(stamp.seq)) {
             self.purges = Purges::No;
             action = AuditAction::Compromised;
         } else if let Some(restores) = entry.restores.filter(|_| action == AuditAction::Updated) {
             action = AuditAction::RolledBack;
-            detail = Some(match detail {
-                None => format!("the value of version {restores} is back"),
-                Some(detail) => format!("the value of version {restores} is back; {detail}"),
-            });
+            detail = Some(Detail::IsBack(restores, detail.map(Box::new)));
         }
         self.tell(action, stamp, detail);
         if let Some(event) = self.events.last_mut() {
@@ -338,7 +322,11 @@ impl<'a> Teller<'a> {
         self.tell(AuditAction::Requested, Some(stamp), None);
     }
 
-    fn tell(&mut self, action: AuditAction, stamp: Option<&Stamp>, detail: Option<String>) {
+    fn tell(&mut self, action: AuditAction, stamp: Option<&Stamp>, detail: Option<Detail>) {
+        self.tell_text(action, stamp, detail.map(String::from));
+    }
+
+    fn tell_text(&mut self, action: AuditAction, stamp: Option<&Stamp>, detail: Option<String>) {
         let time = Stamp::time_of(stamp, self.earliest, self.now);
         if stamp.is_some() {
             self.earliest = time;
@@ -369,7 +357,7 @@ pub(super) fn waited_in_vain(known: &KnownSecret, went: Timestamp) -> Option<Kli
     event.secret = Some(known.name.clone());
     event.secret_uid = Some(known.uid.clone());
     made_by(&mut event, &stamp);
-    event.detail = Some(format!("its value of {} {WENT}", stamp.written));
+    event.detail = Some(Detail::Went(stamp.written.clone()).into());
     Some(event)
 }
 

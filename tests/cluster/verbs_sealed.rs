@@ -2,7 +2,7 @@
 //! do; and a question that is refused.
 
 use kliv_secrets::account::{
-    Change, Details, DryRun, Error, How, NotTaken, Rights, Row, SealedAt, Target, Value,
+    Caller, Change, Details, DryRun, Error, How, NotTaken, Rights, Row, SealedAt, Target, Value,
     sealed_at_least,
 };
 use kliv_secrets::api::KlivSecret;
@@ -94,7 +94,7 @@ async fn rows_that_come_sealed_are_imported_each_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_refused_is_gone_and_the_trail_says_who_refused_it() {
+async fn a_question_that_is_refused_is_gone() {
     let account = account("sealed-refuse").await;
     let request = json!({ "envVar": "API_TOKEN", "request": { "purpose": "to send mail" } });
     account.apply(&secret_with(request));
@@ -104,9 +104,8 @@ async fn a_question_that_is_refused_is_gone_and_the_trail_says_who_refused_it() 
 }
 
 #[tokio::test]
-async fn who_may_do_everything_and_who_may_do_nothing_learn_that() {
+async fn everybody_learns_what_he_may_do_and_no_more() {
     let account = account("sealed-rights").await;
-    let may = account.caller().may().await.expect("is answered");
     let everything = Rights {
         read: true,
         create: true,
@@ -117,5 +116,13 @@ async fn who_may_do_everything_and_who_may_do_nothing_learn_that() {
         functions: true,
         roll_out: true,
     };
-    assert_eq!(may, everything);
+    assert_eq!(account.caller().may().await.expect("is answered"), everything);
+    let nobody = account.cluster.as_user("eva", &[]);
+    let caller = Caller { client: nobody, ..account.caller() };
+    assert_eq!(caller.may().await.expect("is answered"), Rights::default());
+    let all = caller.accounts().await;
+    let Err(Error::Forbidden(right)) = all else { panic!("she may not list all") };
+    assert!(right.is("list", "klivaccounts"), "{right}");
+    let seen = account.caller().accounts().await;
+    assert!(seen.is_ok(), "{seen:?}");
 }

@@ -1,7 +1,8 @@
 //! The audit trail.
 
 use crate::api::AuditAction;
-use crate::audit::{Finding, Verdict, Wrong};
+use crate::api::condition::Reason;
+use crate::audit::{Detail, Finding, Verdict, Wrong};
 
 pub(crate) struct Audit {
     pub(crate) title: &'static str,
@@ -233,23 +234,64 @@ fn swedish(finding: &Finding) -> String {
     }
 }
 
-/// The details that come with most events. Others are shown as the record has them.
+/// Those that are not known here are shown as the record has them.
 fn in_swedish(recorded: &str) -> Option<String> {
-    let words: Vec<&str> = recorded.split(' ').collect();
-    match words.as_slice() {
-        ["revision", n, "is", "live", "on", some, "of", all, "functions"] => {
-            Some(format!("revision {n} gäller på {some} av {all} funktioner"))
+    Some(more_in_swedish(&Detail::read(recorded)?))
+}
+
+fn more_in_swedish(detail: &Detail) -> String {
+    match detail {
+        Detail::UnseenChange => "iakttaget: ingen kunde se vem som ändrade".to_owned(),
+        Detail::UnseenDelete => "iakttaget: ingen kunde se vem som raderade".to_owned(),
+        Detail::Overwritten => "värdet skrevs över innan det publicerades".to_owned(),
+        Detail::NotKept => {
+            "om värdet publicerades går inte längre att säga: historiken är nyare".to_owned()
         }
-        ["revision", n, "is", "published,", "and", "no", "function", "takes", "it", "yet"] => {
-            Some(format!("revision {n} är publicerad, och ingen funktion tar emot den än"))
+        Detail::ValueStayed => "värdet blev som det var".to_owned(),
+        Detail::OnlySpec => "värdet blev som det var, något annat ändrades".to_owned(),
+        Detail::StillAsked => "något ändrades; den väntar fortfarande på sitt värde".to_owned(),
+        Detail::OneOfSeveral => {
+            "en av flera ändringar begärde det: ingen kunde se vilken".to_owned()
         }
-        ["values", "are", "sealed", "with", "key", key, "from", "here", "on"] => {
-            Some(format!("värden förseglas med nyckel {key} härifrån"))
+        Detail::ItsTimeCame => "tiden som spec.refuseSealedBefore anger har kommit".to_owned(),
+        Detail::Unknown => {
+            "inget annat om hemligheten kunde antecknas innan den raderades".to_owned()
         }
-        ["the", "value", "of", "version", n, "is", "back"] => {
-            Some(format!("värdet från version {n} är tillbaka"))
+        Detail::Resumed => {
+            "kontots anteckningar gick förlorade: det som hände strax innan kan saknas".to_owned()
         }
-        _ => None,
+        Detail::Lost(changes) => {
+            format!("{changes} ändringar före nästa: för många kom medan ingen kunde anteckna dem")
+        }
+        Detail::Went(time) => format!(
+            "värdet från {time} väntade ännu när det senast antecknades, och hemligheten har \
+             raderats sedan dess"
+        ),
+        Detail::IsBack(version, None) => format!("värdet från version {version} är tillbaka"),
+        Detail::IsBack(version, Some(more)) => {
+            format!("värdet från version {version} är tillbaka; {}", more_in_swedish(more))
+        }
+        Detail::KeyRotated(key) => format!("värden förseglas med nyckel {key} härifrån"),
+        Detail::Published(revision) => {
+            format!("revision {revision} är publicerad, och ingen funktion tar emot den än")
+        }
+        Detail::Live(revision, updated, total) => {
+            format!("revision {revision} gäller på {updated} av {total} funktioner")
+        }
+        Detail::Because(reason, message) => match reason {
+            Reason::DecryptionFailed => {
+                "går inte att öppna: ändrat, eller förseglat för ett annat \
+                                         konto, namn eller en annan miljö"
+                    .to_owned()
+            }
+            Reason::SealedTooEarly => {
+                "förseglat före en tid då värdena kallades komprometterade".to_owned()
+            }
+            Reason::LimitExceeded => "det finns inte plats i kontot".to_owned(),
+            Reason::QuotaExceeded => "en kvot i klustret lämnar inte plats".to_owned(),
+            Reason::InvalidSpec => "namnet eller inställningarna är inte giltiga".to_owned(),
+            Reason::Published | Reason::AwaitingValue | Reason::PublishFailed => message.clone(),
+        },
     }
 }
 
@@ -285,6 +327,9 @@ mod tests {
     fn the_usual_details_are_said_in_swedish_and_the_others_as_they_are_recorded() {
         let said = SV.detail("revision 3 is live on 2 of 2 functions");
         assert_eq!(said.as_deref(), Some("revision 3 gäller på 2 av 2 funktioner"));
+        let said = SV.detail("the value of version 3 is back; the value stayed as it was");
+        let swedish = "värdet från version 3 är tillbaka; värdet blev som det var";
+        assert_eq!(said.as_deref(), Some(swedish));
         assert_eq!(SV.detail("something else"), None);
     }
 }
