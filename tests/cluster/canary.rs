@@ -154,6 +154,8 @@ fn calls(verb: &str) -> &'static [Call] {
             (&["rollout", "slow", "--timeout=20s"], Nothing, Well),
             (&["rollout", "nobody"], Nothing, Badly),
         ],
+        // It ends by itself when nobody comes.
+        "ui" => &[(&["ui", "--no-browser", "--idle=1s"], Nothing, Well)],
         "status" => &[(&["status"], Nothing, Well), (&["status", "-o=yaml"], Nothing, Well)],
         "audit" => &[(&["audit"], Nothing, Well), (&["audit", "-o=json"], Nothing, Well)],
         "audit verify" => &[
