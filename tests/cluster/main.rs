@@ -84,3 +84,4 @@ mod web_pages;
 mod web_pictures;
 mod web_rights;
 mod web_seal;
+mod web_signin;

@@ -37,6 +37,13 @@ impl Address {
         Self { bind, origin: format!("https://localhost:{}", bind.port()) }
     }
 
+    /// The same, on another site than `localhost`: what browsers keep from other sites, they
+    /// keep from it where a provider leads there.
+    pub fn apart() -> Self {
+        let bind = free_address();
+        Self { bind, origin: format!("https://{bind}") }
+    }
+
     /// Where the identity provider sends people back to.
     pub fn redirect(&self) -> String {
         format!("{}/sign-in/callback", self.origin)

@@ -99,6 +99,17 @@ async fn an_id_token_that_is_not_as_it_should_be_signs_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_provider_that_has_new_keys_is_asked_for_them() {
+    let provider = Provider::start();
+    let server = Server::with(Some(provider.oidc()), false);
+    assert!(lied_to(&server, &provider, json!({})).await);
+    let address = begin(&server).await;
+    provider.rotate();
+    let answer = come_back(&server, &provider.log_in(&address)).await;
+    assert!(is_in(&server, &answer).await);
+}
+
+#[tokio::test]
 async fn a_way_back_is_good_once_and_in_the_browser_that_set_out() {
     let provider = Provider::start();
     let server = Server::with(Some(provider.oidc()), false);
