@@ -193,9 +193,10 @@ async fn answer(
     };
     head.extensions.remove::<Session>();
     head.extensions.extend(session.map(extension).unwrap_or_default());
+    let patience = limits::answer(&head.method);
     let mut request = Request::from_parts(head, body);
     DefaultBodyLimit::max(most).apply(&mut request);
-    let response = tokio::time::timeout(limits::ANSWER, next.run(request)).await;
+    let response = tokio::time::timeout(patience, next.run(request)).await;
     Ok((response.map_err(|_| Refused::Late)?, stream))
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{collections::HashMap, hash::Hash};
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, Method};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -26,8 +26,16 @@ use super::session::Id;
 /// How long the head of a request may take to arrive, and its body.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an answer may take; streams begin within it.
-pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+/// How long a page may take; streams begin within it.
+const PAGE: Duration = Duration::from_secs(30);
+
+/// How long a write may take, with its body: an import is many writes, and ends whole.
+const WRITE: Duration = Duration::from_secs(120);
+
+/// How long the answer to a request may take.
+pub(crate) fn answer(method: &Method) -> Duration {
+    if *method == Method::POST { WRITE } else { PAGE }
+}
 
 /// What a connection holds of a request before it is counted, bytes.
 pub(crate) const UNCOUNTED: usize = 64 * 1024;
