@@ -130,6 +130,18 @@ test("a list that was empty and is not any more, and the other way round", async
   assert.equal(await tab.isVisible("#secret-a"), false);
 });
 
+test("what somebody is in is left alone, and changes when he has left it", async () => {
+  state.extra = `<p id="idle" data-live="idle"><input id="field"></p>`;
+  changed();
+  await tab.fill("#field", "half a");
+  state.extra = `<p id="idle" data-live="idle"><input id="field"><b>new</b></p>`;
+  await becomes(named("a"));
+  assert.equal(await tab.inputValue("#field"), "half a");
+  await tab.evaluate(() => document.activeElement.blur());
+  changed();
+  await tab.waitForSelector("#idle b");
+});
+
 test("no script of a page that was fetched runs", async () => {
   tab.on("pageerror", () => assert.fail("a script ran"));
   state.extra = `<p id="more" data-live>more<script>globalThis.ran = true</script></p>`;

@@ -77,6 +77,7 @@ mod web_ground;
 mod web_identity;
 mod web_import;
 mod web_journeys;
+mod web_live;
 mod web_one;
 #[path = "../web-page/mod.rs"]
 mod web_page;

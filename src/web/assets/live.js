@@ -43,6 +43,7 @@ function remember(part) {
 function update(now, next) {
   const before = said.get(now) ?? now;
   if (before.isEqualNode(next)) return false;
+  if (now.dataset.live === "idle" && now.contains(document.activeElement)) return leave(now);
   said.set(now, next.cloneNode(true));
   if (timeless(before).isEqualNode(timeless(next))) {
     const times = next.querySelectorAll("time");
@@ -56,13 +57,20 @@ function update(now, next) {
     return false;
   }
   if (isList(now) && isList(next)) return updateList(now, next);
-  if (now.dataset.live === "idle" && now.contains(document.activeElement)) return false;
   const [mine, theirs] = [inner(now), inner(next)];
   if (mine.length > 0 && ids(mine) === ids(theirs)) {
     return mine.map((one, i) => update(one, theirs[i])).includes(true);
   }
   replace(now, next);
   return true;
+}
+
+/** What somebody is in is looked at again next time, and so is all that is around it. */
+function leave(part) {
+  for (let around = part; (around = around.parentElement.closest("[data-live][id]")); ) {
+    said.set(around, document.createElement("i"));
+  }
+  return false;
 }
 
 function updateList(now, next) {
