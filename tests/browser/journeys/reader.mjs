@@ -7,6 +7,9 @@ export default async function ({ input, visit, holds, none }) {
   const { origin, account, secret } = input;
   const reader = await visit();
   await signIn(reader.page, origin, input.reader);
+  await reader.page.goto(`${origin}/`);
+  const own = reader.page.locator(`main a[href="/accounts/${account}"]`);
+  holds("who may see one account is led to it", (await own.count()) === 1);
   for (const [name, path] of Object.entries(pages(input))) {
     const answer = await reader.page.goto(origin + path);
     const status = answer.status();
