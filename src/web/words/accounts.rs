@@ -89,7 +89,7 @@ pub(crate) const SV: Accounts = Accounts {
     due: |n| counted(n, "nytt värde behövs", "nya värden behövs"),
     behind: |n| counted(n, "funktion ligger efter", "funktioner ligger efter"),
     none: "Inget konto som du får se har hemligheter än.",
-    not_all: "Du får inte lista alla konton. Ett som inte finns här kan du öppna med dess namn.",
+    not_all: "Du får inte lista alla konton. Ett konto som saknas här kan du öppna med dess namn.",
     more: |n| counted(n, "konto till: sök efter det.", "konton till: sök efter dem."),
     search: "Sök konto",
     show: "Sök",

@@ -35,8 +35,8 @@ pub(crate) const EN: Environments = Environments {
 
 pub(crate) const SV: Environments = Environments {
     title: "Miljöer",
-    about: "Vilket namn som har ett värde var. En funktion får värdet för sin egen miljö; finns \
-            inget sådant får den det utan miljö.",
+    about: "Var varje namn har ett värde. En funktion får värdet för sin egen miljö; finns inget \
+            sådant får den det som är utan miljö.",
     caption: "Namn och miljöer",
     name: "Namn",
     every: "Utan miljö",

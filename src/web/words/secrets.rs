@@ -86,9 +86,9 @@ pub(crate) const EN: Secrets = Secrets {
     more_behind: |more| format!("{more} more"),
     shown: |shown, total| format!("{shown} of {}", counted(total, "secret", "secrets")),
     all: |total| counted(total, "secret", "secrets"),
-    none_found: "No secret is like that.",
+    none_found: "No secret matches.",
     changed: "The list has changed.",
-    not_live: "The page can't hear of changes right now. What you see may be old.",
+    not_live: "The page does not update by itself right now. What you see may be old.",
     empty: Empty {
         title: "No secrets yet",
         what: "A secret is a key or password of another service: for email, payments, AI. Hand it \
@@ -139,16 +139,16 @@ pub(crate) const SV: Secrets = Secrets {
     more_behind: |more| format!("{more} till"),
     shown: |shown, total| format!("{shown} av {}", counted(total, "hemlighet", "hemligheter")),
     all: |total| counted(total, "hemlighet", "hemligheter"),
-    none_found: "Ingen hemlighet stämmer med det.",
+    none_found: "Ingen hemlighet matchar.",
     changed: "Listan har ändrats.",
-    not_live: "Sidan får inte veta om ändringar just nu. Det du ser kan vara gammalt.",
+    not_live: "Sidan uppdateras inte av sig själv just nu. Det du ser kan vara inaktuellt.",
     empty: Empty {
         title: "Inga hemligheter än",
         what: "En hemlighet är en nyckel eller ett lösenord till en annan tjänst: för e-post, \
                betalning, AI. Lämna in den en gång, så har alla kontots funktioner den som \
                miljövariabel. Den lagras krypterad och visas aldrig igen.",
         names: "Ett bra namn",
-        naming: "Kalla den efter tjänsten, med versaler, så att alla förstår vad den öppnar:",
+        naming: "Döp den efter tjänsten, med versaler, så att alla förstår vad den öppnar:",
         environments: "Miljöer",
         environing: "Utan miljö når den alla funktioner. Med en miljö, t.ex. production, når den \
                      bara funktionerna i den miljön och går där före. Ge varje miljö en egen \

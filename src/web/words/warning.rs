@@ -69,9 +69,9 @@ fn title(odd: &Oddity, language: Language) -> &'static str {
         Oddity::SameValueInEnvironments(_) => {
             language.of("same value elsewhere", "samma värde på flera ställen")
         }
-        Oddity::WhiteSpace(_) => language.of("white space at its ends", "blanktecken i kanten"),
+        Oddity::WhiteSpace(_) => language.of("white space around it", "blanktecken runt värdet"),
         Oddity::RequiredNameMissing { .. } => {
-            language.of("function misses a name", "funktion saknar ett namn")
+            language.of("function lacks a variable", "funktion saknar variabel")
         }
         Oddity::Unused => language.of("unused", "används inte"),
         Oddity::NameSaysNothing { .. } => language.of("name says nothing", "intetsägande namn"),
@@ -118,7 +118,7 @@ fn text(odd: &Oddity, language: Language) -> String {
         Oddity::LiveKeyOutsideProduction { what, environment } => with(
             language.of(
                 "The value is plainly a {}, but this secret is for {}. Update it with a test key.",
-                "Värdet är tydligt en {}, men hemligheten är för {}. Uppdatera den med en \
+                "Värdet känns igen som {}, men hemligheten är för {}. Uppdatera den med en \
                  testnyckel.",
             ),
             &[&recognised(what, language), environment],
@@ -127,7 +127,7 @@ fn text(odd: &Oddity, language: Language) -> String {
             language.of(
                 "The value is plainly a {}, but this secret is for {}. Update it with the live \
                  one.",
-                "Värdet är tydligt en {}, men hemligheten är för {}. Uppdatera den med den \
+                "Värdet känns igen som {}, men hemligheten är för {}. Uppdatera den med den \
                  skarpa.",
             ),
             &[&recognised(what, language), environment],
