@@ -379,3 +379,19 @@ async fn who_may_only_read_sees_why_there_is_no_form_and_is_refused_all_the_same
     let refused = web.post("/requests/stripe-api-key", &fields).await;
     says(&refused, StatusCode::FORBIDDEN, "You have no right to that");
 }
+
+#[tokio::test]
+async fn who_may_not_see_the_account_is_told_nothing_of_it() {
+    let account = Account::new(Operator::shared().await, "web-stranger").await;
+    account.put(&secret("API_TOKEN", "first")).await;
+    let web = Web::of(&account, "otto", &[]).await;
+
+    for path in ["/new", "/secrets/api-token/update", "/requests", "/requests/api-token"] {
+        let page = web.get(path).await;
+        says(&page, StatusCode::FORBIDDEN, "You have no right to that");
+        assert!(!page.body.contains("api-token\""), "{path}: {}", page.body);
+    }
+    let fields = [("name", "API_TOKEN"), ("source", "generate")];
+    let refused = web.post("/new", &fields).await;
+    says(&refused, StatusCode::FORBIDDEN, "You have no right to that");
+}

@@ -36,6 +36,7 @@ mod seal_vectors;
 mod web;
 mod web_forms;
 #[path = "../web-page/mod.rs"]
+#[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]
 mod web_page;
 mod web_pages;
 mod web_support;

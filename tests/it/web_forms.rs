@@ -1,3 +1,4 @@
+#![expect(clippy::disallowed_types, reason = "a client of a cluster that never answers")]
 //! What no form may carry, refused before anything is asked of a cluster.
 
 use axum::http::StatusCode;

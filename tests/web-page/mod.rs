@@ -1,3 +1,4 @@
+#![expect(clippy::disallowed_types, reason = "hands the client to the page")]
 //! The web page in the process, as one person on his own machine sees it: no listener and no
 //! browser, but the same gate before it, and a session by the link.
 

@@ -14,12 +14,11 @@ use super::super::form::{Fields, Sent};
 use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::visit::Visit;
 use super::super::words::Done;
-use super::fields::{DetailsSent, Errors, Field, PlaceSent, Source, SourceSent, Wrong};
+use super::fields::{DetailsSent, Errors, Field, PlaceSent, Source, SourceSent, Wrong, failed};
 use super::sealing::Sealing;
 use super::secret::may;
 use crate::account::{Caller, Details, DryRun, Error, How, Right, Target, Unfit};
 use crate::api::is_dns_subdomain;
-use crate::api::text::harmless;
 
 #[derive(Template)]
 #[template(path = "add.html")]
@@ -146,15 +145,7 @@ pub(crate) async fn create(
                     form.taken_by = object;
                     StatusCode::CONFLICT
                 }
-                Err(Error::NotTaken(why)) => {
-                    form.errors.add(Field::Value, Wrong::Unsealed(why));
-                    StatusCode::UNPROCESSABLE_ENTITY
-                }
-                Err(Error::Refused(why)) => {
-                    form.refused = Some(harmless(&why, 1024).into_owned());
-                    StatusCode::UNPROCESSABLE_ENTITY
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => failed(error, &mut form.errors, &mut form.refused)?,
             }
         }
     };

@@ -1,6 +1,7 @@
 //! The fields that forms about a secret share: as they were sent, what they mean, and what is
 //! wrong with each. Pure.
 
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,7 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::super::form::Fields;
 use super::super::frame::Problem;
 use super::super::rules::NameSays;
-use crate::account::{Details, NotTaken, SealedAt, Target};
+use super::super::shown::line;
+use crate::account::{Details, Error, NotTaken, SealedAt, Target};
 use crate::api::{Alphabet, Generate, KlivSecret, check_environment};
 
 /// A field of a form, by what it is about.
@@ -245,6 +247,20 @@ impl SourceSent {
         }
         Ok(Some(Source::Generate(Generate { length, alphabet })))
     }
+}
+
+/// Where a write failed and the form can be mended, it is shown again with why.
+pub(crate) fn failed(
+    error: Error,
+    errors: &mut Errors,
+    refused: &mut Option<String>,
+) -> Result<StatusCode, Problem> {
+    match error {
+        Error::NotTaken(why) => errors.add(Field::Value, Wrong::Unsealed(why)),
+        Error::Refused(why) => *refused = Some(line(&why)),
+        error => return Err(error.into()),
+    }
+    Ok(StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// The sealed value of a form; none where it is not one, and then it is said why.

@@ -13,12 +13,11 @@ use super::super::shown::{line, lines, seen};
 use super::super::visit::Visit;
 use super::super::words::Done;
 use super::super::words::time::Moment;
-use super::fields::{Errors, Field, Wrong, sealed};
+use super::fields::{Errors, Field, failed, sealed};
 use super::requests::created;
 use super::sealing::Sealing;
 use super::secret::{find, may};
 use crate::account::{Asker, Caller, DryRun, Error, How, SealedAt, Target, receivers, waiting};
-use crate::api::text::harmless;
 use crate::api::{KlivSecret, Question};
 
 #[derive(Template)]
@@ -161,15 +160,7 @@ pub(crate) async fn answer(
                 form.changed = true;
                 StatusCode::CONFLICT
             }
-            Err(Error::NotTaken(why)) => {
-                form.errors.add(Field::Value, Wrong::Unsealed(why));
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Err(Error::Refused(why)) => {
-                form.refused = Some(harmless(&why, 1024).into_owned());
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => failed(error, &mut form.errors, &mut form.refused)?,
         },
     };
     // As it is by now.

@@ -11,12 +11,11 @@ use super::super::shown::{line, seen};
 use super::super::visit::Visit;
 use super::super::words::Done;
 use super::super::words::time::Moment;
-use super::fields::{DetailsSent, Errors, Field, Wrong, sealed};
+use super::fields::{DetailsSent, Errors, Field, failed, sealed};
 use super::sealing::Sealing;
 use super::secret::{find, may};
 use crate::account::{Caller, Details, DryRun, Error, How, SealedAt, Target, replaceable, waiting};
 use crate::api::KlivSecret;
-use crate::api::text::harmless;
 
 #[derive(Template)]
 #[template(path = "update.html")]
@@ -147,15 +146,7 @@ pub(crate) async fn change(
                 form.changed = true;
                 StatusCode::CONFLICT
             }
-            Err(Error::NotTaken(why)) => {
-                form.errors.add(Field::Value, Wrong::Unsealed(why));
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Err(Error::Refused(why)) => {
-                form.refused = Some(harmless(&why, 1024).into_owned());
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => failed(error, &mut form.errors, &mut form.refused)?,
         },
     };
     // As it is by now.
