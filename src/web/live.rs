@@ -38,7 +38,8 @@ pub(super) async fn events(
         let first = changes.next().await?;
         let end = Instant::now() + TOGETHER;
         while let Ok(Some(_)) = timeout_at(end, changes.next()).await {}
-        first.then(|| (Ok(Event::default().event("changed").data("")), changes))
+        // Without data a browser dispatches no event.
+        first.then(|| (Ok(Event::default().event("changed").data("1")), changes))
     });
     let told = told.take_until(visit.site.stop.clone().cancelled_owned());
     Ok(Sse::new(told).keep_alive(KeepAlive::default()))
