@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::account::{Account, function_with, secret, secret_with};
-use crate::harness::{Web, journey};
+use crate::harness::{Web, eventually, journey};
 use crate::operator::write_kubeconfig;
 use crate::web_ground::{Ground, REQUEST, SECRET, furnish};
 
@@ -132,7 +132,11 @@ async fn a_secret_is_added_with_the_keyboard_alone_and_its_value_leaves_the_brow
     let status = added.status.expect("a status");
     assert_eq!(status.updated_by.as_deref(), Some("oidc:anna"));
     assert_eq!(status.via.map(|via| via.to_string()).as_deref(), Some("web"));
-    account.gets("mailer", &[("KEYBOARD_TOKEN", value)]).await;
+    eventually("a function gets it", async || {
+        let has = account.environment("mailer").await;
+        (has.get("KEYBOARD_TOKEN").map(String::as_str) == Some(value)).then_some(())
+    })
+    .await;
     assert!(!ground.web.said().contains(value), "its log is clean");
 }
 
