@@ -163,6 +163,23 @@ async fn a_first_page_is_light_and_a_list_of_256_is_instant() {
     println!("web: {}", told.result);
 }
 
+#[tokio::test]
+async fn without_script_all_works_that_seals_nothing() {
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-plain").await;
+    furnish(&account).await;
+    ground.may("anna", "edit", &account);
+    let input = json!({
+        "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
+        "account": account.namespace, "secret": SECRET,
+    });
+
+    journey("plain", &input).await;
+
+    let gone = account.kubectl(&["get", "ksec", "made-token"], &json!(null));
+    assert!(gone.failure().contains("not found"));
+}
+
 /// Markup, in every way in which a page might take it for its own. Each has a mark that is to
 /// be seen as text.
 const HOSTILE: [&str; 12] = [
