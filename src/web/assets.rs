@@ -30,8 +30,11 @@ const FILES: &[(&str, &[u8])] = &[
     ("vendor/LICENSE.hpke", include_bytes!("assets/vendor/LICENSE.hpke")),
 ];
 
+/// Name and content of one.
+type File = (&'static str, Cow<'static, [u8]>);
+
 /// Those, and what is made of Rust's own tables.
-static ALL: LazyLock<Vec<(&str, Cow<'static, [u8]>)>> = LazyLock::new(|| {
+static ALL: LazyLock<Vec<File>> = LazyLock::new(|| {
     let files = FILES.iter().map(|(name, content)| (*name, Cow::Borrowed(*content)));
     files.chain([("tables.js", Cow::Owned(rules::module().into_bytes()))]).collect()
 });

@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_types, reason = "hands the client to the doctor")]
 //! Whether the install works, as far as the person may see.
 
 use askama::Template;
