@@ -1,5 +1,6 @@
 //! What people do on the pages, from signing in to the audit: it arrives in what functions
 //! get, and no value in any request, answer, page or log. With running functions: `e2e`.
+#![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! The web pages, in a real browser before a real API server: who gets in, what everybody
 //! sees, and what nobody can make them do.
+#![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use futures::future::join_all;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! Pictures of the web pages for the docs: `make screenshots`.
+#![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use serde_json::json;
 

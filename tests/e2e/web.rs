@@ -1,4 +1,5 @@
 //! The web page, from a person before a browser to the running function.
+#![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -13,8 +13,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use kliv_secrets::runtime::clock;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -52,9 +53,9 @@ pub async fn journey_asking(
     mut answer: impl AsyncFnMut(Value) -> Value,
 ) -> Told {
     let mut journey = Script::start(&["run.mjs", name], input);
-    let end = Instant::now() + LIMIT;
+    let end = clock::monotonic() + LIMIT;
     let mut told = loop {
-        let line = tokio::time::timeout(end - Instant::now(), journey.lines.recv()).await;
+        let line = tokio::time::timeout(end - clock::monotonic(), journey.lines.recv()).await;
         let line = line.unwrap_or_else(|_| panic!("{name} takes more than {LIMIT:?}"));
         let mut line = line.unwrap_or_else(|| panic!("{name} ended without a result"));
         match line.get_mut("ask").map(Value::take) {
@@ -157,8 +158,8 @@ impl Script {
 impl Drop for Script {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        let end = Instant::now() + Duration::from_secs(10);
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+        let end = clock::monotonic() + Duration::from_secs(10);
+        while matches!(self.child.try_wait(), Ok(None)) && clock::monotonic() < end {
             std::thread::sleep(Duration::from_millis(20));
         }
         // One that does not listen; what it started ends with it.

@@ -1,3 +1,4 @@
+#![expect(clippy::disallowed_types, reason = "a client of an API server that is made up")]
 //! The web page before an API server that says what a test wants, on a person's own machine.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+#![expect(clippy::disallowed_types, reason = "a client of an API server that is made up")]
 //! The web server's router, driven in the process: no listener, no cluster. The API server
 //! and the identity provider are made up.
 

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use axum_server::tls_rustls::RustlsConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::Timestamp;
+use kliv_secrets::runtime::clock;
 use kliv_secrets::web::{Oidc, OidcSettings};
 use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
 use serde_json::{Value, json};
@@ -208,7 +208,7 @@ async fn token(
         let error = json!({ "error": "invalid_grant", "error_description": "a s3cr3t reason" });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
-    let now = Timestamp::now().as_second();
+    let now = clock::now().as_second();
     let mut claims = json!({
         "iss": shared.issuer, "aud": CLIENT, "sub": "anna", "iat": now, "exp": now + 300,
         "nonce": asked["nonce"],
