@@ -83,6 +83,12 @@ async fn what_somebody_could_do_beyond_our_kinds_is_found_wherever_he_may() {
     grant_everywhere(cluster, "cluster-admin", "--group=power:admins");
     let all = BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers, GiveRights]);
     assert_eq!(of(&person("power:root", &["power:admins"])).await, all);
+    // One Secret is enough.
+    let role = ["create", "role", "one", "-n", namespace, "--verb=get", "--resource=secrets"];
+    cluster.kubectl(&[&role[..], &["--resource-name=its-own"]].concat()).success();
+    let binding = ["create", "rolebinding", "one", "-n", namespace, "--role=one"];
+    cluster.kubectl(&[&binding[..], &["--user=power:owner"]].concat()).success();
+    assert_eq!(of(&person("power:owner", &[])).await, BTreeSet::from([ReadSecrets]));
     // The keyring is there.
     let role = ["create", "role", "keys", "-n", NAMESPACE, "--verb=get", "--resource=secrets"];
     cluster.kubectl(&role).success();
