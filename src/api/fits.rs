@@ -100,7 +100,7 @@ pub(crate) const BELONGS: &[Row] = &[
     ("libSQL", &["LIBSQL", "TURSO"], DATABASE),
     ("Redis", &["REDIS", "VALKEY", "KV", "UPSTASH"], QUEUE),
     ("AMQP", &["AMQP", "RABBIT"], QUEUE),
-    ("SMTP", &["SMTP"], MAIL),
+    ("SMTP", NONE, MAIL),
 ];
 
 /// Providers whose credentials can't be told, but whose names can.

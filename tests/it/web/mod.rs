@@ -241,10 +241,13 @@ fn answer(head: &axum::http::request::Parts, body: &str) -> (u16, Value) {
                 "groups": values("impersonate-group"),
             } });
         }
-        "subjectaccessreviews" => {
-            let boss = asked["spec"]["user"] == "boss";
-            let of_secrets = asked["spec"]["resourceAttributes"]["resource"] == "secrets";
-            answer["status"] = json!({ "allowed": boss && of_secrets });
+        "selfsubjectrulesreviews" => {
+            let boss = head.headers.get("impersonate-user").is_some_and(|user| user == "boss");
+            let secrets = json!({ "verbs": ["get"], "apiGroups": [""], "resources": ["secrets"] });
+            let rules = if boss { vec![secrets] } else { Vec::new() };
+            answer["status"] = json!({
+                "resourceRules": rules, "nonResourceRules": [], "incomplete": false,
+            });
         }
         "default" => {
             let status = json!({
