@@ -4,7 +4,7 @@ import { at, signIn } from "../lib/pages.mjs";
 
 export default async function ({ input, visit, holds }) {
   const { origin, account, secret } = input;
-  const { page } = await visit({ script: false });
+  const { page, watch } = await visit({ script: false });
   await signIn(page, origin, input.signIn);
   await page.goto(`${origin}/accounts/${account}`);
   const all = await page.locator(at.secrets.rows).count();
@@ -26,6 +26,7 @@ export default async function ({ input, visit, holds }) {
   holds("back to a former version", await page.locator(at.done).count());
 
   await page.goto(`${origin}/accounts/${account}/secrets/made-token/delete`);
+  watch.expect(/status of 422/);
   await page.fill(at.delete.name, "another");
   await Promise.all([page.waitForNavigation(), page.click(at.delete.confirm)]);
   holds("a wrong name deletes nothing", !(await page.locator(at.done).count()));
