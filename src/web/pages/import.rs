@@ -15,6 +15,7 @@ use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::site::Site;
 use super::super::visit::Visit;
 use super::super::words::{Done, problem};
+use super::secret::may;
 use crate::account::{
     Change, DryRun, How, Imported, Row, SealedAt, Target, Unfit, sealed_at_least,
 };
@@ -31,6 +32,8 @@ pub(crate) fn routes() -> MethodRouter<Site> {
 pub(crate) struct Import {
     frame: Frame,
     account: String,
+    /// Whether he may write here at all.
+    may: bool,
     sealing_key: String,
     sealed_at: i64,
     environments: Vec<String>,
@@ -58,7 +61,8 @@ pub(crate) async fn page(
     Path(account): Path<String>,
 ) -> Result<Page<Import>, Problem> {
     let caller = visit.caller(&account)?;
-    let secrets = caller.list(false).await?;
+    let (secrets, rights) = tokio::join!(caller.list(false), may(&caller));
+    let secrets = secrets?;
     let sealing_key = caller.sealing_key().await?.to_string();
     let mut environments: Vec<_> =
         secrets.iter().filter_map(|secret| secret.spec.environment.clone()).collect();
@@ -67,6 +71,7 @@ pub(crate) async fn page(
     Ok(Page(Import {
         frame: visit.frame(Section::Import, Some(&caller)),
         account,
+        may: rights.create || rights.change,
         sealing_key,
         sealed_at: sealed_at_least(None, visit.now).as_second(),
         environments,
