@@ -23,7 +23,7 @@ use super::limits::{self, Limits, TooOften};
 use super::session::{Cookie, CookieKey, Session, Sessions};
 use super::signin::Onward;
 use super::site::{Door, Site};
-use super::visit::language;
+use super::visit::{Asked, language};
 use super::{headers, words::Language};
 use crate::runtime::{Metrics, clock};
 
@@ -191,6 +191,7 @@ async fn answer(
         true => Some(gate.limits.stream(id).ok_or(Refused::TooManyStreams)?),
         false => None,
     };
+    head.extensions.insert(Asked::of(&head.uri));
     head.extensions.remove::<Session>();
     head.extensions.extend(session.map(extension).unwrap_or_default());
     let patience = limits::answer(&head.method);

@@ -3,7 +3,7 @@
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use jiff::Timestamp;
 use kube::Client;
 
@@ -94,8 +94,19 @@ impl OptionalFromRequestParts<Site> for Visit {
     }
 }
 
+/// Path and query as they were asked for: routes within others see the rest alone.
+#[derive(Clone)]
+pub(super) struct Asked(String);
+
+impl Asked {
+    pub(super) fn of(uri: &Uri) -> Self {
+        Self(uri.path_and_query().map_or("/", |address| address.as_str()).to_owned())
+    }
+}
+
 fn address(parts: &Parts) -> String {
-    parts.uri.path_and_query().map_or("/", |address| address.as_str()).to_owned()
+    let asked = parts.extensions.get::<Asked>().cloned();
+    asked.unwrap_or_else(|| Asked::of(&parts.uri)).0
 }
 
 /// What was chosen here before; else what the browser asks for.

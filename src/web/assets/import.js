@@ -104,8 +104,9 @@ function row(tick, name, line, [badge, becomes], mask, notes) {
   const element = document.createElement("tr");
   const ticked = cell("td");
   if (tick) ticked.append(tick);
-  const head = cell("th", "", code(name));
-  head.scope = "row";
+  // A line without a name has nothing to be called by.
+  const head = name ? cell("th", "", code(name)) : cell("td");
+  if (name) head.scope = "row";
   const change = document.createElement("span");
   change.className = `badge ${badge}`;
   change.textContent = becomes;
