@@ -56,6 +56,14 @@ async fn what_the_script_seals_opens_in_the_vault() {
     }
 }
 
+#[test]
+fn the_script_keeps_to_the_formats_vectors_and_what_is_vendored_is_what_was_looked_at() {
+    let mut command = Command::new("node");
+    command.arg("--test").arg(root().join("tests/browser/unit"));
+    let said = run(command, "").success();
+    assert!(!said.contains("# pass 0"), "{said}");
+}
+
 async fn opens_in_the_vault(engine: Engine) {
     let (keyring, cases) = (keyring(), cases());
     let given: Vec<_> = cases
