@@ -28,7 +28,9 @@ fn is_in(word: &str, capitals: &str) -> bool {
     if word.len() >= ANYWHERE {
         return capitals.contains(word);
     }
-    capitals.split('_').any(|part| part.trim_end_matches(|c: char| c.is_ascii_digit()) == word)
+    let is_word =
+        |part: &str| part == word || part.trim_end_matches(|c: char| c.is_ascii_digit()) == word;
+    capitals.split('_').any(is_word)
 }
 
 /// Words of so many letters are found inside of others, too: STRIPE in MYSTRIPEKEY.

@@ -58,7 +58,7 @@ export function rulesOf(tables) {
     const row = belongs.rows.find(({ what }) => what === label);
     if (!row) return true;
     const capitals = upper(name);
-    const parts = capitals.split("_").map((part) => part.replace(/[0-9]+$/, ""));
+    const parts = capitals.split("_").flatMap((part) => [part, part.replace(/[0-9]+$/, "")]);
     const has = (words) => words.some((word) =>
       word.length >= belongs.anywhere ? capitals.includes(word) : parts.includes(word));
     if (has(row.called) || saysNothing(name)) return true;
