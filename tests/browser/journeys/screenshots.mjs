@@ -36,5 +36,6 @@ const sized = (visit, language) => visit({ language, width: 1280, height: 860 })
 /** A preview says more than an empty field. */
 async function paste(page, text) {
   await page.fill(at.import.paste, text);
-  await page.waitForTimeout(700);
+  await page.waitForSelector(at.import.rows);
+  await page.locator(at.import.go).scrollIntoViewIfNeeded();
 }
