@@ -1,14 +1,12 @@
 //! Import in the browser: looked at, sealed there, and with the functions.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::process::{Child, Stdio};
 
 use kliv_secrets::api::condition::Reason;
 use serde_json::{Value, json};
 
-use crate::account::{Account, function, function_in, kubectl_kliv, secret, secret_with};
-use crate::harness::{eventually, journey};
+use crate::account::{Account, function, function_in, secret, secret_with};
+use crate::harness::{Web, eventually, journey};
 use crate::operator::Operator;
 
 const MAIL: &str = "the-answer-0a1b2c3d4e5f60718293";
@@ -27,7 +25,7 @@ async fn an_env_file_is_looked_at_and_sealed_in_the_browser_and_reaches_function
     account.becomes("mail-key", Reason::AwaitingValue).await;
     account.create(&function("api")).await;
     account.create(&function_in("test", "trial")).await;
-    account.gets("api", &[("OLD_TOKEN", "the-first-value-of-all")]).await;
+    has(&account, "api", &[("OLD_TOKEN", "the-first-value-of-all")]).await;
     account.caught_up().await;
     let before = account.replica_sets("api").await.len();
     let mut pasted = format!(
@@ -38,17 +36,22 @@ async fn an_env_file_is_looked_at_and_sealed_in_the_browser_and_reaches_function
     for i in 0..40 {
         writeln!(pasted, "SERVICE_{i:02}_KEY=value {i}").expect("text");
     }
-    let (ui, link) = Ui::start(&account).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kubeconfig = account.cluster.kubeconfig();
+    let (ui, link) = Web::local(kubeconfig, &["-n", &account.namespace], folder.path()).await;
 
     let input = json!({
-        "servers": [{ "origin": link.split("/sign-in/").next() }],
-        "link": link, "account": account.namespace, "pasted": pasted,
+        "servers": [ui.server()], "link": link, "account": account.namespace, "pasted": pasted,
         "chosen": format!("\u{feff}STRIPE_API_KEY={TEST}\r\n"), "replaced": ["OLD_TOKEN"],
         "canaries": [MAIL, NEW, REPLACED, TEST],
     });
     let told = journey("import", &input).await;
 
-    drop(ui);
+    let said = ui.said();
+    ui.stop();
+    for value in [MAIL, NEW, REPLACED, TEST] {
+        assert!(!said.contains(value), "in the page's own log");
+    }
     let rows = told.result["rows"].as_array().expect("rows").clone();
     let of = |line: u64| rows.iter().find(|row| row["line"] == line).expect("a row");
     let is = |line: u64, name: &str, change: &str, taken: Value| {
@@ -76,8 +79,8 @@ async fn an_env_file_is_looked_at_and_sealed_in_the_browser_and_reaches_function
         ("KEPT_TOKEN", "the-value-that-stays"),
         ("SERVICE_39_KEY", "value 39"),
     ];
-    account.gets("api", &wanted).await;
-    account.gets("trial", &[("STRIPE_API_KEY", TEST)]).await;
+    has(&account, "api", &wanted).await;
+    has(&account, "trial", &[("STRIPE_API_KEY", TEST)]).await;
     account.caught_up().await;
     assert_eq!(account.replica_sets("api").await.len(), before + 1, "one rollout");
     let environment = account.environment("api").await;
@@ -88,31 +91,13 @@ async fn an_env_file_is_looked_at_and_sealed_in_the_browser_and_reaches_function
     );
 }
 
-/// `kubectl kliv ui`, ended with this.
-struct Ui(Child);
-
-impl Ui {
-    /// And the link that signs in, once.
-    async fn start(account: &Account<'_>) -> (Self, String) {
-        let folder = tempfile::tempdir().expect("a folder").keep();
-        let log = folder.join("ui.log");
-        let out = File::create(&log).expect("a file");
-        let mut command =
-            kubectl_kliv(account.cluster, &["ui", "--no-browser", "-n", &account.namespace]);
-        command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(out);
-        let ui = Self(command.spawn().expect("it starts"));
-        let link = eventually("the page says where it is", async || {
-            let said = std::fs::read_to_string(&log).expect("a log");
-            said.lines().find(|line| line.contains("/sign-in/link?")).map(str::to_owned)
-        })
-        .await;
-        (ui, link)
-    }
-}
-
-impl Drop for Ui {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Waits until a function's pods would start with all of these.
+async fn has(account: &Account<'_>, function: &str, wanted: &[(&str, &str)]) {
+    eventually(&format!("{function} has what was imported"), async || {
+        let environment = account.environment(function).await;
+        let is_there =
+            |(name, value): &(&str, &str)| environment.get(*name).is_some_and(|v| v == value);
+        wanted.iter().all(is_there).then_some(())
+    })
+    .await;
 }
