@@ -42,7 +42,7 @@ if [[ ! -x $chromium ]]; then
     fi
     say "installing Debian's chromium, once"
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >&2
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } >&2
 fi
 
 echo "$packages"
