@@ -68,7 +68,7 @@ async fn the_page_on_a_person_s_own_machine_opens_once_and_acts_as_him() {
     let namespace = account.namespace.as_str();
     grant(account.cluster, "kliv-secrets-viewer", "--user=local:bo", namespace);
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
-    command.args(["ui", "--no-browser", "--idle=3s", "-v", "-n", namespace, "--as=local:bo"]);
+    command.args(["ui", "--no-browser", "--idle=15s", "-v", "-n", namespace, "--as=local:bo"]);
     command.env("KUBECONFIG", account.cluster.kubeconfig());
     let log = operator.file("kliv-ui.log", "");
     let errors = fs::File::create(&log).expect("a file");

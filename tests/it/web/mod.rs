@@ -15,12 +15,41 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use kliv_secrets::runtime::{Metrics, entropy};
+use kliv_secrets::runtime::args::LogFormat;
+use kliv_secrets::runtime::{Metrics, entropy, logs};
 use kliv_secrets::web::{CookieKey, Door, Entrance, Gate, Link, LinkToken, Oidc, Site, router};
 use kube::Client;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use tracing::Dispatch;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::runtime_logs::Buffer;
+
+/// All that is logged on this thread, at the finest level.
+struct Log {
+    buffer: Buffer,
+    _here: DefaultGuard,
+    /// While there is one alone, what other tests' threads come by first is taken for something
+    /// that nobody wants to know, for good.
+    _another: Dispatch,
+}
+
+impl Log {
+    fn start() -> Self {
+        let buffer = Buffer::default();
+        let to = |buffer: Buffer| logs::subscriber(LogFormat::Text, "trace", buffer);
+        let another = Dispatch::new(to(Buffer::default()).expect("a filter"));
+        let here = to(buffer.clone()).expect("a filter").set_default();
+        Self { buffer, _here: here, _another: another }
+    }
+
+    fn end(self) -> String {
+        self.buffer.text()
+    }
+}
 
 /// What the made-up API server knows a person by.
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.a-token-of-anna.c2lnbmF0dXJl";

@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::http::{Method, StatusCode, header};
-use kliv_secrets::runtime::args::LogFormat;
-use kliv_secrets::runtime::logs;
 use serde_json::{Value, json};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::provider::{Memory, Provider};
-use super::{Answer, Server};
-use crate::runtime_logs::Buffer;
+use super::{Answer, Log, Server};
 
 type Back = BTreeMap<String, String>;
 
@@ -205,9 +201,7 @@ async fn another_certificate_s_provider_is_not_spoken_to() {
 
 #[tokio::test]
 async fn no_log_line_of_it_has_a_code_a_state_or_a_token() {
-    let buffer = Buffer::default();
-    let subscriber = logs::subscriber(LogFormat::Text, "trace", buffer.clone()).expect("a filter");
-    let logged = subscriber.set_default();
+    let log = Log::start();
     let provider = Provider::start();
     let server = Server::with(Some(provider.oidc()), false);
     let mut secrets = Vec::new();
@@ -219,8 +213,7 @@ async fn no_log_line_of_it_has_a_code_a_state_or_a_token() {
         secrets.extend(back.into_values());
         secrets.extend(server.forget_cookies().into_iter().map(|(_, value)| value));
     }
-    drop(logged);
-    let text = buffer.text();
+    let text = log.end();
     assert!(text.contains("somebody signed in") && text.contains("forged"), "{text}");
     secrets.extend(["t0ken", "s3cr", "eyJ", "anna", "callback"].map(str::to_owned));
     for secret in secrets {

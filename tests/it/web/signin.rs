@@ -1,12 +1,8 @@
 //! Signing in with a token or a link, and out again.
 
 use axum::http::{Method, StatusCode, header};
-use kliv_secrets::runtime::args::LogFormat;
-use kliv_secrets::runtime::logs;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::{FORM, MANY_GROUPS, POWERFUL, POWERFUL_OWN, Server, TOKEN};
-use crate::runtime_logs::Buffer;
+use super::{FORM, Log, MANY_GROUPS, POWERFUL, POWERFUL_OWN, Server, TOKEN};
 
 #[tokio::test]
 async fn whoever_the_cluster_knows_by_a_token_is_signed_in() {
@@ -119,9 +115,7 @@ async fn a_link_signs_one_browser_in_once_and_leaves_the_address_at_once() {
 
 #[tokio::test]
 async fn no_log_line_of_a_sign_in_has_its_secret_at_any_level() {
-    let buffer = Buffer::default();
-    let subscriber = logs::subscriber(LogFormat::Text, "trace", buffer.clone()).expect("a filter");
-    let logged = subscriber.set_default();
+    let log = Log::start();
     let server = Server::cluster();
     for token in [TOKEN, POWERFUL, "eyJ.an-unkn0wn-one.x"] {
         server.post("/sign-in/token", &format!("token={token}")).await;
@@ -132,8 +126,7 @@ async fn no_log_line_of_a_sign_in_has_its_secret_at_any_level() {
     for _ in 0..2 {
         local.get(&link).await;
     }
-    drop(logged);
-    let text = buffer.text();
+    let text = log.end();
     assert!(text.contains("somebody signed in") && text.contains("was refused"), "{text}");
     let secret = link.split_once("token=").expect("a link").1;
     let mut secrets = vec!["a-token-of", "unkn0wn", secret, "token=", "anna", "boss"];
