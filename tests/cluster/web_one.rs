@@ -7,12 +7,12 @@ use std::process::{Child, Stdio};
 
 use kliv_secrets::api::KlivAuditEvent;
 use kliv_secrets::audit;
-use kube::api::DeleteParams;
+use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::account::{Account, function, function_with, kubectl_kliv, secret, secret_with};
 use crate::harness::{eventually, run};
-use crate::operator::Operator;
+use crate::operator::{CONTROLLER, Operator};
 
 /// One person's page, open in one browser.
 struct Ui {
@@ -249,8 +249,10 @@ async fn the_trail_tells_who_did_what_and_whether_it_is_whole() {
     })
     .await;
     assert!(export.header("content-disposition").expect("a file").contains("audit.jsonl"));
-    let audited = account.api::<KlivAuditEvent>();
-    audited.delete(&audit::name(2), &DeleteParams::default()).await.expect("is gone");
+    // The policy lets nobody else.
+    let controller = account.cluster.as_user(CONTROLLER, &["system:masters"]);
+    let events: Api<KlivAuditEvent> = Api::namespaced(controller, &account.namespace);
+    events.delete(&audit::name(2), &DeleteParams::default()).await.expect("is gone");
 
     let page = ui.shows(&path, "The trail is broken: 1 finding").await.page();
 
