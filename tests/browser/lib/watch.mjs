@@ -19,6 +19,8 @@ export async function watch(context) {
   });
   const attend = (page) => {
     page.on("console", (message) => {
+      // Pods of other tests come and go with their interfaces; the page asks anew by itself.
+      if (message.text().includes("net::ERR_NETWORK_CHANGED")) return;
       if (["error", "warning", "assert"].includes(message.type())) {
         note("console", `${message.type()}: ${message.text()} (${message.location().url})`);
       }
