@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use kliv_secrets::api::KlivAuditEvent;
 use kliv_secrets::audit;
@@ -313,4 +314,25 @@ async fn health_tells_an_administrator_what_works_in_both_languages() {
     assert!(swedish.contains("Deployment kliv-secrets-webhook i namnrymden"), "{swedish}");
     let odd = ui.get("/health?account=kliv-secrets-system").page();
     assert!(odd.contains("That is no account"), "{odd}");
+}
+
+#[tokio::test]
+async fn a_change_is_told_as_an_event_that_browsers_dispatch() {
+    let operator = Operator::shared().await;
+    let account = Account::new(operator, "web-live").await;
+    account.put(&secret("API_TOKEN", "one")).await;
+    let ui = Ui::open(&account, &[]);
+    let mut stream = TcpStream::connect(&ui.host).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    let path = account.web("/events");
+    let head = format!("Host: {}\r\nCookie: {}\r\n", ui.host, ui.cookie);
+    write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n").expect("is sent");
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line in time"));
+    assert!(lines.by_ref().any(|line| line.contains("text/event-stream")), "the head comes first");
+
+    account.apply(&secret("API_TOKEN", "two"));
+
+    assert!(lines.by_ref().any(|line| line == "event: changed"));
+    let data = lines.next().expect("more");
+    assert!(data.starts_with("data: ") && data.len() > 6, "{data:?}: without, none is dispatched");
 }

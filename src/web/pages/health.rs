@@ -11,7 +11,9 @@ use super::super::visit::Visit;
 use super::super::words::health::{Health as Words, told};
 use super::super::words::state::Tone;
 use crate::account::Error;
-use crate::doctor::{self, Ask, Finding, Found, Good, Install, Level, Part, Surroundings, Written};
+use crate::doctor::{
+    self, Ask, Finding, Found, Good, Install, Level, Part, Surroundings, Trouble, Written,
+};
 
 #[derive(Template)]
 #[template(path = "health.html")]
@@ -43,7 +45,13 @@ struct Said {
     tone: Tone,
     level: &'static str,
     what: String,
-    way_out: String,
+    way_out: Vec<Piece>,
+}
+
+/// A part of a text: words, or something to type.
+struct Piece {
+    is_code: bool,
+    text: String,
 }
 
 /// In which account a write is tried.
@@ -81,8 +89,12 @@ pub(crate) async fn page(
     findings.extend(doctor::findings_around(&around, frame.now));
     // Errors first; within a level the cause before its consequences.
     findings.sort_by_key(|finding| finding.level);
-    let said = |is: fn(Level) -> bool| {
-        let some = findings.iter().filter(|finding| is(finding.level));
+    // What he lacks says nothing of the install.
+    let is_his = |finding: &Finding| {
+        finding.level == Level::NotSeen || matches!(finding.trouble, Trouble::NoRight(..))
+    };
+    let said = |his: bool| {
+        let some = findings.iter().filter(|finding| is_his(finding) == his);
         some.map(|finding| said(&frame, finding)).collect()
     };
     Ok(Page(HealthPage {
@@ -90,8 +102,8 @@ pub(crate) async fn page(
         is_bad_account: is_bad,
         verdict: verdict(&frame, &findings),
         facts: facts(&frame, &install, &around, version.ok()),
-        findings: said(|level| level != Level::NotSeen),
-        unseen: said(|level| level == Level::NotSeen),
+        findings: said(false),
+        unseen: said(true),
         frame,
     }))
 }
@@ -114,7 +126,13 @@ fn said(frame: &Frame, finding: &Finding) -> Said {
         Level::NotSeen => (Tone::Plain, t.not_seen),
     };
     let (what, way_out) = told(&finding.trouble, frame.t.language);
-    Said { tone, level, what: shown::line(&what), way_out: shown::line(&way_out) }
+    Said { tone, level, what: shown::line(&what), way_out: pieces(&shown::line(&way_out)) }
+}
+
+/// What stands between backticks is to be typed.
+fn pieces(text: &str) -> Vec<Piece> {
+    let parts = text.split('`').map(str::to_owned).enumerate();
+    parts.map(|(at, text)| Piece { is_code: at % 2 == 1, text }).collect()
 }
 
 fn facts(
