@@ -160,12 +160,14 @@ async function leaks(browser, origin, holds) {
   const visit = await browser.visit();
   for (const [way, act] of Object.entries(SENDS)) {
     await visit.context.clearCookies();
-    await visit.page.goto(`${origin}/plain`);
+    const page = await visit.context.newPage();
+    await page.goto(`${origin}/plain`);
     const before = browser.recorder.exchanges.length;
-    await visit.page.evaluate(`(${act})(${JSON.stringify(VALUE)})`).catch(() => {});
+    await page.evaluate(`(${act})(${JSON.stringify(VALUE)})`).catch(() => {});
     // Of this way alone: what came before is not its merit.
     const found = await until(() => sent(browser.recorder, search, before).length > 0);
     holds(`${origin.split(":")[0]}: sent by ${way} is seen`, found);
+    await page.close();
   }
   await visit.context.close();
   const stranger = await browser.visit();
