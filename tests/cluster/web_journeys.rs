@@ -37,10 +37,14 @@ async fn does_all(language: &str, width: u32) {
     println!("web, {language} at {width}: {} requests, {}", told.requests, told.result);
     assert!(told.requests > 60 && values.len() > 50, "{} {}", told.requests, values.len());
     let said = ground.web.said();
-    for value in values.values() {
-        let middle: String = value.chars().skip(4).take(20).collect();
-        assert!(!said.contains(&middle), "its log has a value");
+    let middle = |value: &String| value.chars().skip(4).take(20).collect::<String>();
+    let mut middles: Vec<_> = values.values().map(middle).collect();
+    for middle in &middles {
+        assert!(!said.contains(middle), "its log has a value");
     }
+    // Last, what it does have: else nobody has looked.
+    middles.push(account.namespace.clone());
+    assert_eq!(ground.web.remembers(&middles), [values.len()], "its memory has a value");
 }
 
 /// What a journey asks for on its way.

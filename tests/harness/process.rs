@@ -1,8 +1,9 @@
 //! Processes of ours that tests start, and addresses for them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -27,6 +28,27 @@ impl Process {
         let both = log.try_clone().expect("a log file");
         let child = shell.stdin(Stdio::piped()).stdout(both).stderr(log).spawn();
         Self(child.expect("starts"))
+    }
+
+    /// What it has in memory: all that it can write to, as it is at the moment.
+    pub fn memory(&self) -> Vec<Vec<u8>> {
+        let shell = self.0.id();
+        let children = format!("/proc/{shell}/task/{shell}/children");
+        let children = fs::read_to_string(children).expect("a process");
+        let process = children.split_ascii_whitespace().next().expect("the program");
+        let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("maps");
+        let memory = File::open(format!("/proc/{process}/mem")).expect("a process of ours");
+        let parts = maps.lines().filter_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (from, to) = range.split_once('-')?;
+            let at = |text| u64::from_str_radix(text, 16).expect("an address");
+            let mut part = vec![0; usize::try_from(at(to) - at(from)).expect("a length")];
+            // What went meanwhile can't be read.
+            let is_kept =
+                rest.starts_with("rw") && memory.read_exact_at(&mut part, at(from)).is_ok();
+            is_kept.then_some(part)
+        });
+        parts.collect()
     }
 
     /// Ends it at once.

@@ -1,6 +1,7 @@
 //! The web server of the checkout, as its users meet it: in the cluster, where people sign
 //! in, and on one's own machine.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,14 @@ impl Web {
     /// What it has said so far, at the finest level.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Which of these texts are in its memory at the moment, by their place.
+    pub fn remembers(&self, texts: &[String]) -> Vec<usize> {
+        let search = aho_corasick::AhoCorasick::new(texts).expect("texts");
+        let memory = self.process.memory();
+        let found = memory.iter().flat_map(|part| search.find_iter(part));
+        found.map(|found| found.pattern().as_usize()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Ends it.
