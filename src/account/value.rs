@@ -100,7 +100,7 @@ impl Value {
                 if value.sealed.key_id() != how.key.key_id() {
                     return Err(NotTaken::AnotherKey.into());
                 }
-                if before.is_some_and(|before| value.at <= newest(before)) {
+                if before.is_some_and(|before| value.at <= newest(before, how.now)) {
                     return Err(NotTaken::TooEarly.into());
                 }
                 // Times that are refused may themselves be still to come.
@@ -119,21 +119,24 @@ impl Value {
 #[must_use]
 pub fn sealed_at_least(before: Option<&KlivSecret>, now: Timestamp) -> Timestamp {
     let next = before.map(|before| {
-        let newest = newest(before);
+        let newest = newest(before, now);
         newest.checked_add(SignedDuration::from_secs(1)).unwrap_or(newest)
     });
     let at = next.map_or(now, |next| now.max(next));
     at.round(Unit::Second).unwrap_or(at)
 }
 
-/// The newest time that a secret knows of.
-fn newest(secret: &KlivSecret) -> Timestamp {
+/// The newest time that a secret knows of. What its spec refuses until a time that is still
+/// to come, by more than clocks differ, the operator does not heed: nor is it here, else
+/// nothing could be purged until then.
+fn newest(secret: &KlivSecret, now: Timestamp) -> Timestamp {
     let status = secret.status.as_ref();
     let known = status.iter().flat_map(|status| {
         let written = status.history.iter().map(|entry| entry.time.0);
         written.chain(status.refuse_sealed_before.as_ref().map(|time| time.0))
     });
     let asked = secret.spec.refuse_sealed_before.iter().map(|time| time.0);
+    let asked = asked.filter(|time| time.duration_since(now) <= AHEAD);
     known.chain(asked).max().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -177,7 +180,9 @@ mod tests {
         assert_eq!(sealed_at_least(None, at(5)), at(5));
         let mut asked = secret(None);
         asked.spec.refuse_sealed_before = Some(Time(at(3000)));
-        assert_eq!(sealed_at_least(Some(&asked), at(5)), at(3001));
+        assert_eq!(sealed_at_least(Some(&asked), at(2700)), at(3001));
+        // The operator heeds it only when it has come.
+        assert_eq!(sealed_at_least(Some(&asked), at(5)), at(5));
         let fraction = Timestamp::from_millisecond(5_900).unwrap();
         assert_eq!(sealed_at_least(Some(&secret(None)), fraction), at(6));
     }

@@ -131,7 +131,7 @@ impl Person {
     }
 
     /// The namespace of a ServiceAccount.
-    fn service_account(&self) -> Option<&str> {
+    pub(super) fn service_account(&self) -> Option<&str> {
         let (namespace, name) = self.name.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
         (is_dns_label(namespace) && is_dns_subdomain(name)).then_some(namespace)
     }

@@ -44,15 +44,17 @@ pub enum Power {
 struct Gives(Power, &'static str, &'static str, &'static [&'static str]);
 
 const WRITES: &[&str] = &["create", "update", "patch"];
+const AUTHENTICATION: &str = "authentication.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io";
-const GIVE: [Gives; 22] = [
+const GIVE: [Gives; 27] = [
     Gives(
         Power::ReadSecrets,
         "",
         "secrets",
         &["get", "list", "watch", "patch", "deletecollection"],
     ),
-    Gives(Power::RunPods, "", "pods", &["create"]),
+    // Whoever changes a pod's image keeps its environment.
+    Gives(Power::RunPods, "", "pods", WRITES),
     Gives(Power::RunPods, "", "replicationcontrollers", WRITES),
     Gives(Power::RunPods, "apps", "deployments", WRITES),
     Gives(Power::RunPods, "apps", "statefulsets", WRITES),
@@ -68,6 +70,9 @@ const GIVE: [Gives; 22] = [
     Gives(Power::ActAsOthers, "", "serviceaccounts", &["impersonate"]),
     Gives(Power::ActAsOthers, "", "users", &["impersonate"]),
     Gives(Power::ActAsOthers, "", "groups", &["impersonate"]),
+    Gives(Power::ActAsOthers, AUTHENTICATION, "users", &["impersonate:user-info"]),
+    Gives(Power::ActAsOthers, AUTHENTICATION, "groups", &["impersonate:user-info"]),
+    Gives(Power::ActAsOthers, AUTHENTICATION, "serviceaccounts", &["impersonate:serviceaccount"]),
     Gives(Power::ActAsOthers, "certificates.k8s.io", "signers", &["approve", "sign"]),
     Gives(Power::GiveRights, RBAC, "roles", &["escalate", "bind"]),
     Gives(Power::GiveRights, RBAC, "clusterroles", &["escalate", "bind"]),
@@ -79,10 +84,17 @@ const GIVE: [Gives; 22] = [
         WRITES,
     ),
     Gives(Power::GiveRights, "admissionregistration.k8s.io", "mutatingadmissionpolicies", WRITES),
+    Gives(
+        Power::GiveRights,
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+        WRITES,
+    ),
+    Gives(Power::GiveRights, "apiregistration.k8s.io", "apiservices", WRITES),
 ];
 
 /// What he could do beyond our kinds: everywhere and in the operator's namespace, else in the
-/// first account found where he could do any of it.
+/// first account found where he could do any of it, or where he is at home.
 ///
 /// # Errors
 /// The API server does not answer all of it.
@@ -98,7 +110,10 @@ pub async fn powers(
     }
     let accounts: Api<KlivAccount> = Api::all(client.clone());
     let accounts = accounts.list_metadata(&ListParams::default()).await?.items;
-    let accounts: Vec<String> = accounts.iter().filter_map(ResourceExt::namespace).collect();
+    let accounts = accounts.iter().filter_map(ResourceExt::namespace);
+    // A ServiceAccount has most of its rights at home, where there may be no account.
+    let accounts: Vec<String> =
+        accounts.chain(person.service_account().map(str::to_owned)).collect();
     let ask = |namespace: String| {
         let him = him.clone();
         async move { powers_in(&him, &namespace).await }
@@ -201,6 +216,9 @@ mod tests {
             ("apps", "secrets", "get", &[]),
             ("", "pods/exec", "get", &[EnterPods]),
             ("", "pods", "get", &[]),
+            ("", "pods", "patch", &[RunPods]),
+            ("authentication.k8s.io", "users", "impersonate:user-info", &[ActAsOthers]),
+            ("admissionregistration.k8s.io", "*", "create", &[GiveRights]),
             ("", "*/exec", "create", &[EnterPods]),
             ("", "*", "create", &[RunPods, EnterPods, ActAsOthers]),
             ("*", "*", "*", &all),

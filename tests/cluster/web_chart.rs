@@ -38,7 +38,7 @@ async fn it_is_as_hardened_as_the_webhook() {
 
 #[tokio::test]
 async fn the_program_takes_the_arguments_and_finds_its_files() {
-    let plain = args(&[URL, "web.tls.atProxy=true"]).await;
+    let plain = args(&[URL, "web.tls.atProxy=true,web.proxies=1"]).await;
     assert_eq!(plain.public_url, "https://secrets.example.org");
     assert!(plain.tls_dir.is_none() && plain.session_key_file.is_none());
     assert!(plain.oidc_issuer.is_none() && !plain.allow_powerful_tokens);
@@ -82,7 +82,9 @@ async fn what_can_not_work_is_refused_with_the_way_out() {
         (&[URL, TLS, "web.tls.atProxy=true"], "web.tls.atProxy"),
         (&[URL, TLS, "web.replicas=2"], "web.sessionKey.secretName"),
         (&[URL, TLS, "web.oidc.issuer=https://id.example.org"], "web.oidc.clientID"),
-        (&[URL, TLS, "web.httpRoute.enabled=true"], "web.httpRoute.parentRefs"),
+        (&[URL, TLS, "web.proxies=1,web.httpRoute.enabled=true"], "web.httpRoute.parentRefs"),
+        (&[URL, TLS, "web.ingress.enabled=true"], "web.proxies"),
+        (&[URL, "web.tls.atProxy=true"], "web.proxies"),
         (&["web.publicURL=https://a.example.org/path"], "publicURL"),
         (&["web.publicURL=http://a.example.org"], "publicURL"),
         (&["web.oidc.issuer=http://id.example.org"], "issuer"),
@@ -102,7 +104,7 @@ async fn ways_in_lead_to_its_service() {
     let ways = "web.ingress.enabled=true,web.ingress.className=nginx,\
                 web.ingress.tlsSecretName=edge,web.httpRoute.enabled=true,\
                 web.httpRoute.parentRefs[0].name=public";
-    let objects = objects(&[URL, "web.tls.atProxy=true", ways]).await;
+    let objects = objects(&[URL, "web.tls.atProxy=true,web.proxies=1", ways]).await;
     let service = find(&objects, "Service", "web");
     assert_eq!(service["spec"]["ports"][0]["port"], 80);
     let ingress = &find(&objects, "Ingress", "web")["spec"];

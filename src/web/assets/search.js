@@ -1,7 +1,6 @@
 // Narrows a list while somebody types. What is typed stays in the browser: it may be a value
-// that somebody looks for. Without script the form asks the server.
-
-const KEPT = "kliv-search";
+// that somebody looks for, so it is kept nowhere: browsers write what pages store to disk.
+// Without script the form asks the server.
 
 const form = () => document.querySelector("form[data-search]");
 
@@ -31,7 +30,6 @@ document.addEventListener("input", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target !== form()) return;
   const { q } = event.target.elements;
-  if (q.value) sessionStorage.setItem(KEPT, q.value);
   // Empty fields only make the address long.
   for (const field of event.target.elements) field.disabled = field === q || field.value === "";
 });
@@ -39,9 +37,6 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("kliv:swapped", narrow);
 
 addEventListener("pageshow", () => {
-  const kept = sessionStorage.getItem(KEPT);
-  sessionStorage.removeItem(KEPT);
   for (const field of form()?.elements ?? []) field.disabled = false;
-  if (kept && form()) form().elements.q.value = kept;
   narrow();
 });
