@@ -107,6 +107,11 @@ impl Language {
         }
     }
 
+    /// The one to switch to.
+    pub(super) fn other(self) -> Self {
+        self.of(Self::Swedish, Self::English)
+    }
+
     /// Its tag (BCP 47).
     pub(super) fn tag(self) -> &'static str {
         match self {
