@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What both processes do before anything else.
+/// What each process does before anything else.
 fn process(
     common: &CommonArgs,
     work: impl Future<Output = anyhow::Result<()>>,

@@ -1,8 +1,8 @@
 //! The admin web page: what people do with an account's secrets, in a browser.
 //!
 //! ```text
-//!  browser ──► guard ──► limits ──► session ──► pages ──► account (as the person) ──► API server
-//!     │  Host, Origin               who asks      │
+//!  browser ──► guard ──► session ──► limits ──► pages ──► account (as the person) ──► API server
+//!     │  Host, Origin   who asks                  │
 //!     │                                           └─► templates + words (sv, en) ──► HTML
 //!     └─ script: seals values with the public key before anything is sent; watches `events`
 //! ```
