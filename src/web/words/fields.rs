@@ -180,9 +180,9 @@ pub(crate) const SV: Fields = Fields {
     many_lines: "Värdet har flera rader, till exempel en PEM-nyckel",
     once: "När värdet är sparat kan ingen få se det igen, inte heller du: bara en mask, till \
            exempel sk-p****z789.",
-    protects: "Värdet förseglas (krypteras) här, i din webbläsare, innan något skickas, och kan bara öppnas \
-               av styrprogrammet i klustret. Loggar, proxyservrar, den här serverns minne och den \
-               som senare bryter sig in i servern får aldrig se det.",
+    protects: "Värdet förseglas (krypteras) här, i din webbläsare, innan något skickas, och kan \
+               bara öppnas av controllern i klustret. Loggar, proxyservrar, den här serverns \
+               minne och den som senare bryter sig in i servern får aldrig se det.",
     protects_not: "Det skyddar inte mot en server som ändrar sidan medan du skriver. Använd \
                    kubectl kliv ui mot det: där kommer sidan från ditt eget program.",
     own_machine: "Sidan kommer från kubectl kliv på din egen dator: ingen server kan ändra den.",

@@ -105,7 +105,8 @@ pub(crate) const EN: Health = Health {
     advice: "advice",
     not_seen: "not seen",
     beyond: "Beyond your rights",
-    not_seen_hint: "What your rights do not show or allow. An administrator of the cluster sees more.",
+    not_seen_hint: "What your rights do not show or allow. An administrator of the cluster sees \
+                    more.",
     all_of_it: "All of it",
     way_out: "Way out:",
     account: "Account",
@@ -118,7 +119,8 @@ pub(crate) const EN: Health = Health {
 pub(crate) const SV: Health = Health {
     title: "Hälsa",
     intro: "Fungerar kliv-secrets i det här klustret? Det som visas är vad dina rättigheter \
-            räcker till. Ingenting lagras: en hemlighet med ett påhittat värde provas utan att sparas.",
+            räcker till. Ingenting lagras: en hemlighet med ett påhittat värde provas utan att \
+            sparas.",
     all_well: "Allt är som det ska.",
     well_as_far: "Allt är som det ska, så långt du kan se.",
     errors: |errors| match errors {
@@ -166,7 +168,8 @@ pub(crate) const SV: Health = Health {
     advice: "råd",
     not_seen: "syns inte",
     beyond: "Utanför dina rättigheter",
-    not_seen_hint: "Det som dina rättigheter inte visar eller tillåter. Den som förvaltar klustret ser mer.",
+    not_seen_hint: "Det som dina rättigheter inte visar eller tillåter. Den som förvaltar klustret \
+                    ser mer.",
     all_of_it: "Allt",
     way_out: "Gör så här:",
     account: "Konto",

@@ -211,7 +211,8 @@ pub(crate) const EN: Import = Import {
         ("row", "Import {name}"),
         (
             "summary",
-            "{new} new, {answers} answering a request, {replaces} replaced. {invalid} can't be imported.",
+            "{new} new, {answers} answering a request, {replaces} replaced. {invalid} can't be \
+             imported.",
         ),
         ("nothingFound", "There is nothing to import in it."),
         ("nothingChosen", "No line is chosen."),
