@@ -280,8 +280,8 @@ fn more_in_swedish(detail: &Detail) -> String {
         }
         Detail::Because(reason, message) => match reason {
             Reason::DecryptionFailed => {
-                "går inte att öppna: ändrat, eller förseglat för ett annat \
-                                         konto, namn eller en annan miljö"
+                "går inte att öppna: ändrat, eller förseglat för ett annat konto, namn eller en \
+                 annan miljö"
                     .to_owned()
             }
             Reason::SealedTooEarly => {

@@ -218,8 +218,8 @@ fn what(trouble: &Trouble) -> String {
              förseglas"
         ),
         Trouble::WebhookUntrusted => {
-            "MutatingWebhookConfiguration kliv-secrets har ingen caBundle: \
-                                      API-servern litar inte på något av webhookens certifikat"
+            "MutatingWebhookConfiguration kliv-secrets har ingen caBundle: API-servern litar inte \
+             på något av webhookens certifikat"
                 .into()
         }
         Trouble::WebhookAbsent => "MutatingWebhookConfiguration kliv-secrets finns inte: inga \
@@ -232,8 +232,8 @@ fn what(trouble: &Trouble) -> String {
                                       skulle lagras i klartext"
             .into(),
         Trouble::WebhookNotReached(_) => {
-            "API-servern når inte webhooken, eller litar inte på dess \
-                                          certifikat: inga värden kan skrivas"
+            "API-servern når inte webhooken, eller litar inte på dess certifikat: inga värden kan \
+             skrivas"
                 .into()
         }
         Trouble::NotWritten(why) => {

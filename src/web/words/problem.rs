@@ -163,16 +163,19 @@ fn invalid(why: &Invalid, language: Language) -> String {
         return format!("{why}.");
     }
     match why {
-        Invalid::Namespace => "Så kan ingen namnrymd heta: små bokstäver, siffror \
-                                             och bindestreck, högst 63, till exempel acme."
-            .to_owned(),
+        Invalid::Namespace => {
+            "Så kan ingen namnrymd heta: små bokstäver, siffror och bindestreck, högst 63, till \
+             exempel acme."
+                .to_owned()
+        }
         Invalid::Name(_) => {
             "Så kan den inte heta: små bokstäver, siffror, bindestreck och punkter, högst 253."
                 .to_owned()
         }
         Invalid::OtherVariable { name, variable } => {
             format!(
-                "Hemligheten {name} finns för variabeln {variable}: skriv namnet så, eller ta bort den först."
+                "Hemligheten {name} finns för variabeln {variable}: skriv namnet så, eller ta bort \
+                 den först."
             )
         }
         Invalid::TooLarge => "Värdet är större än 64 KiB.".to_owned(),
@@ -188,6 +191,7 @@ fn invalid(why: &Invalid, language: Language) -> String {
         }
     }
 }
+
 pub(crate) const EN: Problems = Problems {
     back: "Back to the accounts",
     not_signed_in: ("You are not signed in", "Sign in to go on."),
