@@ -160,13 +160,13 @@ pub(crate) const SV: Audit = Audit {
     },
     as_far: "Loggen är hel så långt det går att se.",
     broken: |findings| match findings {
-        1 => "Loggen är bruten: 1 fynd.".to_owned(),
-        findings => format!("Loggen är bruten: {findings} fynd."),
+        1 => "Loggen är bruten: 1 avvikelse.".to_owned(),
+        findings => format!("Loggen är bruten: {findings} avvikelser."),
     },
     no_events: "Ingenting har hänt än.",
-    head: "Huvud",
-    anchor: "Den som kan skriva om både händelser och huvud upptäcks inte så här. Spara en export \
-             någon annanstans och jämför med",
+    head: "Senaste länken",
+    anchor: "Den som kan skriva om både händelserna och den senaste länken upptäcks inte så här. \
+             Spara en export någon annanstans och jämför med",
     finding: swedish,
     filter: "Filtrera",
     secret: "Hemlighet",
@@ -194,8 +194,8 @@ pub(crate) const SV: Audit = Audit {
     actions: [
         "skapad",
         "ändrad",
-        "återtagen",
-        "kallad röjd",
+        "återställd",
+        "förklarad röjd",
         "borttagen",
         "efterfrågad",
         "besvarad",
@@ -221,9 +221,9 @@ fn swedish(finding: &Finding) -> String {
             "loggen gick förlorad och förs på nytt från händelse {n}: vad som kan ha tagits bort \
              strax före den, eller före den äldsta, kan bara en tidigare export eller loggrad visa"
         ),
-        Wrong::Head => format!("händelse {n} är inte den som kontots huvud anger"),
+        Wrong::Head => format!("händelse {n} är inte den som kontots senaste länk anger"),
         Wrong::NoHead { since } => format!(
-            "kontots huvud är inte antecknat: det går inte att säga vad som kan ha tagits bort före \
+            "kontots senaste länk är inte antecknad: det går inte att säga vad som kan ha tagits bort före \
              händelse {since} eller efter händelse {n}"
         ),
         Wrong::Anchor => format!("händelse {n} är inte den som antecknades på annat håll"),
@@ -242,7 +242,7 @@ fn in_swedish(recorded: &str) -> Option<String> {
 fn more_in_swedish(detail: &Detail) -> String {
     match detail {
         Detail::UnseenChange => "iakttaget: ingen kunde se vem som ändrade".to_owned(),
-        Detail::UnseenDelete => "iakttaget: ingen kunde se vem som raderade".to_owned(),
+        Detail::UnseenDelete => "iakttaget: ingen kunde se vem som tog bort".to_owned(),
         Detail::Overwritten => "värdet skrevs över innan det publicerades".to_owned(),
         Detail::NotKept => {
             "om värdet publicerades går inte längre att säga: historiken är nyare".to_owned()
@@ -255,7 +255,7 @@ fn more_in_swedish(detail: &Detail) -> String {
         }
         Detail::ItsTimeCame => "tiden som spec.refuseSealedBefore anger har kommit".to_owned(),
         Detail::Unknown => {
-            "inget annat om hemligheten kunde antecknas innan den raderades".to_owned()
+            "inget annat om hemligheten kunde antecknas innan den togs bort".to_owned()
         }
         Detail::Resumed => {
             "kontots anteckningar gick förlorade: det som hände strax innan kan saknas".to_owned()
@@ -265,7 +265,7 @@ fn more_in_swedish(detail: &Detail) -> String {
         }
         Detail::Went(time) => format!(
             "värdet från {time} väntade ännu när det senast antecknades, och hemligheten har \
-             raderats sedan dess"
+             tagits bort sedan dess"
         ),
         Detail::IsBack(version, None) => format!("värdet från version {version} är tillbaka"),
         Detail::IsBack(version, Some(more)) => {
@@ -276,7 +276,7 @@ fn more_in_swedish(detail: &Detail) -> String {
             format!("revision {revision} är publicerad, och ingen funktion tar emot den än")
         }
         Detail::Live(revision, updated, total) => {
-            format!("revision {revision} gäller på {updated} av {total} funktioner")
+            format!("revision {revision} är i bruk i {updated} av {total} funktioner")
         }
         Detail::Because(reason, message) => match reason {
             Reason::DecryptionFailed => {
@@ -285,7 +285,7 @@ fn more_in_swedish(detail: &Detail) -> String {
                     .to_owned()
             }
             Reason::SealedTooEarly => {
-                "förseglat före en tid då värdena kallades komprometterade".to_owned()
+                "förseglat före en tid då värdena förklarades röjda".to_owned()
             }
             Reason::LimitExceeded => "det finns inte plats i kontot".to_owned(),
             Reason::QuotaExceeded => "en kvot i klustret lämnar inte plats".to_owned(),
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn the_usual_details_are_said_in_swedish_and_the_others_as_they_are_recorded() {
         let said = SV.detail("revision 3 is live on 2 of 2 functions");
-        assert_eq!(said.as_deref(), Some("revision 3 gäller på 2 av 2 funktioner"));
+        assert_eq!(said.as_deref(), Some("revision 3 är i bruk i 2 av 2 funktioner"));
         let said = SV.detail("the value of version 3 is back; the value stayed as it was");
         let swedish = "värdet från version 3 är tillbaka; värdet blev som det var";
         assert_eq!(said.as_deref(), Some(swedish));

@@ -57,8 +57,8 @@ pub(crate) const SV: Delete = Delete {
              i kontot.",
     requires: "säger att den inte klarar sig utan den",
     stays: "Tills alla funktioner har rullats ut utan den, och några minuter till, finns värdet kvar \
-            i en ersatt uppsättning. Återkalla det hos leverantören om det ska bli värdelöst genast.",
-    for_good: "Värdena i historiken försvinner också, och ingen kan ta tillbaka dem. Vad som hänt \
+            i en tidigare uppsättning. Återkalla det hos leverantören om det ska bli värdelöst genast.",
+    for_good: "Värdena i historiken försvinner också, och ingen kan återställa dem. Vad som hänt \
                med den står kvar i granskningsloggen.",
     type_name: |variable| format!("Skriv {variable} för att bekräfta"),
     wrong_name: "Det är inte dess namn. Ingenting togs bort.",

@@ -202,7 +202,7 @@ pub(crate) const SV: Fields = Fields {
     value_again: "Värdet sparas aldrig mellan försöken, så skriv det en gång till.",
     refused: "Klustret tillåter det inte:",
     changed_meanwhile: "Någon annan ändrade hemligheten medan du var här, så inget av ditt har \
-                        sparats. Nu visas den som den är: titta på den och försök igen.",
+                        sparats. Här visas den som den är nu: titta på den och försök igen.",
     length: "Längd",
     no_name: "Ge den ett namn.",
     name_is_value: "Det där ser ut som ett värde, inte ett namn, och har därför inte sparats. Om \
@@ -224,8 +224,8 @@ pub(crate) const SV: Fields = Fields {
     not_sealed: "Värdet kom inte fram förseglat som det ska. Skriv det en gång till.",
     another_key: "Klustret har fått en ny nyckel sedan sidan laddades. Skriv värdet en gång till.",
     too_early: "Hemligheten har ändrats sedan sidan laddades. Skriv värdet en gång till.",
-    too_late: "Värdet förseglades med en tid som inte har varit än. Skriv det en gång till; om \
-               det inte hjälper, ställ klockan.",
+    too_late: "Värdet förseglades med en tid i framtiden. Skriv det en gång till; om det inte \
+               hjälper, ställ klockan.",
     bad_length: "Ett antal tecken från 16 till 512.",
     bad_days: "Ett antal dagar från 1 till 3650.",
     bad_date: "En dag, till exempel 2027-01-31.",

@@ -133,12 +133,12 @@ pub(crate) const SV: Health = Health {
     leader: "Ledare",
     controller: "Controller",
     key: "Förseglingsnyckel",
-    trial: "Provskrivning",
-    policies: "Antagningspolicyer",
+    trial: "Skrivtest",
+    policies: "Admission-policyer",
     kinds: "Objekttyper",
     versions: "Versioner",
-    encryption: "Kryptering i vila",
-    log: "API-serverns logg",
+    encryption: "Kryptering av lagrade Secrets",
+    log: "API-serverns granskningslogg",
     unseen: "kan du inte se",
     not_there: "finns inte",
     ready: |ready, wanted| format!("{ready} av {wanted} repliker är redo"),
@@ -155,7 +155,7 @@ pub(crate) const SV: Health = Health {
     nobody_leads: "ingen controller leder",
     sealed: "ett påhittat värde kom tillbaka förseglat",
     not_sealed: "misslyckades",
-    act: |some, all| format!("{some} av {all} verkar"),
+    act: |some, all| format!("{some} av {all} är i kraft"),
     are_served: |some, all| format!("{some} av {all} går att använda"),
     encrypted: "Secrets är krypterade i etcd",
     not_encrypted: "inget tyder på det",
@@ -163,7 +163,7 @@ pub(crate) const SV: Health = Health {
     content: "har innehållet i vissa anrop",
     operator: "operatorn",
     this_page: "den här sidan",
-    findings: "Fynd",
+    findings: "Iakttagelser",
     error: "fel",
     advice: "råd",
     not_seen: "syns inte",
@@ -174,7 +174,7 @@ pub(crate) const SV: Health = Health {
     way_out: "Gör så här:",
     account: "Konto",
     account_hint: "namnrymden där en skrivning provas",
-    look: "Titta igen",
+    look: "Kontrollera igen",
     no_account: "Ange ett konto för att prova en skrivning där.",
     bad_account: "Det är inget konto: ange en namnrymd, men inte operatorns egen.",
 };
@@ -197,7 +197,7 @@ fn what(trouble: &Trouble) -> String {
             format!("CustomResourceDefinition {name} finns inte: inget av det slaget kan lagras")
         }
         Trouble::PolicyUnbound(Policy { kind, name }) => {
-            format!("{kind} {name} finns, men inget binder den, så den verkar inte")
+            format!("{kind} {name} finns, men inget binder den, så den gäller inte")
         }
         Trouble::PolicyAbsent(Policy { kind, name }) => {
             format!("{kind} {name} finns inte: det den vaktar är ovaktat")
@@ -259,14 +259,16 @@ fn what(trouble: &Trouble) -> String {
         Trouble::NoRight(Right { verb, resource, .. }, account) => {
             format!("du har inte rätten {verb} på {resource} i {account}")
         }
-        Trouble::NotEncrypted => "inget tyder på att Secrets är krypterade i vila: publicerade \
+        Trouble::NotEncrypted => "inget tyder på att lagrade Secrets är krypterade: publicerade \
                                   värden ligger då som base64 i etcd"
             .into(),
-        Trouble::EncryptionUnseen => "det syns inte om Secrets är krypterade i vila".into(),
-        Trouble::LogsContent => "API-serverns logg har innehållet i vissa anrop: är KlivSecrets \
-                                 bland dem finns värden som skrevs i klartext där"
+        Trouble::EncryptionUnseen => "det syns inte om lagrade Secrets är krypterade".into(),
+        Trouble::LogsContent => "API-serverns granskningslogg har innehållet i vissa anrop: är \
+                                 KlivSecrets bland dem finns värden som skrevs i klartext där"
             .into(),
-        Trouble::LogUnseen => "det syns inte om API-serverns logg har innehållet i anrop".into(),
+        Trouble::LogUnseen => {
+            "det syns inte om API-serverns granskningslogg har innehållet i anrop".into()
+        }
         Trouble::Orphaned { set, account, .. } => format!(
             "Secret {set} i {account} har värden, men inget KlivAccount känner till den: ingen tar \
              bort den"
@@ -348,8 +350,8 @@ fn way_out(trouble: &Trouble) -> String {
         Trouble::LogsContent => "lägg regeln i examples/cluster/audit-policy.yaml före alla andra; \
                                  den här sidan förseglar innan något skickas"
             .into(),
-        Trouble::LogUnseen => "fråga den som kör den efter en regel med nivån Metadata för \
-                               klivsecrets, som i examples/cluster/audit-policy.yaml"
+        Trouble::LogUnseen => "fråga den som kör API-servern efter en regel med nivån \
+                               Metadata för klivsecrets, som i examples/cluster/audit-policy.yaml"
             .into(),
         Trouble::Orphaned { set, account, namespace } => format!(
             "om ingen pod nämner den (`kubectl -n {account} get pods -o yaml | grep {set}`), som \

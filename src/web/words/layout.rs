@@ -90,7 +90,7 @@ pub(crate) const SV: Layout = Layout {
     updated: "Det nya värdet togs emot. Det kan inte visas igen.",
     purged: "Det nya värdet togs emot. Alla tidigare värden rensas bort och godtas aldrig mer.",
     described: "Sparat. Värdet är oförändrat.",
-    rolled_back: "Det tidigare värdet kommer tillbaka.",
+    rolled_back: "Det tidigare värdet återställs.",
     deleted: "Hemligheten togs bort.",
     imported: "Hemligheterna importerades. Deras värden kan inte visas igen.",
     answered: "Förfrågan besvarades. Värdet kan inte visas igen.",

@@ -95,7 +95,7 @@ fn unfit(why: &Unfit, language: Language) -> String {
         Unfit::NotAsked(name) => format!("Ingen ber om {name}."),
         Unfit::Exists(name) => format!("{name} finns redan."),
         Unfit::NoHistory(name) => {
-            format!("{name} har inte haft något värde än: det finns inget att gå tillbaka till.")
+            format!("{name} har inte haft något värde än: det finns inget att återställa.")
         }
         Unfit::InUse { name, version } => {
             format!("Version {version} av {name} är den som används.")
@@ -149,7 +149,7 @@ fn not_taken(why: &NotTaken, language: Language) -> &'static str {
         ),
         NotTaken::TooLate => (
             "The value was sealed with a time that is still to come. Load the page anew.",
-            "Värdet förseglades med en tid som ännu inte är. Ladda om sidan.",
+            "Värdet förseglades med en tid i framtiden. Ladda om sidan.",
         ),
     };
     match language {
@@ -185,7 +185,7 @@ fn invalid(why: &Invalid, language: Language) -> String {
         Invalid::SealingKey { namespace, .. } => {
             format!("Den publika nyckeln i {namespace} går inte att läsa.")
         }
-        Invalid::NoVersion => "Installationen säger ingen version.".to_owned(),
+        Invalid::NoVersion => "Installationen anger ingen version.".to_owned(),
         Invalid::Unreadable(name) => {
             format!("Hemligheten {name} går inte att läsa.")
         }
@@ -198,8 +198,8 @@ pub(crate) const EN: Problems = Problems {
     no_such_page: ("There is no such page", "The address may have been cut or mistyped."),
     bad_form: (
         "That form can't be taken",
-        "It was not made by this page, or by an older one. Load the page anew and try again. \
-         Nothing was changed.",
+        "It comes from elsewhere, or from an older version of this page. Load the page anew and \
+         try again. Nothing was changed.",
     ),
     in_the_clear: (
         "This page takes no value in the clear",
@@ -252,8 +252,8 @@ pub(crate) const SV: Problems = Problems {
     no_such_page: ("Sidan finns inte", "Adressen kan vara avklippt eller felskriven."),
     bad_form: (
         "Formuläret kan inte tas emot",
-        "Det gjordes inte av den här sidan, eller av en äldre. Ladda om sidan och försök igen. \
-         Ingenting ändrades.",
+        "Det kommer någon annanstans ifrån, eller från en äldre version av sidan. Ladda om sidan \
+         och försök igen. Ingenting ändrades.",
     ),
     in_the_clear: (
         "Sidan tar inte emot värden i klartext",
@@ -270,7 +270,7 @@ pub(crate) const SV: Problems = Problems {
         "Det får bara webbplatsens egna sidor göra. Öppna sidan här och försök igen. Ingenting \
          ändrades.",
     ),
-    too_often: ("Det var för ofta", "Vänta en stund och försök igen. Ingenting ändrades."),
+    too_often: ("För många försök", "Vänta en stund och försök igen. Ingenting ändrades."),
     too_large: ("Det är för stort", "Skicka mindre åt gången. Ingenting ändrades."),
     late: (
         "Det tog för lång tid",

@@ -132,6 +132,6 @@ pub(crate) const SV: Requests = Requests {
     may_not_refuse: "För att avslå den krävs rätt att ta bort hemligheter, och den har du inte.",
     over: "Här väntar ingen längre: förfrågan är besvarad, eller har aldrig ställts.",
     to_secret: "Till hemligheten",
-    changed: "Förfrågan ändrades medan du var här, så inget skickades vidare. Nu visas den som den \
-              är: läs den igen innan du svarar.",
+    changed: "Förfrågan ändrades medan du var här, så inget skickades vidare. Här visas den som \
+              den är nu: läs den igen innan du svarar.",
 };

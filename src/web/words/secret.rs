@@ -181,13 +181,13 @@ pub(crate) const SV: Secret = Secret {
     expires: "Går ut",
     compromised: "Röjd",
     sealed_before: "alla värden som förseglades före",
-    arrival: "Var den gäller",
+    arrival: "Var den är i bruk",
     waits: "Sparad. Väntar på att operatorn tar hand om den.",
     not_taken: "Sparad, men används inte:",
-    tried_again: "Sparad, men inte publicerad än. Nya försök görs av sig självt:",
+    tried_again: "Sparad, men inte publicerad än. Nya försök görs automatiskt:",
     rolls_out: "Rullas ut:",
     awaits_value: "Det finns inget värde än.",
-    account_unseen: "Du får inte se på hur många funktioner den gäller.",
+    account_unseen: "Du får inte se i hur många funktioner den är i bruk.",
     functions: "Funktioner som använder den",
     function: "Funktion",
     none_has_it: "Ingen funktion har den.",
@@ -200,21 +200,21 @@ pub(crate) const SV: Secret = Secret {
     failed: "utrullningen misslyckades: de gamla poddarna behåller det förra värdet",
     former: "behåller ett tidigare värde",
     history: "Historik",
-    history_hint: "De fem senaste värdena sparas, förseglade. Ett av dem kan tas tillbaka, som en \
+    history_hint: "De fem senaste värdena sparas, förseglade. Ett av dem kan återställas, som en \
                    ny version.",
     when: "När",
     who: "Vem",
     in_use: "används",
-    restores: |version| format!("tog tillbaka version {version}"),
-    way_back: "Väg tillbaka",
-    roll_back: |version| format!("Ta tillbaka version {version}"),
+    restores: |version| format!("återställde version {version}"),
+    way_back: "Återställ",
+    roll_back: |version| format!("Återställ version {version}"),
     roll_back_sure: |version| {
         format!(
             "Funktionerna får värdet från version {version} igen och rullas ut med det. Det blir \
              en ny version, så det nuvarande värdet finns kvar i historiken."
         )
     },
-    roll_back_yes: |version| format!("Ja, ta tillbaka version {version}"),
+    roll_back_yes: |version| format!("Ja, återställ version {version}"),
     warnings: "Att se över",
     code: "Så läser du den i kod",
     code_hint: "Varje funktion i kontot har den som miljövariabel. Skriv aldrig in värdet i koden.",
@@ -228,7 +228,7 @@ pub(crate) const SV: Secret = Secret {
     update: "Uppdatera",
     answer: "Lämna värdet",
     delete: "Ta bort …",
-    events: "Dess granskningslogg",
+    events: "Hemlighetens granskningslogg",
     read_only: "Du får titta på hemligheten. För att ändra den krävs ClusterRole \
                 kliv-secrets-editor i kontot.",
 };

@@ -175,8 +175,8 @@ pub(crate) fn explained(reason: Reason, language: Language) -> &'static str {
              keep what they have. Whoever runs the cluster can raise it; it is tried again by \
              itself.",
             "En kvot i klustret lämnar inte plats för fler objekt i kontot. Funktionerna behåller \
-             det de har. Den som sköter klustret kan höja kvoten; ett nytt försök görs av sig \
-             självt.",
+             det de har. Den som sköter klustret kan höja kvoten; ett nytt försök görs \
+             automatiskt.",
         ),
         Reason::InvalidSpec => language.of(
             "The secret's name or settings are not valid, so it was not taken in. Create it anew \
@@ -188,7 +188,7 @@ pub(crate) fn explained(reason: Reason, language: Language) -> &'static str {
             "The value could not be handed to functions yet. They keep what they have, and it is \
              tried again by itself.",
             "Värdet kunde inte lämnas till funktionerna än. De behåller det de har, och ett nytt \
-             försök görs av sig självt.",
+             försök görs automatiskt.",
         ),
     }
 }
@@ -221,7 +221,7 @@ pub(crate) fn behind_explained(behind: Behind, language: Language) -> Option<&'s
             "A rule of the cluster refuses the change. Whoever runs the cluster should let the \
              service account kliv-secrets-controller through; it is tried again by itself.",
             "En regel i klustret nekar ändringen. Den som sköter klustret bör släppa fram \
-             tjänstekontot kliv-secrets-controller; ett nytt försök görs av sig självt.",
+             tjänstekontot kliv-secrets-controller; ett nytt försök görs automatiskt.",
         ),
         Behind::Undone => language.of(
             "Something takes away again and again what the function was given. It is given anew \
@@ -234,7 +234,7 @@ pub(crate) fn behind_explained(behind: Behind, language: Language) -> Option<&'s
             "Its new pods do not become ready, and the old ones keep the former values. Update \
              the secret or roll it back, or correct the function.",
             "De nya poddarna blir inte klara, och de gamla behåller de förra värdena. Uppdatera \
-             hemligheten eller gå tillbaka till ett tidigare värde, eller rätta funktionen.",
+             hemligheten eller återställ ett tidigare värde, eller rätta funktionen.",
         ),
         Behind::Manual => language.of(
             "It takes new values only when whoever deploys it says so.",

@@ -205,8 +205,8 @@ pub(crate) const SV: Typing = Typing {
         ),
         ("other", "Värdet kunde inte förseglas. Ingenting skickades."),
     ],
-    recognised: "Känns igen: {what}.",
-    misfit: "Känns igen: {what}. Det passar inte namnet {name}. Spara ändå.",
+    recognised: "Ser ut som: {what}.",
+    misfit: "Ser ut som: {what}. Det passar inte namnet {name}. Spara ändå.",
     unconfirmed: "Värdet passar inte namnet. Kryssa i rutan om det ändå är meningen.",
     bytes: "{count} av {limit} byte",
 };

@@ -118,7 +118,7 @@ fn text(odd: &Oddity, language: Language) -> String {
         Oddity::LiveKeyOutsideProduction { what, environment } => with(
             language.of(
                 "The value is plainly a {}, but this secret is for {}. Update it with a test key.",
-                "Värdet känns igen som {}, men hemligheten är för {}. Uppdatera den med en \
+                "Det är en skarp nyckel: {}. Men hemligheten är för {}. Uppdatera den med en \
                  testnyckel.",
             ),
             &[&recognised(what, language), environment],
@@ -127,7 +127,7 @@ fn text(odd: &Oddity, language: Language) -> String {
             language.of(
                 "The value is plainly a {}, but this secret is for {}. Update it with the live \
                  one.",
-                "Värdet känns igen som {}, men hemligheten är för {}. Uppdatera den med den \
+                "Det är en testnyckel: {}. Men hemligheten är för {}. Uppdatera den med den \
                  skarpa.",
             ),
             &[&recognised(what, language), environment],
