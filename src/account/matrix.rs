@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::is_odd;
-use super::{State, waiting};
-use crate::api::{KlivSecret, Odd};
+use super::State;
+use crate::api::KlivSecret;
 
 /// An account's variables by its environments.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -37,11 +36,15 @@ pub enum Cell<'a> {
         secret: &'a KlivSecret,
         /// What functions have of it.
         state: State,
-        /// Whether somebody asks for its value.
-        asked: bool,
-        /// Whether the same value stands in another environment, too.
-        same_value: bool,
     },
+}
+
+/// Whether functions of an environment that has no secret of its own get this one's value,
+/// which is for every environment: it has one by now.
+#[must_use]
+pub fn falls_back(every: &KlivSecret) -> bool {
+    every.spec.environment.is_none()
+        && every.status.as_ref().is_some_and(|status| status.version.is_some())
 }
 
 impl<'a> Matrix<'a> {
@@ -61,14 +64,9 @@ impl<'a> Matrix<'a> {
             secrets.get(environment),
             secrets.get(""),
         ) {
-            (Some(secret), _) => Cell::Secret {
-                secret,
-                state: State::of(secret),
-                asked: waiting(secret).is_ok(),
-                same_value: is_odd(secret, Odd::SameValueInEnvironments),
-            },
-            (None, Some(every)) => Cell::FallsBack(every),
-            (None, None) => Cell::Missing,
+            (Some(secret), _) => Cell::Secret { secret, state: State::of(secret) },
+            (None, Some(every)) if falls_back(every) => Cell::FallsBack(every),
+            (None, _) => Cell::Missing,
         };
         let variables = variables.into_iter().map(|(name, secrets)| {
             let cells = environments.iter().map(|environment| cell(&secrets, environment));
@@ -85,13 +83,11 @@ mod tests {
 
     use super::*;
 
-    fn secret(variable: &str, environment: Option<&str>, warnings: &[&str]) -> KlivSecret {
-        let warnings: Vec<_> =
-            warnings.iter().map(|w| json!({ "reason": w, "message": "m" })).collect();
+    fn secret(variable: &str, environment: Option<&str>, version: Option<i64>) -> KlivSecret {
         serde_json::from_value(json!({
             "metadata": { "name": "a" },
             "spec": { "envVar": variable, "environment": environment, "sealed": "kliv1.x" },
-            "status": { "warnings": warnings },
+            "status": { "version": version },
         }))
         .unwrap()
     }
@@ -99,9 +95,10 @@ mod tests {
     #[test]
     fn each_variable_has_a_cell_for_each_environment_and_falls_back_to_every_one() {
         let secrets = [
-            secret("B", Some("test"), &["SameValueInEnvironments"]),
-            secret("A", None, &[]),
-            secret("A", Some("live"), &[]),
+            secret("B", Some("test"), None),
+            secret("A", None, Some(1)),
+            secret("A", Some("live"), Some(1)),
+            secret("WAITS", None, None),
         ];
         let besides = ["test".to_owned(), "blue".to_owned()];
         let matrix = Matrix::of(&secrets, &besides);
@@ -109,7 +106,6 @@ mod tests {
         let word = |cell: &Cell<'_>| match cell {
             Cell::Missing => "missing",
             Cell::FallsBack(_) => "falls back",
-            Cell::Secret { same_value: true, .. } => "same",
             Cell::Secret { .. } => "set",
         };
         let rows = matrix.variables.iter();
@@ -119,7 +115,8 @@ mod tests {
             rows,
             [
                 ("A", vec!["set", "falls back", "set", "falls back"]),
-                ("B", vec!["missing", "missing", "missing", "same"]),
+                ("B", vec!["missing", "missing", "missing", "set"]),
+                ("WAITS", vec!["set", "missing", "missing", "missing"]),
             ]
         );
     }

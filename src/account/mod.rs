@@ -61,7 +61,7 @@ pub use install::{FunctionLabels, Install};
 pub use invalid::Invalid;
 pub use live::{Deleted, Live, Stage, Waited, stage};
 pub use manifest::manifest;
-pub use matrix::{Cell, Matrix, Variable};
+pub use matrix::{Cell, Matrix, Variable, falls_back};
 pub use naming::{Target, Unnamed};
 pub use not_live::{Held, NotLive};
 pub use overview::{Attention, Need, Overview};

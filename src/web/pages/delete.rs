@@ -13,7 +13,7 @@ use super::super::visit::Visit;
 use super::super::words::Done;
 use super::super::words::delete::Delete as Words;
 use super::secret::{find, is_as_seen, may};
-use crate::account::{Caller, DryRun, Error, Right, User};
+use crate::account::{self, Caller, DryRun, Error, Right, User};
 use crate::api::KlivSecret;
 
 #[derive(Template)]
@@ -69,12 +69,9 @@ fn shown_user(user: User) -> User {
 /// Whether functions get another value instead: of every environment, where this one is of
 /// one alone.
 fn falls_back(secret: &KlivSecret, secrets: &[KlivSecret]) -> bool {
-    let has_value = |other: &KlivSecret| other.status.as_ref().is_some_and(|s| s.version.is_some());
-    let is_instead = |other: &KlivSecret| {
-        other.spec.env_var == secret.spec.env_var && other.spec.environment.is_none()
-    };
+    let is_namesake = |other: &KlivSecret| other.spec.env_var == secret.spec.env_var;
     secret.spec.environment.is_some()
-        && secrets.iter().any(|other| is_instead(other) && has_value(other))
+        && secrets.iter().any(|other| is_namesake(other) && account::falls_back(other))
 }
 
 pub(crate) async fn page(

@@ -94,7 +94,7 @@ impl Content {
         let (secret, state) = match *cell {
             account::Cell::Missing => return Self::Missing,
             account::Cell::FallsBack(_) => return Self::FallsBack,
-            account::Cell::Secret { secret, state, .. } => (secret, State::from(state)),
+            account::Cell::Secret { secret, state } => (secret, State::from(state)),
         };
         let status = secret.status.clone().unwrap_or_default();
         let same = Odd::SameValueInEnvironments;
@@ -121,7 +121,9 @@ mod tests {
     fn secret(variable: &str, environment: Option<&str>) -> KlivSecret {
         let name = crate::api::object_name(variable, environment);
         let spec = json!({ "envVar": variable, "environment": environment });
-        serde_json::from_value(json!({ "metadata": { "name": name }, "spec": spec })).unwrap()
+        let status = json!({ "version": 1 });
+        let secret = json!({ "metadata": { "name": name }, "spec": spec, "status": status });
+        serde_json::from_value(secret).unwrap()
     }
 
     fn words(content: &Content) -> &str {
