@@ -187,7 +187,7 @@ async fn answer(
     if announced(&head.headers).is_some_and(|length| length > most) {
         return Err(Refused::TooLarge);
     }
-    let stream = match path.ends_with("/events") {
+    let stream = match limits::is_events(path) {
         true => Some(gate.limits.stream(id).ok_or(Refused::TooManyStreams)?),
         false => None,
     };

@@ -63,11 +63,21 @@ pub(crate) const SIGN_IN: usize = 16 * 1024;
 pub(crate) fn body(path: &str) -> usize {
     if path.starts_with("/sign-in") || path == "/sign-out" || path == "/language" {
         SIGN_IN
-    } else if path.ends_with("/import") {
+    } else if of_account(path) == Some("import") {
         IMPORT
     } else {
         FORM
     }
+}
+
+/// Whether it is an account's stream of events, and not the page of a secret of that name.
+pub(crate) fn is_events(path: &str) -> bool {
+    of_account(path) == Some("events")
+}
+
+/// The page of an account itself: the rest of `/accounts/NAME/`, where there is one.
+fn of_account(path: &str) -> Option<&str> {
+    path.strip_prefix("/accounts/")?.split_once('/').map(|(_, page)| page)
 }
 
 /// How often: so many at once, and then one in each so long.
@@ -319,11 +329,21 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_an_account_s_events_and_no_secret_of_that_name() {
+        assert!(is_events("/accounts/acme/events") && is_events("/accounts/events/events"));
+        for path in ["/accounts/acme/secrets/events", "/accounts/events", "/accounts/events/", "/"]
+        {
+            assert!(!is_events(path), "{path}");
+        }
+    }
+
+    #[test]
     fn only_an_import_may_be_large() {
         for (path, most) in [
             ("/accounts/a/import", IMPORT),
             ("/accounts/a/new", FORM),
             ("/accounts/import/new", FORM),
+            ("/accounts/a/secrets/import", FORM),
             ("/sign-in/token", SIGN_IN),
             ("/language", SIGN_IN),
         ] {

@@ -11,6 +11,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::frame::{Problem, explain};
 use super::gate;
+use super::limits::is_events;
 use super::site::{Door, Site};
 use super::visit::{Visit, language};
 use super::{assets, live, pages, shown, signin};
@@ -59,7 +60,7 @@ async fn in_words(
 ) -> Response {
     let spoken = language(request.headers());
     let is_local = matches!(site.door, Door::Local { .. });
-    let reads = request.method() == Method::GET && !request.uri().path().ends_with("/events");
+    let reads = request.method() == Method::GET && !is_events(request.uri().path());
     let response = next.run(request).await;
     if reads && matches!(response.extensions().get(), Some(Problem::NotSignedIn)) {
         return Redirect::to("/sign-in").into_response();
