@@ -1,12 +1,11 @@
 //! Deleting a secret: who loses it, and its name typed to confirm.
 
 use askama::Template;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
 
+use super::super::form::Sent;
 use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::shown;
 use super::super::visit::Visit;
@@ -83,28 +82,19 @@ pub(crate) async fn page(
     Ok(Page(DeletePage::of(&visit, &caller, &secret, false).await?))
 }
 
-/// The form.
-#[derive(Deserialize)]
-pub(crate) struct Confirmed {
-    /// Typed by hand.
-    name: String,
-    /// The secret as it was looked at.
-    seen: Option<String>,
-}
-
 pub(crate) async fn delete(
     visit: Visit,
     Path((account, object)): Path<(String, String)>,
-    form: Result<Form<Confirmed>, FormRejection>,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let Form(confirmed) = form.map_err(|_| Problem::BadForm)?;
+    let fields = sent.only(&["name", "seen"])?;
     let caller = visit.caller(&account)?;
     let secret = find(&caller, &object).await?;
-    if !names(&secret, &confirmed.name) {
+    if !names(&secret, fields.text("name")) {
         let page = DeletePage::of(&visit, &caller, &secret, true).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
-    is_as_seen(&secret, confirmed.seen.as_deref())?;
+    is_as_seen(&secret, Some(fields.text("seen")))?;
     caller.delete(&secret, DryRun::None).await?;
     let done = Done::Deleted.code();
     Ok(Redirect::to(&format!("/accounts/{account}?done={done}")).into_response())
@@ -112,7 +102,6 @@ pub(crate) async fn delete(
 
 /// Whether that is its name: the variable's, or the object's.
 fn names(secret: &KlivSecret, typed: &str) -> bool {
-    let typed = typed.trim();
     typed == secret.spec.env_var || secret.metadata.name.as_deref() == Some(typed)
 }
 
@@ -133,7 +122,7 @@ mod tests {
     #[test]
     fn only_its_own_name_confirms() {
         let secret = secret(json!({ "envVar": "A_KEY", "environment": "test" }));
-        for typed in ["A_KEY", " A_KEY\n", "a-key.test"] {
+        for typed in ["A_KEY", "a-key.test"] {
             assert!(names(&secret, typed), "{typed}");
         }
         for typed in ["", "a_key", "A_KEY_2", "a-key"] {

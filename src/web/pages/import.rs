@@ -2,7 +2,6 @@
 //! seals what is chosen; here arrive names, environments and sealed values only.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
@@ -11,6 +10,7 @@ use kube::ResourceExt as _;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::super::form::Sent;
 use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::site::Site;
 use super::super::visit::Visit;
@@ -100,13 +100,6 @@ fn there(secrets: &[KlivSecret], now: Timestamp) -> String {
     Json::Object(secrets).to_string().replace('<', "\\u003c")
 }
 
-/// The form: one field, since there is no end to rows.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Sent {
-    rows: String,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct SentRow {
@@ -120,10 +113,10 @@ struct SentRow {
 async fn post(
     visit: Visit,
     Path(account): Path<String>,
-    form: Result<Form<Sent>, axum::extract::rejection::FormRejection>,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let Form(sent) = form.map_err(|_| Problem::BadForm)?;
-    let rows = read(&sent)?;
+    // One field, since there is no end to rows.
+    let rows = read(sent.only(&["rows"])?.text("rows"))?;
     let caller = visit.caller(&account)?;
     let key = caller.sealing_key().await?;
     let plan = caller.plan_import(rows).await?;
@@ -154,8 +147,8 @@ async fn post(
 }
 
 /// What was sent, checked by the same gate as everything else. Quotes nothing of it.
-fn read(sent: &Sent) -> Result<Vec<Row>, Problem> {
-    let rows: Vec<SentRow> = serde_json::from_str(&sent.rows).map_err(|_| Problem::BadForm)?;
+fn read(rows: &str) -> Result<Vec<Row>, Problem> {
+    let rows: Vec<SentRow> = serde_json::from_str(rows).map_err(|_| Problem::BadForm)?;
     if rows.is_empty() || rows.len() > MAX_SECRETS {
         return Err(Problem::BadForm);
     }
@@ -184,7 +177,7 @@ mod tests {
     use crate::api::KlivSecretSpec;
 
     fn read_text(rows: &Json) -> Result<Vec<Row>, Problem> {
-        read(&Sent { rows: rows.to_string() })
+        read(&rows.to_string())
     }
 
     fn row() -> Json {

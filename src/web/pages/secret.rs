@@ -2,13 +2,13 @@
 
 mod view;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, Query};
+use axum::extract::{Path, Query};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
 use self::view::SecretPage;
+use super::super::form::Sent;
 use super::super::frame::{Page, Problem, Section};
 use super::super::shown;
 use super::super::visit::Visit;
@@ -51,25 +51,18 @@ pub(super) async fn may(caller: &Caller) -> Rights {
     caller.may().await.unwrap_or(all)
 }
 
-/// Which version is to come back.
-#[derive(Deserialize)]
-pub(crate) struct Back {
-    version: i64,
-    /// The secret as it was looked at.
-    seen: Option<String>,
-}
-
 /// Brings a former value back.
 pub(crate) async fn roll_back(
     visit: Visit,
     Path((account, object)): Path<(String, String)>,
-    form: Result<Form<Back>, FormRejection>,
+    sent: Sent,
 ) -> Result<Redirect, Problem> {
-    let Form(back) = form.map_err(|_| Problem::BadForm)?;
+    let fields = sent.only(&["version", "seen"])?;
+    let version = fields.text("version").parse().map_err(|_| Problem::BadForm)?;
     let caller = visit.caller(&account)?;
     let secret = find(&caller, &object).await?;
-    is_as_seen(&secret, back.seen.as_deref())?;
-    caller.roll_back(&secret, back.version, DryRun::None).await?;
+    is_as_seen(&secret, Some(fields.text("seen")))?;
+    caller.roll_back(&secret, version, DryRun::None).await?;
     let done = Done::RolledBack.code();
     Ok(Redirect::to(&format!("/accounts/{account}/secrets/{object}?done={done}")))
 }
