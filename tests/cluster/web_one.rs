@@ -116,6 +116,12 @@ impl Account<'_> {
         format!("/accounts/{}{path}", self.namespace)
     }
 
+    /// A secret as a form saw it.
+    async fn seen(&self, object: &str) -> String {
+        let metadata = self.api().get(object).await.expect("the secret").metadata;
+        format!("{}.{}", metadata.uid.expect("a uid"), metadata.generation.expect("one"))
+    }
+
     fn let_view(&self, user: &str) {
         let user = format!("--user={user}");
         let binding = ["create", "rolebinding", "viewer", "-n", &self.namespace];
@@ -189,8 +195,16 @@ async fn a_former_value_comes_back_unless_somebody_else_was_quicker() {
     let late = ui.post(&format!("{path}/rollback"), &format!("version=2&seen={seen}"));
     assert_eq!(late.status, 409);
     assert!(late.body.contains("Somebody else was quicker"), "{}", late.body);
-    assert_eq!(ui.post(&format!("{path}/rollback"), "version=9").status, 409);
-    assert_eq!(ui.post(&format!("{path}/rollback"), "version=x").status, 400);
+    let seen = account.seen("api-token").await;
+    for (form, status) in [
+        ("version=2".to_owned(), 409),
+        (format!("version=9&seen={seen}"), 409),
+        (format!("version=x&seen={seen}"), 400),
+        (format!("version=2&seen={seen}&value=c4n4ry"), 400),
+    ] {
+        let refused = ui.post(&format!("{path}/rollback"), &form);
+        assert_eq!(refused.status, status, "{form}: {}", refused.body);
+    }
     account.gets("mail", &[("API_TOKEN", "one")]).await;
 }
 
@@ -218,7 +232,9 @@ async fn deleting_names_who_loses_it_and_takes_the_name_typed_by_hand() {
         assert!(!refused.body.contains("OTHER_TOKEN"), "what was typed is not repeated");
     }
     account.published("api-token").await;
-    let done = ui.post(&path, "name=API_TOKEN");
+    assert_eq!(ui.post(&path, "name=API_TOKEN").status, 409, "it does not say what was seen");
+    let seen = account.seen("api-token").await;
+    let done = ui.post(&path, &format!("name=API_TOKEN&seen={seen}"));
 
     assert_eq!(done.status, 303, "{}", done.body);
     assert_eq!(done.header("location"), Some(account.web("?done=deleted").as_str()));
@@ -279,7 +295,8 @@ async fn who_may_only_read_sees_no_controls_and_forged_forms_change_nothing() {
     assert!(page.contains("you can&#39;t see: that takes the right to list"), "{page}");
     assert_eq!(ui.get(&format!("{path}/delete")).status, 403);
     for (act, form) in [("rollback", "version=1"), ("delete", "name=API_TOKEN")] {
-        let refused = ui.post(&format!("{path}/{act}"), form);
+        let seen = account.seen("api-token").await;
+        let refused = ui.post(&format!("{path}/{act}"), &format!("{form}&seen={seen}"));
         assert_eq!(refused.status, 403, "{act}: {}", refused.body);
         assert!(refused.body.contains("You have no right to that"), "{}", refused.body);
     }

@@ -94,7 +94,7 @@ pub(crate) async fn delete(
         let page = DeletePage::of(&visit, &caller, &secret, true).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Page(page)).into_response());
     }
-    is_as_seen(&secret, Some(fields.text("seen")))?;
+    is_as_seen(&secret, fields.text("seen"))?;
     caller.delete(&secret, DryRun::None).await?;
     let done = Done::Deleted.code();
     Ok(Redirect::to(&format!("/accounts/{account}?done={done}")).into_response())

@@ -16,7 +16,7 @@ use super::super::words::time::Moment;
 use super::fields::{Errors, Field, failed, sealed};
 use super::requests::created;
 use super::sealing::Sealing;
-use super::secret::{find, may};
+use super::secret::{find, is_as_seen, may};
 use crate::account::{Asker, Caller, DryRun, Error, How, SealedAt, Target, receivers, waiting};
 use crate::api::{KlivSecret, Question};
 
@@ -143,7 +143,9 @@ pub(crate) async fn answer(
     let status = match act {
         None => StatusCode::UNPROCESSABLE_ENTITY,
         // Somebody may have put another question under what was read.
-        Some(_) if fields.text("seen") != seen(&secret) || waiting(&secret).is_err() => {
+        Some(_)
+            if is_as_seen(&secret, fields.text("seen")).is_err() || waiting(&secret).is_err() =>
+        {
             form.changed = true;
             StatusCode::CONFLICT
         }

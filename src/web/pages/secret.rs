@@ -61,7 +61,7 @@ pub(crate) async fn roll_back(
     let version = fields.text("version").parse().map_err(|_| Problem::BadForm)?;
     let caller = visit.caller(&account)?;
     let secret = find(&caller, &object).await?;
-    is_as_seen(&secret, Some(fields.text("seen")))?;
+    is_as_seen(&secret, fields.text("seen"))?;
     caller.roll_back(&secret, version, DryRun::None).await?;
     let done = Done::RolledBack.code();
     Ok(Redirect::to(&format!("/accounts/{account}/secrets/{object}?done={done}")))
@@ -74,12 +74,9 @@ fn changed(secret: &KlivSecret) -> Error {
     Error::Changed(Thing { what: What::Secret, name, namespace })
 }
 
-/// Whether it is still as the form's reader saw it.
-pub(super) fn is_as_seen(secret: &KlivSecret, seen: Option<&str>) -> Result<(), Problem> {
-    match seen {
-        Some(seen) if seen != shown::seen(secret) => Err(changed(secret).into()),
-        _ => Ok(()),
-    }
+/// That it is still as the form's reader saw it. A form that does not say is no page's.
+pub(super) fn is_as_seen(secret: &KlivSecret, seen: &str) -> Result<(), Error> {
+    if seen == shown::seen(secret) { Ok(()) } else { Err(changed(secret)) }
 }
 
 /// The manifest with the sealed value, as a file.

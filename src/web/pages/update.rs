@@ -13,7 +13,7 @@ use super::super::words::Done;
 use super::super::words::time::Moment;
 use super::fields::{DetailsSent, Errors, Field, failed, sealed};
 use super::sealing::Sealing;
-use super::secret::{find, may};
+use super::secret::{find, is_as_seen, may};
 use crate::account::{Caller, Details, DryRun, Error, How, SealedAt, Target, replaceable, waiting};
 use crate::api::KlivSecret;
 
@@ -133,7 +133,7 @@ pub(crate) async fn change(
     let act = read(&fields, &secret, &mut form)?;
     let status = match act {
         None => StatusCode::UNPROCESSABLE_ENTITY,
-        Some(_) if fields.text("seen") != seen(&secret) => {
+        Some(_) if is_as_seen(&secret, fields.text("seen")).is_err() => {
             form = Form { changed: true, ..Form::fresh(&secret) };
             StatusCode::CONFLICT
         }
