@@ -33,6 +33,9 @@ const STREAM: Duration = Duration::from_secs(10 * 60);
 /// On a person's own machine a session ends with the process, which does not go on for so long.
 const LOCAL: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Where the link of a person's own machine leads.
+const LINK: &str = "/sign-in/link";
+
 /// What stands between browsers and the pages.
 pub struct Gate {
     guard: Guard,
@@ -131,18 +134,16 @@ impl Drop for Busy {
 pub(super) async fn pass(State(site): State<Site>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let spoken = language(request.headers());
-    let busy = site.gate.busy();
     let answered = answer(&site, request, next).await;
-    let (mut response, stream) = match answered {
-        Ok((response, stream)) => (in_our_words(&site, spoken, response), stream),
-        Err(refused) => (site.gate.refuse(&site, spoken, refused), None),
+    let (mut response, held) = match answered {
+        Ok((response, held)) => (in_our_words(&site, spoken, response), held),
+        Err(refused) => (site.gate.refuse(&site, spoken, refused), Held::default()),
     };
     let status = response.status();
     headers::put(response.headers_mut(), &path, status, site.gate.guard.is_https());
-    match stream {
+    match held.stream {
         None => response,
-        Some(stream) => response.map(|body| {
-            let held = (busy, stream);
+        Some(_) => response.map(|body| {
             let pieces = body.into_data_stream().take_until(tokio::time::sleep(STREAM));
             Body::from_stream(pieces.inspect(move |_| {
                 let _ = &held;
@@ -151,21 +152,25 @@ pub(super) async fn pass(State(site): State<Site>, request: Request, next: Next)
     }
 }
 
+/// What a request holds until it is answered, and a stream until it ends.
+#[derive(Default)]
+struct Held {
+    _busy: Option<Busy>,
+    stream: Option<limits::Stream>,
+}
+
 /// Why a request does not reach a page.
 enum Refused {
     Guard(Refusal),
     Elsewhere(String),
     TooOften(TooOften),
     TooManyStreams,
+    TooManyImports,
     TooLarge,
     Late,
 }
 
-async fn answer(
-    site: &Site,
-    request: Request,
-    next: Next,
-) -> Result<(Response, Option<limits::Stream>), Refused> {
+async fn answer(site: &Site, request: Request, next: Next) -> Result<(Response, Held), Refused> {
     let (gate, now) = (&site.gate, clock::now());
     let address = gate.address(&request);
     let (mut head, body) = request.into_parts();
@@ -180,6 +185,8 @@ async fn answer(
         Verdict::Refused(refusal) => return Err(Refused::Guard(refusal)),
     }
     let path = head.uri.path();
+    // Whoever is not in keeps nothing going.
+    let busy = (session.is_some() || path == LINK).then(|| gate.busy());
     if signs_in(&head.method, path) {
         gate.limits.sign_in(address).map_err(Refused::TooOften)?;
     }
@@ -191,6 +198,10 @@ async fn answer(
         true => Some(gate.limits.stream(id).ok_or(Refused::TooManyStreams)?),
         false => None,
     };
+    let _import = match most == limits::IMPORT && head.method == Method::POST {
+        true => Some(gate.limits.import().ok_or(Refused::TooManyImports)?),
+        false => None,
+    };
     head.extensions.insert(Asked::of(&head.uri));
     head.extensions.remove::<Session>();
     head.extensions.extend(session.map(extension).unwrap_or_default());
@@ -198,7 +209,7 @@ async fn answer(
     let mut request = Request::from_parts(head, body);
     DefaultBodyLimit::max(most).apply(&mut request);
     let response = tokio::time::timeout(patience, next.run(request)).await;
-    Ok((response.map_err(|_| Refused::Late)?, stream))
+    Ok((response.map_err(|_| Refused::Late)?, Held { _busy: busy, stream }))
 }
 
 fn extension(session: Session) -> axum::http::Extensions {
@@ -209,7 +220,7 @@ fn extension(session: Session) -> axum::http::Extensions {
 
 /// What costs the API server or the provider a question, or could guess a link.
 fn signs_in(method: &Method, path: &str) -> bool {
-    let asks = ["/sign-in/oidc", "/sign-in/callback", "/sign-in/link"].contains(&path);
+    let asks = ["/sign-in/oidc", "/sign-in/callback", LINK].contains(&path);
     asks || (*method == Method::POST && path.starts_with("/sign-in/"))
 }
 
@@ -240,6 +251,10 @@ impl Gate {
             }
             Refused::TooManyStreams => {
                 self.metrics.web_refused("streams");
+                return later(told(site, spoken, Problem::TooOften), Duration::from_secs(10));
+            }
+            Refused::TooManyImports => {
+                self.metrics.web_refused("imports");
                 return later(told(site, spoken, Problem::TooOften), Duration::from_secs(10));
             }
             Refused::TooLarge => ("size", Problem::TooLarge),

@@ -4,7 +4,7 @@
 //!  connection: head within 10 s, buffers of 64 KiB         ┐
 //!  request:    per address, per session; body by its route ├─ here
 //!  sign-in:    few per address, and few in all             │
-//!  streams:    few per session                             ┘
+//!  streams:    few per session; imports few in all         ┘
 //! ```
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,6 +20,8 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::session::Id;
 
@@ -42,6 +44,9 @@ pub(crate) const UNCOUNTED: usize = 64 * 1024;
 
 /// Streams of one session at a time: a browser with more tabs than this reloads the rest.
 const STREAMS: usize = 12;
+
+/// Imports at a time, of everybody: their bodies are in memory whole.
+const IMPORTS: usize = 8;
 
 /// Addresses that are remembered at a time. Who comes from more fills it, and then all share
 /// what the whole has.
@@ -108,6 +113,7 @@ pub(crate) struct Limits<C: Clock = DefaultClock> {
     sign_ins: Keyed<IpAddr, C>,
     all_sign_ins: One<C>,
     streams: Arc<Mutex<HashMap<Option<Id>, usize>>>,
+    imports: Semaphore,
 }
 
 /// It is too much, for so long.
@@ -134,6 +140,7 @@ impl<C: Clock + Clone> Limits<C> {
             sign_ins: Keyed::new(SIGN_IN_ADDRESS, &clock),
             all_sign_ins: RateLimiter::direct_with_clock(SIGN_IN_ALL.quota(), clock),
             streams: Arc::default(),
+            imports: Semaphore::new(IMPORTS),
         }
     }
 
@@ -148,6 +155,11 @@ impl<C: Clock + Clone> Limits<C> {
         self.sign_ins.check(subscriber(address))?;
         let all = &self.all_sign_ins;
         all.check().map_err(|not| TooOften(not.wait_time_from(all.clock().now())))
+    }
+
+    /// Room for the body of an import; none where too many are under way.
+    pub(crate) fn import(&self) -> Option<SemaphorePermit<'_>> {
+        self.imports.try_acquire().ok()
     }
 
     /// A stream of a session, or of nobody in particular; None where too many are open.
@@ -249,6 +261,15 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn imports_are_few_at_a_time() {
+        let limits = Limits::new();
+        let mut under_way: Vec<_> = (0..IMPORTS).map(|_| limits.import()).collect();
+        assert!(under_way.iter().all(Option::is_some) && limits.import().is_none());
+        under_way.pop();
+        assert!(limits.import().is_some());
     }
 
     #[test]

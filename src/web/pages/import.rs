@@ -110,11 +110,7 @@ struct SentRow {
     overwrite: bool,
 }
 
-async fn post(
-    visit: Visit,
-    Path(account): Path<String>,
-    sent: Sent,
-) -> Result<Response, Problem> {
+async fn post(visit: Visit, Path(account): Path<String>, sent: Sent) -> Result<Response, Problem> {
     // One field, since there is no end to rows.
     let rows = read(sent.only(&["rows"])?.text("rows"))?;
     let caller = visit.caller(&account)?;
