@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use kliv_secrets::api::KlivAuditEvent;
+use kliv_secrets::api::{KlivAuditEvent, KlivSecret};
 use kliv_secrets::audit;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
@@ -118,7 +118,7 @@ impl Account<'_> {
 
     /// A secret as a form saw it.
     async fn seen(&self, object: &str) -> String {
-        let metadata = self.api().get(object).await.expect("the secret").metadata;
+        let metadata = self.api::<KlivSecret>().get(object).await.expect("the secret").metadata;
         format!("{}.{}", metadata.uid.expect("a uid"), metadata.generation.expect("one"))
     }
 

@@ -270,3 +270,17 @@ async fn an_account_says_what_needs_somebody() {
         assert!(page.contains(told), "{told}: {page}");
     }
 }
+
+#[tokio::test]
+async fn where_nobody_tells_what_he_may_do_all_of_it_is_offered() {
+    let secrets = vec![secret("A_KEY", Some("test"), published())];
+    let mut web = Web::before(Cluster { secrets, reviews: false, ..Cluster::default() }).await;
+    for (path, offer) in [
+        ("/accounts/acme", "href=\"/accounts/acme/new\""),
+        ("/accounts/acme/environments", "/accounts/acme/new?name=A_KEY"),
+        ("/accounts/acme/new", "name=\"sealed\""),
+    ] {
+        let page = web.page(path, "en").await;
+        assert!(page.contains(offer), "{path}: {page}");
+    }
+}

@@ -24,6 +24,8 @@ pub(crate) struct Cluster {
     pub(crate) deployments: Vec<Value>,
     /// The person's verbs for KlivSecrets in the account.
     pub(crate) verbs: Vec<&'static str>,
+    /// Whether it can be asked what they are.
+    pub(crate) reviews: bool,
     /// Whether he may list what is in all namespaces.
     pub(crate) everywhere: bool,
 }
@@ -35,6 +37,7 @@ impl Default for Cluster {
             account: json!({ "metadata": { "name": "default", "namespace": "acme" }, "spec": {} }),
             deployments: Vec::new(),
             verbs: vec!["get", "list", "watch", "create", "patch", "delete"],
+            reviews: true,
             everywhere: true,
         }
     }
@@ -79,7 +82,7 @@ impl Cluster {
                 (200, self.account.clone())
             }
             "/apis/apps/v1/namespaces/acme/deployments" => list(&self.deployments),
-            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => {
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" if self.reviews => {
                 let rule = json!({
                     "verbs": self.verbs, "apiGroups": ["secrets.kliv.dev"], "resources": ["*"],
                 });

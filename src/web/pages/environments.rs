@@ -6,6 +6,7 @@ use axum::extract::Path;
 use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::visit::Visit;
 use super::matrix::{Content, Matrix};
+use super::secret::may;
 use crate::account::{self, is_function};
 use crate::api::names::LABEL_ENVIRONMENT;
 
@@ -25,7 +26,7 @@ pub(crate) async fn page(
     let caller = visit.caller(&account)?;
     let frame = visit.frame(Section::Environments, Some(&caller));
     let (secrets, deployments, install, may) =
-        tokio::join!(caller.list(false), caller.deployments(), caller.install(), caller.may());
+        tokio::join!(caller.list(false), caller.deployments(), caller.install(), may(&caller));
     // Who may not look at Deployments sees the environments that secrets name.
     let functions = deployments.unwrap_or_default();
     let functions = functions.iter().filter(|one| is_function(&install.functions, one));
@@ -35,7 +36,5 @@ pub(crate) async fn page(
     let secrets = secrets?;
     let matrix = Matrix::of(&account::Matrix::of(&secrets, &named), frame.t);
     let account = caller.namespace.to_string();
-    // It can't be asked: then the cluster says it when it is tried.
-    let may_add = may.map_or(true, |may| may.create);
-    Ok(Page(Environments { frame, account, matrix, may_add }))
+    Ok(Page(Environments { frame, account, matrix, may_add: may.create }))
 }

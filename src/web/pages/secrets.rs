@@ -8,6 +8,7 @@ use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::visit::Visit;
 use super::super::words::state::State;
 use super::behind::Functions;
+use super::secret::may;
 use super::secrets_rows::{Asked, NO_ENVIRONMENT, Row, Sort, Wanted, Wish, environments, one_line};
 
 #[derive(Template)]
@@ -48,7 +49,7 @@ pub(crate) async fn page(
     let caller = visit.caller(&account)?;
     let frame = visit.frame(Section::Secrets, Some(&caller)).with_done(asked.done.as_deref());
     let (secrets, published, may) =
-        tokio::join!(caller.list(false), caller.account(), caller.may());
+        tokio::join!(caller.list(false), caller.account(), may(&caller));
     let secrets = secrets?;
     let status = published.ok().flatten().and_then(|account| account.status);
     let language = frame.t.language;
@@ -74,8 +75,7 @@ pub(crate) async fn page(
         shown_some: (t.shown)("{}", total),
         is_empty: secrets.is_empty(),
         functions,
-        // Where it can't be asked, the cluster says it when it is tried.
-        may_add: may.map_or(true, |may| may.create),
+        may_add: may.create,
         frame,
     }))
 }
