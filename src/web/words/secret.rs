@@ -68,6 +68,7 @@ pub(crate) struct Secret {
     pub(crate) delete: &'static str,
     pub(crate) events: &'static str,
     pub(crate) read_only: &'static str,
+    pub(crate) of_account: &'static str,
 }
 
 impl Secret {
@@ -156,6 +157,7 @@ pub(crate) const EN: Secret = Secret {
     events: "Its audit trail",
     read_only: "You may look at this secret. Changing it takes the ClusterRole \
                 kliv-secrets-editor in the account.",
+    of_account: "of the account",
 };
 
 pub(crate) const SV: Secret = Secret {
@@ -231,4 +233,5 @@ pub(crate) const SV: Secret = Secret {
     events: "Hemlighetens granskningslogg",
     read_only: "Du får titta på hemligheten. För att ändra den krävs ClusterRole \
                 kliv-secrets-editor i kontot.",
+    of_account: "i kontot",
 };

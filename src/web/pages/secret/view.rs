@@ -108,7 +108,7 @@ impl SecretPage {
             account,
             may,
             facts: facts(&frame, secret),
-            arrival: arrival(secret, &published, frame.t.language),
+            arrival: arrival(secret, &published, users.as_deref().ok(), frame.t.language),
             warnings: warnings(secret, frame.t.language),
             functions: functions(users, published.ok().flatten(), frame.t.language),
             history: history(&frame, secret),
@@ -166,6 +166,7 @@ fn facts(frame: &Frame, secret: &KlivSecret) -> Facts {
 fn arrival(
     secret: &KlivSecret,
     account: &Result<Option<KlivAccount>, Error>,
+    users: Option<&[User]>,
     language: Language,
 ) -> Arrival {
     let t = &language.words().secret;
@@ -174,7 +175,6 @@ fn arrival(
     let generation = secret.metadata.generation.unwrap_or_default();
     let waited = Waited { written: vec![(name, generation)], deleted: None };
     let seen = account.as_ref().ok().and_then(Option::as_ref);
-    let live_on = |live: &Live| state::live_on(live.updated, live.total, language);
     let why = || {
         let reason = state::reason(secret).map(|reason| state::explained(reason, language));
         reason.unwrap_or_default().to_owned()
@@ -187,12 +187,30 @@ fn arrival(
             says(Tone::Warn, t.awaits_value, String::new())
         }
         _ if account.is_err() => says(Tone::Plain, t.account_unseen, String::new()),
-        Stage::RollingOut(live) => says(Tone::Plain, t.rolls_out, live_on(&live)),
+        Stage::RollingOut(live) => match live_on(users, &live, language) {
+            // Its own may be ready before the account's others.
+            (true, on) if users.is_some_and(|users| !users.is_empty()) => says(Tone::Good, "", on),
+            (_, on) => says(Tone::Plain, t.rolls_out, on),
+        },
         Stage::Done(live) => {
-            let tone = if live.everywhere() { Tone::Good } else { Tone::Warn };
-            says(tone, "", live_on(&live))
+            let (everywhere, on) = live_on(users, &live, language);
+            says(if everywhere { Tone::Good } else { Tone::Warn }, "", on)
         }
     }
+}
+
+/// Whether the functions that get it run with its current value, and how many do. Where those
+/// can't be seen it is told of the account's, as such: some may not get it at all.
+fn live_on(users: Option<&[User]>, account: &Live, language: Language) -> (bool, String) {
+    let Some(users) = users else {
+        let on = state::live_on(account.updated, account.total, language);
+        let whose = if account.total > 0 { language.words().secret.of_account } else { "" };
+        return (account.everywhere(), format!("{on} {whose}").trim_end().to_owned());
+    };
+    let current = users.iter().filter(|user| user.state == Using::Current).count();
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let on = state::live_on(number(current), number(users.len()), language);
+    (current == users.len(), on)
 }
 
 fn warnings(secret: &KlivSecret, language: Language) -> Vec<Told> {
@@ -384,19 +402,35 @@ mod tests {
     fn where_it_is_live_is_told_from_waiting_to_everywhere() {
         let english = Language::English;
         let says = |secret: &KlivSecret, published| {
-            let arrival = arrival(secret, &published, english);
+            let arrival = arrival(secret, &published, None, english);
             (arrival.tone, format!("{}{}", arrival.says, arrival.rest))
         };
         let published = secret(2, "Published");
         assert_eq!(says(&secret(1, "Published"), account(2)).1, english.words().secret.waits);
         let (tone, words) = says(&published, account(2));
-        assert_eq!((tone, words.as_str()), (Tone::Good, "live on 2 of 2 functions"));
+        assert_eq!((tone, words.as_str()), (Tone::Good, "live on 2 of 2 functions of the account"));
         let (tone, words) = says(&published, account(1));
-        assert_eq!((tone, words.as_str()), (Tone::Warn, "live on 1 of 2 functions"));
+        assert_eq!((tone, words.as_str()), (Tone::Warn, "live on 1 of 2 functions of the account"));
         let (tone, words) = says(&secret(2, "PublishFailed"), account(2));
         assert!(tone == Tone::Warn && words.contains("tried again"), "{words}");
         let unseen = Err(Error::Forbidden(Right::of("")));
         assert_eq!(says(&published, unseen).1, english.words().secret.account_unseen);
+    }
+
+    #[test]
+    fn functions_that_do_not_get_it_do_not_count_where_those_that_do_are_seen() {
+        let says = |states: &[Using]| {
+            let user =
+                |state: &Using| User { function: "mail".into(), state: *state, requires: false };
+            let users: Vec<User> = states.iter().map(user).collect();
+            let secret = secret(2, "Published");
+            let arrival = arrival(&secret, &account(1), Some(&users), Language::English);
+            (arrival.tone, arrival.rest)
+        };
+        use Using::{Current, Former};
+        assert_eq!(says(&[Current]), (Tone::Good, "live on 1 of 1 function".into()));
+        assert_eq!(says(&[Current, Former]), (Tone::Warn, "live on 1 of 2 functions".into()));
+        assert_eq!(says(&[]), (Tone::Good, "no function gets it yet".into()));
     }
 
     #[test]
