@@ -167,8 +167,7 @@ fn writes(head: &Parts, from: Origin, site: Site) -> Verdict {
         Named::Once(kind) => kind.split(';').next().unwrap_or_default().trim(),
         Named::Nothing | Named::Unclear => "",
     };
-    let known = ["application/x-www-form-urlencoded", "application/json"];
-    match known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+    match kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         true => Verdict::Pass,
         false => Verdict::Refused(Refusal::ContentType),
     }
@@ -425,11 +424,12 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_a_form_or_json() {
+    fn a_write_is_a_form() {
         for (kind, verdict) in [
             ("application/x-www-form-urlencoded", PASS),
             ("application/x-www-form-urlencoded; charset=UTF-8", PASS),
-            ("Application/JSON", PASS),
+            ("Application/X-WWW-Form-urlencoded", PASS),
+            ("application/json", Verdict::Refused(Refusal::ContentType)),
             ("text/plain", Verdict::Refused(Refusal::ContentType)),
             ("multipart/form-data; boundary=x", Verdict::Refused(Refusal::ContentType)),
             ("", Verdict::Refused(Refusal::ContentType)),
