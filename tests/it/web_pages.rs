@@ -284,3 +284,14 @@ async fn where_nobody_tells_what_he_may_do_all_of_it_is_offered() {
         assert!(page.contains(offer), "{path}: {page}");
     }
 }
+
+#[tokio::test]
+async fn without_the_cluster_s_key_each_form_is_there_and_says_so() {
+    let secrets = vec![secret("A_KEY", None, published())];
+    let mut web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
+    for path in ["/accounts/acme/new", "/accounts/acme/import"] {
+        let page = web.page(path, "en").await;
+        assert!(page.contains("<form") && page.contains("note warn"), "{path}: {page}");
+        assert!(!page.contains("data-sealing-key"), "{path}: {page}");
+    }
+}

@@ -15,6 +15,7 @@ use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::site::Site;
 use super::super::visit::Visit;
 use super::super::words::{Done, problem};
+use super::sealing::Sealing;
 use super::secret::may;
 use crate::account::{
     Change, DryRun, How, Imported, Row, SealedAt, Target, Unfit, sealed_at_least,
@@ -34,8 +35,7 @@ pub(crate) struct Import {
     account: String,
     /// Whether he may write here at all.
     may: bool,
-    sealing_key: String,
-    sealed_at: i64,
+    sealing: Option<Sealing>,
     environments: Vec<String>,
     /// For the script, as JSON.
     there: String,
@@ -61,9 +61,9 @@ pub(crate) async fn page(
     Path(account): Path<String>,
 ) -> Result<Page<Import>, Problem> {
     let caller = visit.caller(&account)?;
-    let (secrets, rights) = tokio::join!(caller.list(false), may(&caller));
+    let (secrets, rights, sealing) =
+        tokio::join!(caller.list(false), may(&caller), Sealing::of(&caller, None, visit.now));
     let secrets = secrets?;
-    let sealing_key = caller.sealing_key().await?.to_string();
     let mut environments: Vec<_> =
         secrets.iter().filter_map(|secret| secret.spec.environment.clone()).collect();
     environments.sort_unstable();
@@ -72,8 +72,7 @@ pub(crate) async fn page(
         frame: visit.frame(Section::Import, Some(&caller)),
         account,
         may: rights.create || rights.change,
-        sealing_key,
-        sealed_at: sealed_at_least(None, visit.now).as_second(),
+        sealing,
         environments,
         there: there(&secrets, visit.now),
     }))
