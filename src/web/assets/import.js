@@ -105,7 +105,7 @@ function row(tick, name, line, [badge, becomes], mask, notes) {
   const ticked = cell("td");
   if (tick) ticked.append(tick);
   // A line without a name has nothing to be called by.
-  const head = name ? cell("th", "", code(name)) : cell("td");
+  const head = name ? cell("th", "", code(name, "name")) : cell("td");
   if (name) head.scope = "row";
   const change = document.createElement("span");
   change.className = `badge ${badge}`;
@@ -114,7 +114,7 @@ function row(tick, name, line, [badge, becomes], mask, notes) {
   note.classList.add("says");
   tell(note, notes);
   element.append(ticked, head, cell("td", labels.labelLine, String(line)),
-    cell("td", labels.labelBecomes, change), cell("td", labels.labelNow, mask && code(mask)), note);
+    cell("td", labels.labelBecomes, change), cell("td", labels.labelNow, mask && code(mask, "mask")), note);
   return element;
 }
 
@@ -125,8 +125,9 @@ function cell(kind, label = "", content = "") {
   return element;
 }
 
-function code(text) {
+function code(text, kind) {
   const element = document.createElement("code");
+  element.className = kind;
   element.textContent = text;
   return element;
 }
@@ -241,13 +242,23 @@ paste.addEventListener("input", calmly(() => {
 }));
 file.addEventListener("change", () => readFile(file.files[0]));
 environmentField.addEventListener("input", calmly(show));
+// Wherever a file is dropped it is read: the browser would open it in place of the page.
 const drop = find("[data-drop]");
-drop.addEventListener("dragover", (event) => event.preventDefault());
-drop.addEventListener("drop", (event) => {
-  const [dropped] = event.dataTransfer.files;
-  if (!dropped) return;
+const isFile = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+document.addEventListener("dragover", (event) => {
+  if (!isFile(event)) return;
   event.preventDefault();
-  readFile(dropped);
+  drop.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => {
+  // Only out of the window there is nothing that it goes to.
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  drop.classList.remove("over");
+  if (!isFile(event)) return;
+  event.preventDefault();
+  readFile(event.dataTransfer.files[0]);
 });
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
