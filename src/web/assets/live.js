@@ -269,6 +269,15 @@ function tick() {
   }
 }
 
+/** What was done is told once: not after a reload, nor to whoever is given the address. */
+function forget() {
+  const told = new URL(location.href);
+  if (!told.searchParams.has("done")) return;
+  told.searchParams.delete("done");
+  history.replaceState(history.state, "", told);
+}
+
+forget();
 const address = document.querySelector("script[data-events]")?.dataset.events;
 if (address) {
   for (const part of parts(document)) said.set(part, part.cloneNode(true));
