@@ -1,9 +1,9 @@
-// Ten seconds in which what was confirmed can be undone: nothing is sent before they are over,
+// Some seconds in which what was confirmed can be undone: nothing is sent before they are over,
 // and nothing where the page is left. Without this script the form is sent at once.
 
-const SECONDS = 10;
-
 const form = document.querySelector("form[data-undo]");
+// As many as the page says.
+const seconds = Number(/\d+/.exec(form?.dataset.counting ?? "")?.[0]);
 const ask = document.getElementById("ask");
 const name = document.getElementById("name");
 const says = document.getElementById("undo-says");
@@ -16,11 +16,11 @@ form?.addEventListener("submit", (event) => {
   // A wrong name the server explains.
   if (!form.dataset.names.split(" ").includes(name.value.trim())) return;
   event.preventDefault();
-  if (timer === null) start();
+  if (timer === null && seconds > 0) start();
 });
 
 function start() {
-  const end = performance.now() + SECONDS * 1000;
+  const end = performance.now() + seconds * 1000;
   ask.hidden = true;
   bar.hidden = false;
   // Once: a number that is told each second drowns all else.
