@@ -7,12 +7,11 @@
 //         data-sealed-at="1796000000"    seconds: `account::sealed_at_least`
 //         data-variable="STRIPE_KEY"     where it is fixed (update, answer) …
 //         data-environment="production"> … with its environment; without this attribute: none
-//     <input name="envVar" data-name>          where it is typed (add) …
+//     <input name="name" data-name>            where it is typed (add) …
 //     <p class="says" data-name-says aria-live="polite"></p>
 //     <input name="environment">               … or a select; empty: none
 //     <input type="password" data-value>       WITHOUT A NAME: it can never be submitted
 //     <p class="says" data-value-says aria-live="polite"></p>
-//     <span data-value-bytes></span>           optional: how many bytes
 //     <input type="hidden" name="sealed">      gets kliv1.…
 //     <input type="hidden" name="sealedAt">    gets the time inside, RFC 3339 (`SealedAt::read`)
 //     <p class="says" data-says role="alert"></p>  why nothing was sent
@@ -29,14 +28,14 @@
 
 import { rulesOf } from "./rules.js";
 import { calmly, filled, tell, whatOf, wordsOf } from "./said.js";
-import { byteLength, seal } from "./seal.js";
+import { seal } from "./seal.js";
 import tables from "./tables.js";
 
 const rules = rulesOf(tables);
 const opened = performance.now();
 
 /** Watches one form. */
-export function watch(form) {
+function watch(form) {
   const words = wordsOf(form);
   const taken = new Set(JSON.parse(form.querySelector("script[data-taken]")?.textContent ?? "[]"));
   const name = form.querySelector("[data-name]");
@@ -87,13 +86,6 @@ export function watch(form) {
     }
     field.setAttribute("aria-invalid", String(isMissing || code !== null));
     tell(find("[data-value-says]"), lines);
-    const bytes = find("[data-value-bytes]");
-    if (bytes) {
-      bytes.textContent = value === "" ? "" : filled(words.bytes, {
-        count: byteLength(value).toLocaleString(document.documentElement.lang),
-        limit: rules.limits.value.toLocaleString(document.documentElement.lang),
-      });
-    }
     askTwice(value !== "" && !rules.fits(variable(), recognised) ? recognised : null);
     return !isMissing && code === null;
   }

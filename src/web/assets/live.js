@@ -149,7 +149,7 @@ function focused() {
 }
 
 /** Takes from a page that was fetched what differs. */
-export function swap(fresh) {
+function swap(fresh) {
   const back = focused();
   let changed = false;
   for (const now of Array.from(parts(document))) {
@@ -191,7 +191,7 @@ let waits = false;
 let missed = false;
 
 /** Fetches the page anew; changes that come meanwhile are fetched after it. */
-export async function refresh() {
+async function refresh() {
   if (waits) {
     missed = true;
     return;

@@ -20,7 +20,6 @@ pub(crate) struct Typing {
     recognised: &'static str,
     misfit: &'static str,
     unconfirmed: &'static str,
-    bytes: &'static str,
 }
 
 impl Typing {
@@ -44,7 +43,6 @@ impl Typing {
             "recognised": self.recognised,
             "misfit": self.misfit,
             "unconfirmed": self.unconfirmed,
-            "bytes": self.bytes,
             "types": types,
         })
         .to_string()
@@ -129,7 +127,6 @@ pub(crate) const EN: Typing = Typing {
     recognised: "Recognised: {what}.",
     misfit: "Recognised: {what}. That does not fit the name {name}. Save it all the same.",
     unconfirmed: "The value does not fit the name. Tick the box if it is meant all the same.",
-    bytes: "{count} of {limit} bytes",
 };
 
 pub(crate) const SV: Typing = Typing {
@@ -208,7 +205,6 @@ pub(crate) const SV: Typing = Typing {
     recognised: "Ser ut som: {what}.",
     misfit: "Ser ut som: {what}. Det passar inte namnet {name}. Spara ändå.",
     unconfirmed: "Värdet passar inte namnet. Kryssa i rutan om det ändå är meningen.",
-    bytes: "{count} av {limit} byte",
 };
 
 #[cfg(test)]
