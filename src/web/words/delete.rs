@@ -24,8 +24,8 @@ pub(crate) struct Delete {
 pub(crate) const EN: Delete = Delete {
     title: |variable| format!("Delete {variable}?"),
     loses: "These functions have it and will be rolled out without it:",
-    falls_back: "These functions have it. They will be rolled out with the value that holds for \
-                 every environment instead:",
+    falls_back: "These functions have it. They will be rolled out with the value without \
+                 environment instead:",
     nobody_loses: "No function has it.",
     unseen: "Which functions lose it you can't see: that takes the right to list Deployments in \
              the account.",
@@ -50,8 +50,7 @@ pub(crate) const EN: Delete = Delete {
 pub(crate) const SV: Delete = Delete {
     title: |variable| format!("Ta bort {variable}?"),
     loses: "De här funktionerna har den och rullas ut utan den:",
-    falls_back: "De här funktionerna har den. De rullas ut med värdet som gäller för alla miljöer i \
-                 stället:",
+    falls_back: "De här funktionerna har den. De rullas ut med värdet utan miljö i stället:",
     nobody_loses: "Ingen funktion har den.",
     unseen: "Du kan inte se vilka funktioner som förlorar den: det kräver rätt att lista Deployments \
              i kontot.",

@@ -1,5 +1,7 @@
 //! Names × environments of an account.
 
+use super::state::NO_ENVIRONMENT;
+
 pub(crate) struct Environments {
     pub(crate) title: &'static str,
     pub(crate) about: &'static str,
@@ -21,7 +23,7 @@ pub(crate) const EN: Environments = Environments {
             there is none, the one without environment.",
     caption: "Names by environment",
     name: "Name",
-    every: "Without environment",
+    every: NO_ENVIRONMENT.0,
     falls_back: "as without environment",
     missing: "missing",
     same: "same value elsewhere",
@@ -39,7 +41,7 @@ pub(crate) const SV: Environments = Environments {
             sådant får den det som är utan miljö.",
     caption: "Namn och miljöer",
     name: "Namn",
-    every: "Utan miljö",
+    every: NO_ENVIRONMENT.1,
     falls_back: "som utan miljö",
     missing: "saknas",
     same: "samma värde på flera ställen",

@@ -2,6 +2,7 @@
 
 use super::super::pages::fields::{Field, Wrong};
 use super::super::rules::NameSays;
+use super::state::NO_ENVIRONMENT;
 use crate::account::NotTaken;
 
 pub(crate) struct Fields {
@@ -130,7 +131,7 @@ pub(crate) const EN: Fields = Fields {
     expires_hint: "The day on which the credential ends at its provider, where it has one. You \
                    are warned before that.",
     optional: "optional",
-    every: "every environment",
+    every: NO_ENVIRONMENT.0,
     cancel: "Cancel",
     wrong: "Nothing was saved yet. Please mend this:",
     value_again: "The value is never kept, so please type it again.",
@@ -196,7 +197,7 @@ pub(crate) const SV: Fields = Fields {
     expires_hint: "Dagen då nyckeln slutar fungera hos leverantören, om den har en sådan. Du får \
                    en varning innan dess.",
     optional: "valfritt",
-    every: "alla miljöer",
+    every: NO_ENVIRONMENT.1,
     cancel: "Avbryt",
     wrong: "Inget har sparats än. Rätta till det här:",
     value_again: "Värdet sparas aldrig mellan försöken, så skriv det en gång till.",

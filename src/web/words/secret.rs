@@ -1,5 +1,6 @@
 //! One secret.
 
+use super::state::NO_ENVIRONMENT;
 use crate::account::Using;
 
 pub(crate) struct Secret {
@@ -87,7 +88,7 @@ pub(crate) const EN: Secret = Secret {
     facts: "Facts",
     variable: "Variable",
     environment: "Environment",
-    every_environment: "every one that has no value of its own",
+    every_environment: NO_ENVIRONMENT.0,
     description: "Description",
     no_description: "none yet: say what it is for and whom to ask",
     value: "Value",
@@ -164,7 +165,7 @@ pub(crate) const SV: Secret = Secret {
     facts: "Uppgifter",
     variable: "Variabel",
     environment: "Miljö",
-    every_environment: "alla som inte har ett eget värde",
+    every_environment: NO_ENVIRONMENT.1,
     description: "Beskrivning",
     no_description: "saknas: skriv vad den är till för och vem man frågar",
     value: "Värde",

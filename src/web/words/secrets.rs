@@ -1,6 +1,6 @@
 //! The secrets of an account.
 
-use super::state::counted;
+use super::state::{NO_ENVIRONMENT, counted};
 
 pub(crate) struct Secrets {
     pub(crate) title: &'static str,
@@ -63,7 +63,7 @@ pub(crate) const EN: Secrets = Secrets {
     search: "Search names and descriptions",
     environment: "Environment",
     any_environment: "any",
-    every_environment: "without environment",
+    every_environment: NO_ENVIRONMENT.0,
     state: "State",
     any_state: "any",
     due: "new value due",
@@ -116,7 +116,7 @@ pub(crate) const SV: Secrets = Secrets {
     search: "Sök bland namn och beskrivningar",
     environment: "Miljö",
     any_environment: "alla",
-    every_environment: "utan miljö",
+    every_environment: NO_ENVIRONMENT.1,
     state: "Läge",
     any_state: "alla",
     due: "dags för nytt värde",

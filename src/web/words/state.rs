@@ -284,6 +284,9 @@ pub(crate) fn live_on(updated: i32, total: i32, language: Language) -> String {
     }
 }
 
+/// What a secret without environment has in the place of one, in English and in Swedish.
+pub(crate) const NO_ENVIRONMENT: (&str, &str) = ("without environment", "utan miljö");
+
 /// A number with what it counts, e.g. `1 secret`, `2 secrets`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

@@ -213,7 +213,7 @@ const NAMED: usize = 3;
 
 /// E.g. `test, production and the secret without environment`.
 pub(crate) fn environments(names: &[String], language: Language) -> String {
-    let none = language.of("every environment without its own", "alla miljöer utan egen");
+    let none = language.of("the secret without environment", "hemligheten utan miljö");
     let called = |name: &String| if name.is_empty() { none.to_owned() } else { name.clone() };
     let mut told: Vec<String> = names.iter().take(NAMED).map(called).collect();
     if let more @ 1.. = names.len().saturating_sub(NAMED) {
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(named(&["test"], BOTH[0]), "test");
         assert_eq!(named(&["a", "b"], BOTH[1]), "a och b");
         assert_eq!(named(&["a", "b", "c", "", ""], BOTH[0]), "a, b, c and 2 more");
-        assert_eq!(named(&["", "b"], BOTH[1]), "alla miljöer utan egen och b");
+        assert_eq!(named(&["", "b"], BOTH[1]), "hemligheten utan miljö och b");
     }
 
     #[test]
