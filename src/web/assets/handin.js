@@ -54,6 +54,10 @@ function watch(form) {
 
   form.addEventListener("change", (event) => event.target.name === "source" && source());
   addEventListener("pageshow", source);
+  // Browsers keep pages that were left, some of them on disk.
+  addEventListener("pagehide", () => {
+    field().value = "";
+  });
   source();
 }
 

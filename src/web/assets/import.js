@@ -260,6 +260,10 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   readFile(event.dataTransfer.files[0]);
 });
+// Browsers keep pages that were left, some of them on disk.
+addEventListener("pagehide", () => {
+  [paste.value, file.value, bundle] = ["", "", null];
+});
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   form.elements.namedItem("rows").value = "";
