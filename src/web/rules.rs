@@ -14,6 +14,11 @@ use crate::api::{
 };
 use crate::seal::Plaintext;
 
+/// The longest description, characters.
+pub(super) const MAX_DESCRIPTION: usize = 1024;
+/// After how many days a reminder comes at the latest.
+pub(super) const MAX_DAYS: i32 = 3650;
+
 /// What is said of a variable's name in a form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NameSays {
@@ -107,8 +112,12 @@ pub fn json() -> String {
             json!({ "what": what, "called": called, "usedFor": used_for })
         })
         .collect();
+    let limits = json!({
+        "value": MAX_VALUE_BYTES, "name": MAX_ENV_VAR, "secrets": MAX_SECRETS,
+        "description": MAX_DESCRIPTION, "days": MAX_DAYS,
+    });
     json!({
-        "limits": { "value": MAX_VALUE_BYTES, "name": MAX_ENV_VAR, "secrets": MAX_SECRETS },
+        "limits": limits,
         "reserved": { "names": RESERVED, "prefixes": RESERVED_PREFIXES },
         "sayNothing": SAY_NOTHING.as_slice(),
         "credentials": credentials,

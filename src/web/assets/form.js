@@ -23,6 +23,8 @@
 // - One that is empty goes unsealed unless it is `required`; then it is asked for.
 // - A text of several lines, pasted, turns the field into a textarea: an input would drop the
 //   line breaks.
+// - What else is wrong with the form is said before the value is sealed: the server would send
+//   the form back without it.
 // - A value whose type does not fit the name needs a tick in a box that appears.
 // - The time is the server's and goes on here, so the person's clock does not matter.
 
@@ -33,6 +35,14 @@ import tables from "./tables.js";
 
 const rules = rulesOf(tables);
 const opened = performance.now();
+
+/** Of the other fields, by name: whether the server takes what was typed. */
+const takes = {
+  environment: rules.checkEnvironment,
+  description: (text) => [...text].length <= rules.limits.description,
+  rotateAfter: (text) => /^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= rules.limits.days,
+  expires: (text) => /^[0-9]{4}-/.test(text),
+};
 
 /** Watches one form. */
 function watch(form) {
@@ -49,7 +59,7 @@ function watch(form) {
   const variable = () => form.dataset.variable ?? name.value.trim();
   function environment() {
     if (form.dataset.variable !== undefined) return form.dataset.environment ?? null;
-    return form.elements.namedItem("environment")?.value || null;
+    return form.elements.namedItem("environment")?.value.trim() || null;
   }
 
   function nameSays() {
@@ -90,6 +100,22 @@ function watch(form) {
     return !isMissing && code === null;
   }
 
+  /** The first other field with something wrong in it, or null. */
+  function checkOthers() {
+    let first = null;
+    for (const [name, isTaken] of Object.entries(takes)) {
+      const field = form.elements.namedItem(name);
+      if (!field) continue;
+      const text = field.value.trim();
+      // A date that is typed in part has no value yet.
+      const isWrong = field.validity.badInput || text !== "" && !isTaken(text);
+      field.setAttribute("aria-invalid", String(isWrong));
+      tell(document.getElementById(`${field.id}-says`), isWrong ? [["bad", words.field[name]]] : []);
+      if (isWrong) first ??= field;
+    }
+    return first;
+  }
+
   /** The box to tick where a value does not belong under the name. */
   function askTwice(recognised) {
     const asked = recognised && JSON.stringify([variable(), recognised]);
@@ -114,7 +140,8 @@ function watch(form) {
   function isReady() {
     const isNamed = checkName(true);
     const isGiven = checkValue(true);
-    const wrong = !isNamed ? name : !isGiven ? valueField() : null;
+    const other = checkOthers();
+    const wrong = !isNamed ? name : !isGiven ? valueField() : other;
     if (!wrong && confirmed && !confirmed.tick.checked) {
       tell(find("[data-says]"), [["bad", words.unconfirmed]]);
       confirmed.tick.focus();
@@ -182,6 +209,7 @@ function watch(form) {
   const soon = calmly(() => {
     checkName(false);
     checkValue(false);
+    checkOthers();
   });
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);

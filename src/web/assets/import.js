@@ -31,8 +31,7 @@ function environment() {
 }
 
 function checkEnvironment() {
-  const name = environment();
-  const isGood = name === null || /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name);
+  const isGood = rules.checkEnvironment(environment());
   environmentField.setAttribute("aria-invalid", String(!isGood));
   tell(find("[data-environment-says]"), isGood ? [] : [["bad", says.environment]]);
   return isGood;

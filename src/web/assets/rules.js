@@ -43,6 +43,11 @@ export function rulesOf(tables) {
     return saysNothing(name) ? "saysNothing" : null;
   }
 
+  /** Whether an environment can be called so; null is none. */
+  function checkEnvironment(name) {
+    return name === null || /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name);
+  }
+
   /** What a value plainly is, by how it begins: `{ provider, kind, mode }`, or null. */
   function recognise(value) {
     const text = trim(value);
@@ -137,7 +142,7 @@ export function rulesOf(tables) {
   }
 
   return {
-    limits, checkName, checkValue, recognise, fits, oddities, isWellFormed, isReserved, objectName,
+    limits, checkName, checkEnvironment, checkValue, recognise, fits, oddities, isWellFormed, isReserved, objectName,
   };
 }
 

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::form::Fields;
 use super::super::frame::Problem;
-use super::super::rules::NameSays;
+use super::super::rules::{MAX_DAYS, MAX_DESCRIPTION, NameSays};
 use super::super::shown::line;
 use crate::account::{Details, Error, NotTaken, SealedAt, Target};
 use crate::api::{Alphabet, Generate, KlivSecret, check_environment};
@@ -159,10 +159,10 @@ impl DetailsSent {
     }
 
     pub(crate) fn read(&self, errors: &mut Errors) -> Details {
-        if self.description.chars().count() > 1024 {
+        if self.description.chars().count() > MAX_DESCRIPTION {
             errors.add(Field::Description, Wrong::TooLong);
         }
-        let days = self.rotate_after.parse().ok().filter(|days| (1..=3650).contains(days));
+        let days = self.rotate_after.parse().ok().filter(|days| (1..=MAX_DAYS).contains(days));
         if days.is_none() && !self.rotate_after.is_empty() {
             errors.add(Field::RotateAfter, Wrong::Days);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::super::pages::fields::Wrong;
 use super::super::rules;
 use super::Language;
 use super::kinds::recognised;
@@ -36,6 +37,7 @@ impl Typing {
                 (key, recognised(&Recognised { provider, kind, mode }, *language))
             })
             .collect();
+        let fields = &language.words().fields;
         json!({
             "name": map(self.name),
             "value": map(self.value),
@@ -44,6 +46,12 @@ impl Typing {
             "misfit": self.misfit,
             "unconfirmed": self.unconfirmed,
             "types": types,
+            "field": {
+                "environment": fields.says(&Wrong::Environment),
+                "description": fields.says(&Wrong::TooLong),
+                "rotateAfter": fields.says(&Wrong::Days),
+                "expires": fields.says(&Wrong::Date),
+            },
         })
         .to_string()
         .replace('<', "\\u003c")
