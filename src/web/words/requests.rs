@@ -39,6 +39,8 @@ pub(crate) struct Requests {
     pub(crate) over: &'static str,
     pub(crate) to_secret: &'static str,
     pub(crate) changed: &'static str,
+    pub(crate) refuse_sure: &'static str,
+    pub(crate) refuse_yes: &'static str,
 }
 
 pub(crate) const EN: Requests = Requests {
@@ -87,6 +89,8 @@ pub(crate) const EN: Requests = Requests {
     to_secret: "To the secret",
     changed: "The request was changed while you were here, so nothing was sent on. It is shown as \
               it is now: read it again before you answer.",
+    refuse_sure: "Refuse it? It can't be undone: whoever still wants the value has to ask again.",
+    refuse_yes: "Yes, refuse it",
 };
 
 pub(crate) const SV: Requests = Requests {
@@ -134,4 +138,6 @@ pub(crate) const SV: Requests = Requests {
     to_secret: "Till hemligheten",
     changed: "Förfrågan ändrades medan du var här, så inget skickades vidare. Här visas den som \
               den är nu: läs den igen innan du svarar.",
+    refuse_sure: "Avslå den? Det går inte att ångra: den som fortfarande vill ha värdet måste fråga igen.",
+    refuse_yes: "Ja, avslå den",
 };
