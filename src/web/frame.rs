@@ -42,6 +42,8 @@ pub(super) enum Section {
     Requests,
     Health,
     SignIn,
+    /// None of them.
+    Nowhere,
 }
 
 impl Frame {
@@ -168,15 +170,8 @@ struct ProblemPage {
 }
 
 /// Makes a page of a problem.
-pub(super) fn explain(
-    response: Response,
-    language: Language,
-    who: Option<String>,
-    is_local: bool,
-    now: Timestamp,
-) -> Response {
+pub(super) fn explain(response: Response, frame: Frame) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
-    let frame = Frame { who, ..Frame::of_nobody(language, is_local, Section::Accounts, now) };
-    let (title, detail) = words::problem::words(&problem, language);
+    let (title, detail) = words::problem::words(&problem, frame.t.language);
     (response.status(), Page(ProblemPage { frame, title, detail })).into_response()
 }

@@ -273,7 +273,8 @@ fn later(mut response: Response, wait: Duration) -> Response {
 
 fn told(site: &Site, spoken: Language, problem: Problem) -> Response {
     let is_local = matches!(site.door, Door::Local { .. });
-    explain(problem.into_response(), spoken, None, is_local, clock::now())
+    let frame = Frame::of_nobody(spoken, is_local, Section::Nowhere, clock::now());
+    explain(problem.into_response(), frame)
 }
 
 /// What a library says of a request it can't take may quote it, so it is said anew.

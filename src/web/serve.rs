@@ -9,12 +9,12 @@ use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::frame::{Problem, explain};
+use super::frame::{Frame, Problem, Section, explain};
 use super::gate;
 use super::limits::is_events;
 use super::site::{Door, Site};
 use super::visit::{Visit, language};
-use super::{assets, live, pages, shown, signin};
+use super::{assets, live, pages, signin};
 use crate::runtime::clock;
 
 /// All pages of a site.
@@ -61,9 +61,23 @@ async fn in_words(
     let spoken = language(request.headers());
     let is_local = matches!(site.door, Door::Local { .. });
     let reads = request.method() == Method::GET && !is_events(request.uri().path());
+    let account = request.uri().path().strip_prefix("/accounts/").map(str::to_owned);
     let response = next.run(request).await;
     if reads && matches!(response.extensions().get(), Some(Problem::NotSignedIn)) {
         return Redirect::to("/sign-in").into_response();
     }
-    explain(response, spoken, visit.map(|visit| shown::line(&visit.who)), is_local, clock::now())
+    let frame = match visit {
+        Some(visit) => lost(&visit, account.as_deref(), reads),
+        None => Frame::of_nobody(spoken, is_local, Section::Nowhere, clock::now()),
+    };
+    explain(response, frame)
+}
+
+/// Of somebody who asked for what is not there: still in his account, as far as it has a name,
+/// and with the way to the other language, unless only forms are sent there.
+fn lost(visit: &Visit, rest: Option<&str>, reads: bool) -> Frame {
+    let account = rest.and_then(|rest| visit.caller(rest.split('/').next()?).ok());
+    let frame = visit.frame(Section::Nowhere, account.as_ref());
+    let home = frame.account.as_ref().map_or("/".to_owned(), |name| format!("/accounts/{name}"));
+    Frame { address: if reads { frame.address.clone() } else { home }, ..frame }
 }

@@ -295,3 +295,16 @@ async fn without_the_cluster_s_key_each_form_is_there_and_says_so() {
         assert!(!page.contains("data-sealing-key"), "{path}: {page}");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_is_not_there_keeps_its_account_and_the_way_to_the_other_language() {
+    let mut web = Web::before(Cluster::default()).await;
+    let path = "/accounts/acme/secrets/absent-key";
+    let (status, page) = web.get(path, "sv").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(page.contains("href=\"/accounts/acme/audit\""), "{page}");
+    assert!(page.contains(&format!("name=\"to\" value=\"{path}\"")), "{page}");
+    assert!(!page.contains("aria-current"), "{page}");
+    let (_, page) = web.get("/accounts/No%20Name", "sv").await;
+    assert!(!page.contains("/audit\""), "{page}");
+}
