@@ -73,7 +73,7 @@ pub use set::{Details, How, Told, Written};
 pub use standing::{
     FunctionState, Rollout, Standing, is_function, is_through, next_set, receivers, standings,
 };
-pub use state::{State, Update, is_odd, rotation_due};
+pub use state::{State, Update, rotation_due};
 pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};
 pub use unfit::Unfit;
 pub use value::{NotTaken, SealedAt, Value, sealed_at_least};

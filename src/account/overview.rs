@@ -1,7 +1,5 @@
 //! An account at a glance: how much there is, and what somebody should look at. Pure.
 
-use std::collections::BTreeMap;
-
 use super::{Live, State};
 use crate::api::condition::{self, AUDITED, Behind, Reason};
 use crate::api::{KlivAccount, KlivSecret, NotUpdated, Odd};
@@ -112,25 +110,6 @@ impl<'a> Overview<'a> {
         let attention = attention.chain(unaudited.then_some(Attention::Unaudited)).collect();
         Self { secrets: secrets.len(), functions, attention }
     }
-
-    /// Each account of a cluster, by name: those that have secrets, or had.
-    #[must_use]
-    pub fn of_all(
-        secrets: &'a [KlivSecret],
-        accounts: &'a [KlivAccount],
-    ) -> BTreeMap<&'a str, Self> {
-        let mut all: BTreeMap<&str, (Vec<&KlivSecret>, Option<&KlivAccount>)> = BTreeMap::new();
-        for account in accounts {
-            let name = account.metadata.namespace.as_deref().unwrap_or_default();
-            all.entry(name).or_default().1 = Some(account);
-        }
-        for secret in secrets {
-            let name = secret.metadata.namespace.as_deref().unwrap_or_default();
-            all.entry(name).or_default().0.push(secret);
-        }
-        let overview = |(name, (secrets, account))| (name, Self::of(secrets, account));
-        all.into_iter().map(overview).collect()
-    }
 }
 
 /// A rollout that goes on, and a function that waits to be told, are as they should be.
@@ -211,14 +190,5 @@ mod tests {
                 Attention::Secret(&secrets[0], Need::Odd(Odd::WhiteSpace)),
             ]
         );
-    }
-
-    #[test]
-    fn an_account_is_there_with_secrets_before_anything_is_published_and_without_after() {
-        let secrets = [secret("new", "Published", &[]), secret("acme", "Published", &[])];
-        let accounts = [account("acme", "True"), account("old", "True")];
-        let all = Overview::of_all(&secrets, &accounts);
-        let counts: Vec<_> = all.iter().map(|(name, one)| (*name, one.secrets)).collect();
-        assert_eq!(counts, [("acme", 1), ("new", 1), ("old", 0)]);
     }
 }

@@ -17,8 +17,6 @@ pub struct Asked {
     pub verb: String,
     /// The resource, e.g. `klivsecrets`; a subresource after a slash.
     pub resource: String,
-    /// Its API group; "" is the core's.
-    pub group: String,
     /// The namespace; none where it was for all of them.
     pub namespace: Option<String>,
 }
@@ -42,12 +40,11 @@ fn asked(words: &str) -> Option<Asked> {
     let (_, rest) = words.split_once("\" cannot ")?;
     let (verb, rest) = rest.split_once(" resource \"")?;
     let (resource, rest) = rest.split_once("\" in API group \"")?;
-    let (group, rest) = rest.split_once('"')?;
+    let (_, rest) = rest.split_once('"')?;
     let namespace = rest.strip_prefix(" in the namespace \"").and_then(|r| r.split_once('"'));
     Some(Asked {
         verb: verb.to_owned(),
         resource: resource.to_owned(),
-        group: group.to_owned(),
         namespace: namespace.map(|(namespace, _)| namespace.to_owned()),
     })
 }
@@ -69,10 +66,7 @@ mod tests {
         let right = Right::of(words);
         assert_eq!(right.to_string(), words);
         let asked = right.asked.clone().unwrap();
-        assert_eq!(
-            (asked.group.as_str(), asked.namespace.as_deref()),
-            ("secrets.kliv.dev", Some("acme"))
-        );
+        assert_eq!(asked.namespace.as_deref(), Some("acme"));
         assert!(right.is("list", "klivsecrets") && !right.is("get", "klivsecrets"));
         let everywhere = words.replace("in the namespace \"acme\"", "at the cluster scope");
         assert_eq!(Right::of(&everywhere).asked.unwrap().namespace, None);

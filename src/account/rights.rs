@@ -10,10 +10,9 @@ use k8s_openapi::api::authorization::v1::{
     SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
 };
 use kube::Api;
-use kube::api::{ListParams, PostParams};
+use kube::api::PostParams;
 
-use super::{Caller, Error, Namespace, What};
-use crate::api::KlivAccount;
+use super::{Caller, Error, What};
 use crate::api::names::GROUP;
 
 /// What somebody may do in an account.
@@ -27,32 +26,20 @@ pub struct Rights {
     pub change: bool,
     /// Delete them.
     pub delete: bool,
-    /// See what it has published, and on how many functions that is live.
-    pub account: bool,
-    /// See its audit trail.
-    pub audit: bool,
-    /// See which functions get what.
-    pub functions: bool,
-    /// Tell a function with `rollout: manual` to take the current set.
-    pub roll_out: bool,
 }
 
 /// How each is asked for: verb, API group, resource.
-const ASKED: [(&str, &str, &str); 8] = [
+const ASKED: [(&str, &str, &str); 4] = [
     ("list", GROUP, "klivsecrets"),
     ("create", GROUP, "klivsecrets"),
     ("patch", GROUP, "klivsecrets"),
     ("delete", GROUP, "klivsecrets"),
-    ("get", GROUP, "klivaccounts"),
-    ("list", GROUP, "klivauditevents"),
-    ("list", "apps", "deployments"),
-    ("patch", "apps", "deployments"),
 ];
 
-impl From<[bool; 8]> for Rights {
-    fn from(may: [bool; 8]) -> Self {
-        let [read, create, change, delete, account, audit, functions, roll_out] = may;
-        Self { read, create, change, delete, account, audit, functions, roll_out }
+impl From<[bool; 4]> for Rights {
+    fn from(may: [bool; 4]) -> Self {
+        let [read, create, change, delete] = may;
+        Self { read, create, change, delete }
     }
 }
 
@@ -97,25 +84,6 @@ impl Caller {
             *may = answer.status.is_some_and(|status| status.allowed);
         }
         Ok(may.into())
-    }
-
-    /// The accounts of the cluster that have, or had, secrets, by name.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] where the caller may not list all: then those that he names
-    /// himself are left. The cluster does not answer.
-    pub async fn accounts(&self) -> Result<Vec<KlivAccount>, Error> {
-        let listed = self.apis::<KlivAccount>(true).list(&ListParams::default()).await;
-        let mut accounts =
-            listed.map_err(|error| self.kind(What::Accounts, "").failed(&error))?.items;
-        accounts.sort_by(|a, b| a.metadata.namespace.cmp(&b.metadata.namespace));
-        Ok(accounts)
-    }
-
-    /// The same caller in another account.
-    #[must_use]
-    pub fn at(&self, namespace: Namespace) -> Self {
-        Self { namespace, ..self.clone() }
     }
 }
 

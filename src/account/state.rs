@@ -2,8 +2,8 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use crate::api::KlivSecret;
 use crate::api::condition::{self, Reason};
-use crate::api::{KlivSecret, Odd};
 
 /// What functions have of a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,12 +75,6 @@ pub fn rotation_due(secret: &KlivSecret) -> Option<Timestamp> {
     let days = i64::from(secret.spec.rotate_after_days?);
     let updated = secret.status.as_ref()?.updated_time.as_ref()?;
     updated.0.checked_add(SignedDuration::from_hours(24 * days)).ok()
-}
-
-/// Whether the operator says this of a secret.
-#[must_use]
-pub fn is_odd(secret: &KlivSecret, odd: Odd) -> bool {
-    secret.status.iter().flat_map(|s| &s.warnings).any(|warning| warning.odd() == Some(odd))
 }
 
 #[cfg(test)]

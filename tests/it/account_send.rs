@@ -24,7 +24,6 @@ fn all_verbs(
     is_send(caller.find(target));
     is_send(caller.find_object(name));
     is_send(caller.account());
-    is_send(caller.accounts());
     is_send(caller.may());
     is_send(caller.users(secret));
     is_send(caller.install());

@@ -364,16 +364,7 @@ mod tests {
         Ok(vec![user(Using::Current), user(Using::Failed)])
     }
 
-    const NONE: Rights = Rights {
-        read: true,
-        create: false,
-        change: false,
-        delete: false,
-        account: true,
-        audit: true,
-        functions: true,
-        roll_out: false,
-    };
+    const NONE: Rights = Rights { read: true, create: false, change: false, delete: false };
     const ALL: Rights = Rights { change: true, delete: true, ..NONE };
 
     fn page(
