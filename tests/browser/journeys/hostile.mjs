@@ -41,14 +41,15 @@ export default async function ({ input, visit, holds, none }) {
         const handlers = [...document.querySelectorAll("*")].flatMap((element) =>
           [...element.attributes].filter((a) => a.name.startsWith("on") || /^\s*(javascript|data):/i.test(a.value) && ["href", "src", "action", "formaction"].includes(a.name)).map((a) => `${element.tagName} ${a.name}`),
         );
-        return { foreign, handlers, text: document.body.innerText + [...document.querySelectorAll("input, textarea")].map((field) => field.value).join("\n") };
+        return { foreign, handlers, ran: "pwned" in window, text: document.body.innerText + [...document.querySelectorAll("input, textarea")].map((field) => field.value).join("\n") };
       });
+      // Each page has a window of its own.
+      holds(`${path} runs no script of theirs`, !found.ran);
       none(`${path} has elements that are not ours`, found.foreign);
       none(`${path} has handlers that are not ours`, found.handlers);
       for (const mark of marks) if (found.text.includes(mark)) seen.add(mark);
     }
   }
-  holds("no script of theirs has run", !(await page.evaluate(() => "pwned" in window)));
   none("never shown, so nothing is proven of them", marks.filter((mark) => !seen.has(mark)));
   none("axe of the list", await person.axe());
   return { pages: paths.size, seen: seen.size };
