@@ -20,12 +20,13 @@ export default async function ({ input, visit, holds }) {
   try {
     const quick = await browser.visit();
     await signIn(quick.page, origin, input.signIn);
-    // Of a build that is not made to be fast, on a machine that has other work.
-    const limits = { few: 300, 256: 600 };
+    // Far above what it takes: of a build that is not made to be fast, on a machine that has
+    // other work. How long it does take is what the journey comes to.
+    const limits = { few: 1000, 256: 1000 };
     for (const [name, path] of [["few", `/accounts/${account}`], ["256", `/accounts/${full}`]]) {
       const all = [];
       for (let round = 0; round < 7; round++) all.push((await quick.loads(origin + path, { fresh: true })).usable);
-      times[name] = Math.round(Math.min(...all));
+      times[name] = median(all);
       holds(`${name} can be used in ${limits[name]} ms`, times[name] < limits[name], all.map(Math.round).join());
     }
     holds("all 256 are there", (await quick.page.locator(at.secrets.rows).count()) === 256);
@@ -40,10 +41,12 @@ export default async function ({ input, visit, holds }) {
         return performance.now() - begin;
       }, { search: at.secrets.search, text }));
     }
-    times.search = Math.round(Math.min(...search));
-    holds("a search in 256 is instant", times.search < 100, search.join());
+    times.search = median(search);
+    holds("a search in 256 is instant", times.search < 300, search.join());
   } finally {
     await browser.stop();
   }
   return { weights, times };
 }
+
+const median = (all) => Math.round(all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)]);
