@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use futures::future::join_all;
+use kliv_secrets::api::KlivSecret;
+use kliv_secrets::runtime::clock;
 use serde_json::{Value, json};
 
 use crate::account::{Account, function_with, secret, secret_with};
@@ -99,17 +101,21 @@ async fn who_may_only_read_can_only_read_and_a_stranger_learns_nothing() {
     other.put(&secret("OTHER_TOKEN", "of another account")).await;
     ground.may("olle", "edit", &other);
     let sealed = account.sealed("FORGED_TOKEN", "forged");
+    // What is forged is right in all but who sends it.
+    let seen = seen(&account, SECRET).await;
+    let sealed_at = clock::now().to_string();
     let before = account.kubectl(&["get", "ksec", "-o", "yaml"], &json!(null)).success();
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin,
         "account": account.namespace, "secret": SECRET, "request": REQUEST,
         "reader": ground.person("rita"), "stranger": ground.person("olle"),
-        "sealed": sealed["spec"]["sealed"],
+        "sealed": sealed["sealed"], "sealedAt": sealed_at, "seen": seen,
         "untold": ["OPENAI_API_KEY", "TWILIO", "checkout", "anna"],
     });
 
-    journey("reader", &input).await;
+    let told = journey("reader", &input).await;
 
+    assert_eq!(told.result, json!(6), "forged forms");
     let after = account.kubectl(&["get", "ksec", "-o", "yaml"], &json!(null)).success();
     assert_eq!(before, after, "nothing was written");
 }
@@ -179,6 +185,13 @@ async fn without_script_all_works_that_seals_nothing() {
 
     let gone = account.kubectl(&["get", "ksec", "made-token"], &json!(null));
     assert!(gone.failure().contains("not found"));
+}
+
+/// A secret as a form's reader saw it, which the form says again.
+async fn seen(account: &Account<'_>, name: &str) -> String {
+    let secret: KlivSecret = account.api().get(name).await.expect("a secret");
+    let metadata = secret.metadata;
+    format!("{}.{}", metadata.uid.expect("a UID"), metadata.generation.expect("a generation"))
 }
 
 /// Markup, in every way in which a page might take it for its own. Each has a mark that is to
