@@ -80,6 +80,8 @@ async fn whatever_somebody_writes_is_shown_as_text_and_never_runs() {
         })
         .collect();
     paths.push(format!("/accounts/{namespace}/secrets/plain-token"));
+    let requests = 0..HOSTILE.len();
+    paths.extend(requests.map(|number| format!("/accounts/{namespace}/requests/asked-{number}")));
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
         "accounts": [namespace], "secret": "hostile-0", "request": "asked-0", "paths": paths,
@@ -227,11 +229,14 @@ async fn write_hostile(account: &Account<'_>) -> Vec<String> {
             "envVar": format!("HOSTILE_{number}"), "value": "some value",
             "description": marked("description", number, text),
         }));
+        // No page shows it.
         object["metadata"]["annotations"] = json!({ "note": text });
         writes.push((object, user));
         let asker = marked("asker", number, text);
         let object = secret_with(json!({ "envVar": format!("ASKED_{number}"), "request": {
-            "purpose": marked("purpose", number, text), "obtainFrom": text, "requestedBy": text,
+            "purpose": marked("purpose", number, text),
+            "obtainFrom": marked("from", number, text),
+            "requestedBy": marked("says", number, text),
         }}));
         writes.push((object, asker));
     }
