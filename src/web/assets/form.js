@@ -35,6 +35,8 @@ import tables from "./tables.js";
 
 const rules = rulesOf(tables);
 const opened = performance.now();
+/** Shorter texts are found by chance; as the front door has it. */
+const SHORTEST = 8;
 
 /** Of the other fields, by name: whether the server takes what was typed. */
 const takes = {
@@ -137,11 +139,28 @@ function watch(form) {
     confirmed = { asked, box, tick };
   }
 
+  /** A field that holds the value as well, or another: it is sent and stored as it is. */
+  function holdsCredential() {
+    const field = valueField();
+    const value = field.disabled ? "" : field.value.trim();
+    const holds = (text) => (value.length >= SHORTEST && text.includes(value))
+      || text.split(/\s+/).some((word) => rules.recognise(word) !== null);
+    const others = Array.from(form.elements).filter((other) =>
+      other !== field && ["text", "textarea"].includes(other.type));
+    return others.find((other) => holds(other.value)) ?? null;
+  }
+
   function isReady() {
     const isNamed = checkName(true);
     const isGiven = checkValue(true);
     const other = checkOthers();
     const wrong = !isNamed ? name : !isGiven ? valueField() : other;
+    const copy = wrong ? null : holdsCredential();
+    if (copy) {
+      tell(find("[data-says]"), [["bad", words.elsewhere]]);
+      copy.focus();
+      return false;
+    }
     if (!wrong && confirmed && !confirmed.tick.checked) {
       tell(find("[data-says]"), [["bad", words.unconfirmed]]);
       confirmed.tick.focus();

@@ -21,6 +21,7 @@ pub(crate) struct Typing {
     recognised: &'static str,
     misfit: &'static str,
     unconfirmed: &'static str,
+    elsewhere: &'static str,
 }
 
 impl Typing {
@@ -45,6 +46,7 @@ impl Typing {
             "recognised": self.recognised,
             "misfit": self.misfit,
             "unconfirmed": self.unconfirmed,
+            "elsewhere": self.elsewhere,
             "types": types,
             "field": {
                 "environment": fields.says(&Wrong::Environment),
@@ -135,6 +137,8 @@ pub(crate) const EN: Typing = Typing {
     recognised: "Recognised: {what}.",
     misfit: "Recognised: {what}. That does not fit the name {name}. Save it all the same.",
     unconfirmed: "The value does not fit the name. Tick the box if it is meant all the same.",
+    elsewhere: "A credential stands in this field, too, where it would be stored in the clear. Take \
+                it out. Nothing was sent.",
 };
 
 pub(crate) const SV: Typing = Typing {
@@ -213,6 +217,8 @@ pub(crate) const SV: Typing = Typing {
     recognised: "Ser ut som: {what}.",
     misfit: "Ser ut som: {what}. Det passar inte namnet {name}. Spara ändå.",
     unconfirmed: "Värdet passar inte namnet. Kryssa i rutan om det ändå är meningen.",
+    elsewhere: "Här står också en hemlighet, och här skulle den sparas i klartext. Ta bort den. \
+                Inget skickades.",
 };
 
 #[cfg(test)]
