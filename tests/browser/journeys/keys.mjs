@@ -18,6 +18,15 @@ export default async function ({ input, visit, holds }) {
   await page.keyboard.type(name);
   await to(page, at.form.value, holds);
   await page.keyboard.type(value);
+  // A copy of it in the clear is not sent: the field that has it is shown.
+  await to(page, at.form.description, holds);
+  await page.keyboard.type(`the key ${value}`);
+  await to(page, at.form.save, holds);
+  await page.keyboard.press("Enter");
+  await page.waitForFunction((field) => document.activeElement.matches(field), at.form.description);
+  holds("why is said", (await page.innerText("form[data-seal] [data-says][role=alert]")).length > 3);
+  await page.keyboard.press("Control+A");
+  await page.keyboard.press("Delete");
   await to(page, at.form.save, holds);
   await page.keyboard.press("Enter");
   if (await page.isVisible(at.form.unfit)) {
