@@ -38,7 +38,7 @@ pub use klivsecret::{
     Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
     Warning, WriteOnly,
 };
-pub use odd::{Odd, Requires};
+pub use odd::Odd;
 pub(crate) use recognise::recognisable;
 pub use recognise::{Mode, Recognised, recognise};
 pub(crate) use recognise::{Rest, TABLE as CREDENTIALS};

@@ -36,7 +36,7 @@ fn read(warning: &Warning) -> Option<Oddity> {
             Oddity::TestKeyInProduction { what, environment }
         }
         Odd::SameValueInEnvironments => {
-            let (named, more) = warning.same_value_in()?;
+            let (named, more) = same_value_in(text)?;
             let mut all: Vec<String> = named.into_iter().map(str::to_owned).collect();
             all.resize(all.len() + Some(more).filter(|more| *more < 1000)?, String::new());
             Oddity::SameValueInEnvironments(all)
@@ -46,9 +46,10 @@ fn read(warning: &Warning) -> Option<Oddity> {
             both.into_iter().find(|odd| odd.message() == text)?
         }
         Odd::RequiredNameMissing => {
-            let requires = warning.requires()?;
-            let [function, name, nearest] =
-                [requires.function, requires.name, requires.nearest].map(str::to_owned);
+            let (function, rest) = text.strip_prefix("function ")?.split_once(" requires ")?;
+            let (name, rest) = rest.split_once(", which is not there; did you mean ")?;
+            let (nearest, _) = rest.split_once('?')?;
+            let [function, name, nearest] = [function, name, nearest].map(str::to_owned);
             Oddity::RequiredNameMissing { function, name, nearest }
         }
         Odd::Unused => Oddity::Unused,
@@ -57,6 +58,20 @@ fn read(warning: &Warning) -> Option<Oddity> {
         },
         Odd::NoDescription => Oddity::NoDescription,
     })
+}
+
+/// The environments that are named, "" for none; and how many more there are.
+fn same_value_in(text: &str) -> Option<(Vec<&str>, usize)> {
+    let list = text.strip_prefix("the same value stands in ")?.split_once(':')?.0;
+    let (mut named, mut more) = (Vec::new(), 0);
+    for part in list.split(", ") {
+        match (part.strip_prefix("the environment "), part.strip_suffix(" more")) {
+            (Some(environment), _) => named.push(environment),
+            (None, Some(count)) => more = count.parse().ok()?,
+            _ => named.push(""),
+        }
+    }
+    Some((named, more))
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
