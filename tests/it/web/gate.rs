@@ -1,6 +1,5 @@
 //! What every request passes, and what every answer carries.
 
-use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 
 use super::{FORM, Server, TOKEN};
