@@ -6,6 +6,7 @@
 import { createInterface } from "node:readline";
 import { start } from "./lib/browser.mjs";
 import { Search } from "./lib/canary.mjs";
+import { left } from "./lib/files.mjs";
 import { sent } from "./lib/visit.mjs";
 
 const name = process.argv[2];
@@ -53,6 +54,7 @@ try {
     problems.push(...visit.watch.happened());
   }
   if (input.canaries) problems.push(...sent(browser.recorder, new Search(input.canaries)));
+  if (input.canaries && input.left) problems.push(...left(input.left, new Search(input.canaries)));
   problems.push(...browser.recorder.strangers.map((one) => `asked of a stranger: ${one}`));
   say({ result: result ?? null, requests: browser.recorder.exchanges.length, problems });
   if (!problems.length) process.exitCode = 0;

@@ -28,6 +28,7 @@ async fn does_all(language: &str, width: u32) {
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
         "account": account.namespace, "language": language, "width": width,
+        "left": ground.folder, "logged": "somebody signed in",
     });
     let mut values = BTreeMap::new();
 
@@ -36,12 +37,8 @@ async fn does_all(language: &str, width: u32) {
 
     println!("web, {language} at {width}: {} requests, {}", told.requests, told.result);
     assert!(told.requests > 60 && values.len() > 50, "{} {}", told.requests, values.len());
-    let said = ground.web.said();
     let middle = |value: &String| value.chars().skip(4).take(20).collect::<String>();
     let mut middles: Vec<_> = values.values().map(middle).collect();
-    for middle in &middles {
-        assert!(!said.contains(middle), "its log has a value");
-    }
     // Last, what it does have: else nobody has looked.
     middles.push(account.namespace.clone());
     assert_eq!(ground.web.remembers(&middles), [values.len()], "its memory has a value");

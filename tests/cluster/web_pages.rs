@@ -132,7 +132,7 @@ async fn a_secret_is_added_with_the_keyboard_alone_and_its_value_leaves_the_brow
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
         "account": account.namespace, "name": "KEYBOARD_TOKEN", "value": value,
-        "canaries": [value],
+        "canaries": [value], "left": ground.folder,
     });
 
     journey("keys", &input).await;
@@ -146,7 +146,6 @@ async fn a_secret_is_added_with_the_keyboard_alone_and_its_value_leaves_the_brow
         (has.get("KEYBOARD_TOKEN").map(String::as_str) == Some(value)).then_some(())
     })
     .await;
-    assert!(!ground.web.said().contains(value), "its log is clean");
 }
 
 #[tokio::test]

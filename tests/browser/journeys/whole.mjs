@@ -2,6 +2,7 @@
 // run: each value is asked of them. Nothing that the browser sent or holds has a value in it.
 
 import { canary } from "../lib/canary.mjs";
+import { left } from "../lib/files.mjs";
 import { at, save, signIn } from "../lib/pages.mjs";
 import { sent } from "../lib/visit.mjs";
 
@@ -110,6 +111,8 @@ export default async function ({ input, visit, ask, holds, none, search, recorde
   await done("the audit");
 
   none("sent or answered", sent(recorder, search(values)));
+  none("left on disk", left(input.left, search(values)));
+  holds("its log is looked through", left(input.left, search([input.logged])).length);
   return { steps, requests: recorder.exchanges.length, values: values.length };
 }
 

@@ -1,6 +1,7 @@
-// Files of the checkout, for tests that run in Node.
+// Files of the checkout, for tests that run in Node, and what a server leaves behind.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -17,4 +18,14 @@ export function files(folder, end) {
 
 export function vectors(folder) {
   return files(`tests/vectors/${folder}`, ".json").map(([name, text]) => [name, JSON.parse(text)]);
+}
+
+/** Which files under a folder, at any depth, hold what is searched for: what servers left there. */
+export function left(folder, search) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return left(path, search);
+    const form = entry.isFile() && search.find(readFileSync(path));
+    return form ? [`${entry.name}: ${form}`] : [];
+  });
 }
