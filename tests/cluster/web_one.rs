@@ -323,7 +323,7 @@ async fn health_tells_an_administrator_what_works_in_both_languages() {
     for fact in ["a controller leads", "a made-up value came back sealed", " more days", " act<"] {
         assert!(english.contains(fact), "{fact}: {english}");
     }
-    for fact in ["en controller leder", "ett påhittat värde kom tillbaka förseglat", " verkar<"]
+    for fact in ["en controller leder", "ett påhittat värde kom tillbaka förseglat", " är i kraft<"]
     {
         assert!(swedish.contains(fact), "{fact}: {swedish}");
     }
