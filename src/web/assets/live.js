@@ -275,6 +275,8 @@ function forget() {
   if (!told.searchParams.has("done")) return;
   told.searchParams.delete("done");
   history.replaceState(history.state, "", told);
+  const back = document.querySelector('form[action="/language"] [name="to"]');
+  if (back) back.value = told.pathname + told.search;
 }
 
 forget();
