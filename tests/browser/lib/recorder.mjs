@@ -22,7 +22,7 @@ export async function record(servers) {
 }
 
 /** What Chromium asks of its maker, whatever it is told. No page's script can: it is refused. */
-const CHROMIUM = /^(CONNECT |\w+ http:\/\/)([a-z0-9-]+\.)*(google|googleapis|gstatic|gvt1)\.com[:/]/;
+const CHROMIUM = /^(CONNECT |\w+ http:\/\/)(accounts\.google|[a-z-]+\.googleapis|clients\d\.google|www\.google|redirector\.gvt1)\.com[:/]/;
 
 /** Of a connection, from one hop to the next: never handed on. */
 const OF_THE_HOP = ["connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"];
