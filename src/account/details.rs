@@ -18,15 +18,7 @@ impl Caller {
         details: Details,
         dry_run: DryRun,
     ) -> Result<KlivSecret, Error> {
-        let spec = KlivSecretSpec {
-            env_var: target.variable.clone(),
-            environment: target.environment.clone(),
-            description: details.description,
-            rotate_after_days: details.rotate_after_days,
-            expiration_time: details.expiration_time,
-            generate: Some(generate),
-            ..KlivSecretSpec::default()
-        };
+        let spec = KlivSecretSpec { generate: Some(generate), ..details.spec(target) };
         match self.put(&spec, None, dry_run).await {
             Err(Error::Changed(_)) => Err(Unfit::Exists(target.object()).into()),
             made => made,

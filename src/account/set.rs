@@ -38,6 +38,20 @@ pub struct Details {
     pub expiration_time: Option<Time>,
 }
 
+impl Details {
+    /// A secret's spec without a value.
+    pub(super) fn spec(self, target: &Target) -> KlivSecretSpec {
+        KlivSecretSpec {
+            env_var: target.variable.clone(),
+            environment: target.environment.clone(),
+            description: self.description,
+            rotate_after_days: self.rotate_after_days,
+            expiration_time: self.expiration_time,
+            ..KlivSecretSpec::default()
+        }
+    }
+}
+
 /// How values are handed in.
 #[derive(Clone, Copy, Debug)]
 pub struct How<'a> {
@@ -71,15 +85,7 @@ impl Caller {
         details: Details,
         how: &How<'_>,
     ) -> Result<Written, Error> {
-        let spec = KlivSecretSpec {
-            env_var: target.variable.clone(),
-            environment: target.environment.clone(),
-            description: details.description,
-            rotate_after_days: details.rotate_after_days,
-            expiration_time: details.expiration_time,
-            ..KlivSecretSpec::default()
-        };
-        self.hand_in(spec, before, value, how).await
+        self.hand_in(details.spec(target), before, value, how).await
     }
 
     /// Seals a value for the place that a spec names, unless it is sealed, and writes both.

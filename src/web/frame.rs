@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 
 use super::assets;
@@ -93,6 +93,11 @@ impl<T: Template> IntoResponse for Page<T> {
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
+}
+
+/// Where a form leads when all was done: the page tells it.
+pub(super) fn done_at(path: &str, done: Done) -> Redirect {
+    Redirect::to(&format!("{path}?done={}", done.code()))
 }
 
 /// Why there is no page. It becomes one in [`explain`], which knows the language.

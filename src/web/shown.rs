@@ -13,6 +13,12 @@ pub(super) fn line(text: &str) -> String {
     harmless(text, LONGEST).into_owned()
 }
 
+/// The same with its white space folded, and short: for tables.
+pub(super) fn one_line(text: &str, longest: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    harmless(&line, longest).into_owned()
+}
+
 /// With its lines, where it may have several.
 pub(super) fn lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| harmless(line, LONGEST)).collect();
@@ -44,6 +50,12 @@ mod tests {
     fn what_deceives_the_eye_is_shown_as_what_it_is_and_lines_stay_lines() {
         assert_eq!(line("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(lines("one\r\ntwo\u{2066}"), "one\ntwo\\u{2066}");
+    }
+
+    #[test]
+    fn text_that_turns_its_direction_or_fills_lines_is_tamed() {
+        assert_eq!(one_line("a\n\n b\u{202e}c", 99), "a b\\u{202e}c");
+        assert_eq!(one_line("abcdef", 3), "ab…");
     }
 
     #[test]

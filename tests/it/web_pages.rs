@@ -1,6 +1,6 @@
 //! The pages that show what there is: accounts, secrets, environments.
 
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::web_support::{Cluster, Web};
@@ -81,7 +81,7 @@ fn hostile_cluster() -> Cluster {
 
 #[tokio::test]
 async fn what_somebody_wrote_is_never_markup() {
-    let mut web = Web::before(hostile_cluster()).await;
+    let web = Web::before(hostile_cluster()).await;
     let shown: [&[&str]; 3] = [
         &[],
         &[
@@ -116,7 +116,7 @@ async fn what_somebody_wrote_is_never_markup() {
 
 #[tokio::test]
 async fn every_link_and_form_leads_to_a_path_of_ours() {
-    let mut web = Web::before(hostile_cluster()).await;
+    let web = Web::before(hostile_cluster()).await;
     for path in PAGES {
         let page = web.page(path, "en").await;
         for attribute in [" href=\"", " action=\"", " src=\""] {
@@ -137,7 +137,7 @@ async fn a_secret_s_row_tells_all_that_is_known_in_the_reader_s_language() {
                     the provider and set it",
     }]);
     let secrets = vec![secret("OPENAI_KEY", Some("production"), late)];
-    let mut web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
+    let web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
     let english = web.page("/accounts/acme", "en").await;
     let common = ["OPENAI_KEY", "production", "sk-p****z789", "2026-11-21 10:00:00 UTC"];
     for told in ["live", "new value due", "bot on behalf of anna", "an AI agent", "1 secret"] {
@@ -164,7 +164,7 @@ async fn a_list_is_narrowed_without_a_script() {
         secret("OPENAI_KEY", Some("test"), published()),
         secret("STRIPE_KEY", None, published()),
     ];
-    let mut web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
+    let web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
     for (query, openai, stripe) in [
         ("", true, true),
         ("?q=stripe", false, true),
@@ -183,7 +183,7 @@ async fn a_list_is_narrowed_without_a_script() {
 
 #[tokio::test]
 async fn an_account_without_secrets_teaches_how_to_begin() {
-    let mut web = Web::before(Cluster::default()).await;
+    let web = Web::before(Cluster::default()).await;
     for (language, first) in [("en", "Add the first secret"), ("sv", "första hemligheten")] {
         let page = web.page("/accounts/acme", language).await;
         assert!(page.contains(first) && page.contains("href=\"/accounts/acme/new\""), "{page}");
@@ -199,7 +199,7 @@ async fn who_may_only_read_is_told_so_and_offered_nothing_to_change() {
     let secrets = vec![secret("A_KEY", None, published())];
     for secrets in [secrets, Vec::new()] {
         let cluster = Cluster { secrets, verbs: verbs.clone(), ..Cluster::default() };
-        let mut web = Web::before(cluster).await;
+        let web = Web::before(cluster).await;
         let page = web.page("/accounts/acme", "en").await;
         assert!(page.contains("kliv-secrets-editor"), "{page}");
         assert!(!page.contains("/accounts/acme/new"), "{page}");
@@ -212,7 +212,7 @@ async fn who_may_only_read_is_told_so_and_offered_nothing_to_change() {
 async fn a_free_place_in_the_matrix_leads_to_the_form_for_it() {
     let secrets =
         vec![secret("A_KEY", None, published()), secret("B_KEY", Some("test"), published())];
-    let mut web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
+    let web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
     let page = web.page("/accounts/acme/environments", "en").await;
     for told in [
         "href=\"/accounts/acme/new?name=A_KEY&amp;environment=test\" aria-label=\"Add A_KEY for test\"",
@@ -227,12 +227,13 @@ async fn a_free_place_in_the_matrix_leads_to_the_form_for_it() {
 
 #[tokio::test]
 async fn an_account_is_opened_by_its_name() {
-    let mut web = Web::before(Cluster::default()).await;
-    let response = web.call("/accounts?name=%20acme%20", "en").await;
-    assert_eq!(response.status(), StatusCode::SEE_OTHER);
-    assert_eq!(response.headers()[header::LOCATION], "/accounts/acme");
+    let web = Web::before(Cluster::default()).await;
+    let answer = web.get("/accounts?name=%20acme%20", "en").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.location, "/accounts/acme");
     for name in ["", "..%2Fx", "sk_live_c4n4ry", "a%0d%0ab", "ACME"] {
-        let (status, page) = web.get(&format!("/accounts?name={name}"), "sv").await;
+        let answer = web.get(&format!("/accounts?name={name}"), "sv").await;
+        let (status, page) = (answer.status, answer.body);
         assert_eq!(status, StatusCode::OK);
         assert!(page.contains("Inget konto kan heta så"), "{page}");
         assert!(!page.contains("c4n4ry"), "what was typed is not repeated");
@@ -242,7 +243,7 @@ async fn an_account_is_opened_by_its_name() {
 #[tokio::test]
 async fn who_may_not_list_accounts_has_his_own_and_is_told_so() {
     for (everywhere, told) in [(true, false), (false, true)] {
-        let mut web = Web::before(Cluster { everywhere, ..Cluster::default() }).await;
+        let web = Web::before(Cluster { everywhere, ..Cluster::default() }).await;
         let page = web.page("/", "en").await;
         assert!(page.contains("href=\"/accounts/acme\""), "{page}");
         assert_eq!(page.contains("You may not list all accounts"), told, "{page}");
@@ -260,7 +261,7 @@ async fn an_account_says_what_needs_somebody() {
     cluster.account["status"] = json!({ "functions": { "total": 3, "updated": 2, "notUpdated": [
         { "name": "mail", "reason": "RolloutFailed" },
     ] } });
-    let mut web = Web::before(cluster).await;
+    let web = Web::before(cluster).await;
     let page = web.page("/", "en").await;
     for told in ["2 of 3", "1 value doesn&#39;t open", "1 function behind"] {
         assert!(page.contains(told), "{told}: {page}");
@@ -274,7 +275,7 @@ async fn an_account_says_what_needs_somebody() {
 #[tokio::test]
 async fn where_nobody_tells_what_he_may_do_all_of_it_is_offered() {
     let secrets = vec![secret("A_KEY", Some("test"), published())];
-    let mut web = Web::before(Cluster { secrets, reviews: false, ..Cluster::default() }).await;
+    let web = Web::before(Cluster { secrets, reviews: false, ..Cluster::default() }).await;
     for (path, offer) in [
         ("/accounts/acme", "href=\"/accounts/acme/new\""),
         ("/accounts/acme/environments", "/accounts/acme/new?name=A_KEY"),
@@ -288,7 +289,7 @@ async fn where_nobody_tells_what_he_may_do_all_of_it_is_offered() {
 #[tokio::test]
 async fn without_the_cluster_s_key_each_form_is_there_and_says_so() {
     let secrets = vec![secret("A_KEY", None, published())];
-    let mut web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
+    let web = Web::before(Cluster { secrets, ..Cluster::default() }).await;
     for path in ["/accounts/acme/new", "/accounts/acme/import"] {
         let page = web.page(path, "en").await;
         assert!(page.contains("<form") && page.contains("note warn"), "{path}: {page}");
@@ -298,13 +299,14 @@ async fn without_the_cluster_s_key_each_form_is_there_and_says_so() {
 
 #[tokio::test]
 async fn a_page_that_is_not_there_keeps_its_account_and_the_way_to_the_other_language() {
-    let mut web = Web::before(Cluster::default()).await;
+    let web = Web::before(Cluster::default()).await;
     let path = "/accounts/acme/secrets/absent-key";
-    let (status, page) = web.get(path, "sv").await;
+    let answer = web.get(path, "sv").await;
+    let (status, page) = (answer.status, answer.body);
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(page.contains("href=\"/accounts/acme/audit\""), "{page}");
     assert!(page.contains(&format!("name=\"to\" value=\"{path}\"")), "{page}");
     assert!(!page.contains("aria-current"), "{page}");
-    let (_, page) = web.get("/accounts/No%20Name", "sv").await;
+    let page = web.get("/accounts/No%20Name", "sv").await.body;
     assert!(!page.contains("/audit\""), "{page}");
 }

@@ -3,18 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use kliv_secrets::account::Namespace;
-use kliv_secrets::runtime::entropy;
-use kliv_secrets::web::{CookieKey, Door, Gate, Link, Site, router};
 use kube::Client;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 
-const PORT: u16 = 4321;
+use super::web_page::{Answer, Page};
 
 /// What the API server has, and lets the person do.
 #[derive(Clone)]
@@ -97,59 +90,21 @@ impl Cluster {
 }
 
 /// The page, opened by somebody.
-pub(crate) struct Web {
-    router: Router,
-    cookie: String,
-}
+pub(crate) struct Web(Page);
 
 impl Web {
     pub(crate) async fn before(cluster: Cluster) -> Self {
-        let rng = &mut entropy::system();
-        let gate = Gate::local(PORT, CookieKey::generate(rng));
-        let (link, token) = Link::new(rng);
-        let door = Door::Local {
-            client: cluster.client(),
-            who: "anna".to_owned(),
-            namespace: namespace("acme"),
-            link,
-        };
-        let address = token.address("");
-        let stop = CancellationToken::new();
-        let router = router(Site::new(door, gate, namespace("kliv-secrets-system"), stop));
-        let mut web = Self { router, cookie: String::new() };
-        let signed_in = web.call(&address, "en").await;
-        let cookies = signed_in.headers().get_all(header::SET_COOKIE);
-        let cookies = cookies.iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-        web.cookie = cookies.collect::<Vec<_>>().join("; ");
-        assert!(!web.cookie.is_empty(), "signed in: {}", signed_in.status());
-        web
+        Self(Page::open(cluster.client(), "anna", "acme", "kliv-secrets-system").await)
     }
 
-    pub(crate) async fn call(&mut self, path: &str, language: &str) -> axum::response::Response {
-        let request = Request::get(path)
-            .header(header::HOST, format!("127.0.0.1:{PORT}"))
-            .header(header::ACCEPT_LANGUAGE, language)
-            .header(header::COOKIE, &self.cookie)
-            .body(Body::empty())
-            .expect("a request");
-        self.router.call(request).await.expect("an answer")
-    }
-
-    pub(crate) async fn get(&mut self, path: &str, language: &str) -> (StatusCode, String) {
-        let response = self.call(path, language).await;
-        let status = response.status();
-        let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
-        (status, String::from_utf8(body.into()).expect("text"))
+    pub(crate) async fn get(&self, path: &str, language: &str) -> Answer {
+        self.0.get_in(path, language).await
     }
 
     /// A page that is there.
-    pub(crate) async fn page(&mut self, path: &str, language: &str) -> String {
-        let (status, text) = self.get(path, language).await;
-        assert_eq!(status, StatusCode::OK, "{path}: {text}");
-        text
+    pub(crate) async fn page(&self, path: &str, language: &str) -> String {
+        let answer = self.get(path, language).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+        answer.body
     }
-}
-
-fn namespace(name: &str) -> Namespace {
-    name.try_into().expect("a namespace")
 }

@@ -44,13 +44,21 @@ impl Page {
         let mut page = Self { router: router(site), host, cookie: String::new() };
         let link = token.address(&origin);
         let path = link.strip_prefix(&origin).expect("a link to the page");
-        page.cookie = page.get(path).await.cookie;
+        let opened = page.get(path).await;
+        assert!(!opened.cookie.is_empty(), "signed in: {}", opened.status);
+        page.cookie = opened.cookie;
         page
     }
 
     /// As somebody who follows a link in it.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(Request::get(path), Body::empty()).await
+        self.get_in(path, "en").await
+    }
+
+    /// The same in a language.
+    pub(crate) async fn get_in(&self, path: &str, language: &str) -> Answer {
+        let request = Request::get(path).header(header::ACCEPT_LANGUAGE, language);
+        self.ask(request, Body::empty()).await
     }
 
     /// As a form of the page sends it.

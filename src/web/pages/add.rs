@@ -1,22 +1,21 @@
 //! Adding a secret: its value sealed in the browser, or made by the cluster.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::form::{Fields, Sent};
-use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::frame::{Frame, Page, Problem, Section, done_at};
 use super::super::visit::Visit;
 use super::super::words::Done;
 use super::fields::{DetailsSent, Errors, Field, PlaceSent, Source, SourceSent, Wrong, failed};
 use super::sealing::Sealing;
 use super::secret::may;
+use super::secrets_rows::environments;
 use crate::account::{Caller, Details, DryRun, Error, How, Right, Target, Unfit};
 use crate::api::is_dns_subdomain;
 
@@ -36,7 +35,7 @@ pub(crate) struct Add {
     taken_by: String,
     /// The names of its objects, as JSON for a script's block.
     taken: String,
-    environments: BTreeSet<String>,
+    environments: Vec<String>,
     sealing: Option<Sealing>,
 }
 
@@ -115,7 +114,7 @@ impl Form {
             taken_by,
             // Names of objects have no sign that could end the block.
             taken: json!(names).to_string(),
-            environments: secrets.into_iter().filter_map(|s| s.spec.environment).collect(),
+            environments: environments(&secrets).0,
             sealing: Sealing::of(caller, None, visit.now).await,
         }
     }
@@ -136,9 +135,8 @@ pub(crate) async fn create(
             let object = target.object();
             match write(&visit, &caller, &target, details, source).await {
                 Ok(()) => {
-                    let done = Done::Created.code();
-                    let to = format!("/accounts/{account}/secrets/{object}?done={done}");
-                    return Ok(Redirect::to(&to).into_response());
+                    let to = format!("/accounts/{account}/secrets/{object}");
+                    return Ok(done_at(&to, Done::Created).into_response());
                 }
                 Err(Error::Changed(_) | Error::Unfit(Unfit::Exists(_))) => {
                     form.errors.add(Field::Name, Wrong::Taken);

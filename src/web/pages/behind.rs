@@ -1,8 +1,8 @@
 //! How far the functions of an account are. Pure.
 
+use super::super::shown::one_line;
 use super::super::words::Language;
 use super::super::words::state::{behind, behind_explained, behind_of, live_on};
-use super::secrets_rows::one_line;
 use crate::api::FunctionReport;
 
 /// How far the functions of an account are.

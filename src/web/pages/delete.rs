@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 
 use super::super::form::Sent;
-use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::frame::{Frame, Page, Problem, Section, done_at};
 use super::super::shown;
 use super::super::visit::Visit;
 use super::super::words::Done;
@@ -96,8 +96,7 @@ pub(crate) async fn delete(
     }
     is_as_seen(&secret, fields.text("seen"))?;
     caller.delete(&secret, DryRun::None).await?;
-    let done = Done::Deleted.code();
-    Ok(Redirect::to(&format!("/accounts/{account}?done={done}")).into_response())
+    Ok(done_at(&format!("/accounts/{account}"), Done::Deleted).into_response())
 }
 
 /// Whether that is its name: the variable's, or the object's.

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::super::form::Sent;
-use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::frame::{Frame, Page, Problem, Section, done_at};
 use super::super::site::Site;
 use super::super::visit::Visit;
 use super::super::words::{Done, problem};
 use super::sealing::Sealing;
 use super::secret::may;
+use super::secrets_rows::environments;
 use crate::account::{
     Change, DryRun, How, Imported, Row, SealedAt, Target, Unfit, sealed_at_least,
 };
@@ -64,16 +65,12 @@ pub(crate) async fn page(
     let (secrets, rights, sealing) =
         tokio::join!(caller.list(false), may(&caller), Sealing::of(&caller, None, visit.now));
     let secrets = secrets?;
-    let mut environments: Vec<_> =
-        secrets.iter().filter_map(|secret| secret.spec.environment.clone()).collect();
-    environments.sort_unstable();
-    environments.dedup();
     Ok(Page(Import {
         frame: visit.frame(Section::Import, Some(&caller)),
         account,
         may: rights.create || rights.change,
         sealing,
-        environments,
+        environments: environments(&secrets).0,
         there: there(&secrets, visit.now),
     }))
 }
@@ -134,8 +131,7 @@ async fn post(visit: Visit, Path(account): Path<String>, sent: Sent) -> Result<R
         }
     }
     if failed.is_empty() {
-        let to = format!("/accounts/{account}?done={}", Done::Imported.code());
-        return Ok(Redirect::to(&to).into_response());
+        return Ok(done_at(&format!("/accounts/{account}"), Done::Imported).into_response());
     }
     let frame = visit.frame(Section::Import, Some(&caller));
     Ok(Page(NotAll { frame, account, written, failed }).into_response())

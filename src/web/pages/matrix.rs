@@ -3,10 +3,10 @@
 
 use kube::ResourceExt as _;
 
+use super::super::shown::one_line;
 use super::super::words::state::State;
 use super::super::words::warning::told;
 use super::super::words::{Language, Words};
-use super::secrets_rows::one_line;
 use crate::account;
 use crate::api::Odd;
 

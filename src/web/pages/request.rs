@@ -4,10 +4,10 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 
 use super::super::form::Sent;
-use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::frame::{Frame, Page, Problem, Section, done_at};
 use super::super::providers::{Provider, provider_of};
 use super::super::shown::{line, lines, seen};
 use super::super::visit::Visit;
@@ -151,12 +151,12 @@ pub(crate) async fn answer(
         }
         Some(act) => match write(&visit, &caller, &secret, act).await {
             Ok(Done::Refused) => {
-                let to = format!("/accounts/{account}/requests?done={}", Done::Refused.code());
-                return Ok(Redirect::to(&to).into_response());
+                let to = format!("/accounts/{account}/requests");
+                return Ok(done_at(&to, Done::Refused).into_response());
             }
             Ok(done) => {
-                let to = format!("/accounts/{account}/secrets/{object}?done={}", done.code());
-                return Ok(Redirect::to(&to).into_response());
+                let to = format!("/accounts/{account}/secrets/{object}");
+                return Ok(done_at(&to, done).into_response());
             }
             Err(Error::Changed(_)) => {
                 form.changed = true;

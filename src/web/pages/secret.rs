@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use self::view::SecretPage;
 use super::super::form::Sent;
-use super::super::frame::{Page, Problem, Section};
+use super::super::frame::{Page, Problem, Section, done_at};
 use super::super::shown;
 use super::super::visit::Visit;
 use super::super::words::Done;
@@ -63,8 +63,7 @@ pub(crate) async fn roll_back(
     let secret = find(&caller, &object).await?;
     is_as_seen(&secret, fields.text("seen"))?;
     caller.roll_back(&secret, version, DryRun::None).await?;
-    let done = Done::RolledBack.code();
-    Ok(Redirect::to(&format!("/accounts/{account}/secrets/{object}?done={done}")))
+    Ok(done_at(&format!("/accounts/{account}/secrets/{object}"), Done::RolledBack))
 }
 
 /// That somebody else was quicker.

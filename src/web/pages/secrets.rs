@@ -5,11 +5,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 
 use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::shown::one_line;
 use super::super::visit::Visit;
 use super::super::words::state::State;
 use super::behind::Functions;
 use super::secret::may;
-use super::secrets_rows::{Asked, NO_ENVIRONMENT, Row, Sort, Wanted, Wish, environments, one_line};
+use super::secrets_rows::{Asked, NO_ENVIRONMENT, Row, Sort, Wanted, Wish, environments};
 
 #[derive(Template)]
 #[template(path = "secrets.html")]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Deserialize;
 
+use super::super::shown::one_line;
 use super::super::words::Language;
 use super::super::words::state::{State, Tone, explained, reason, via, who};
 use super::super::words::time::Moment;
@@ -14,7 +15,6 @@ use super::super::words::warning::{Told, told};
 use crate::account::due;
 use crate::api::KlivSecret;
 use crate::api::condition::Reason;
-use crate::api::text::harmless;
 
 /// As it stands in the address.
 #[derive(Deserialize, Clone, Default, Debug)]
@@ -230,12 +230,6 @@ impl Row {
     }
 }
 
-/// Text of somebody's on one line, so that it deceives nobody about what stands around it.
-pub(super) fn one_line(text: &str, longest: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    harmless(&line, longest).into_owned()
-}
-
 /// The environments that secrets name, sorted, and whether some name none.
 pub(super) fn environments(secrets: &[KlivSecret]) -> (Vec<String>, bool) {
     let named = secrets.iter().filter_map(|secret| secret.spec.environment.clone());
@@ -348,12 +342,6 @@ mod tests {
         assert!(row.why.contains("går inte att öppna"));
         assert_eq!(row.updated.unwrap().relative, "för 1 dag sedan");
         assert_eq!((row.by.as_str(), row.via.as_str()), ("bot för anna", "webbsidan"));
-    }
-
-    #[test]
-    fn text_that_turns_its_direction_or_fills_lines_is_tamed() {
-        assert_eq!(one_line("a\n\n b\u{202e}c", 99), "a b\\u{202e}c");
-        assert_eq!(one_line("abcdef", 3), "ab…");
     }
 
     #[test]

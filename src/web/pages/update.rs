@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 
 use super::super::form::{Fields, Sent};
-use super::super::frame::{Frame, Page, Problem, Section};
+use super::super::frame::{Frame, Page, Problem, Section, done_at};
 use super::super::shown::{line, seen};
 use super::super::visit::Visit;
 use super::super::words::Done;
@@ -139,8 +139,8 @@ pub(crate) async fn change(
         }
         Some(act) => match write(&visit, &caller, &secret, act, form.leaked).await {
             Ok(done) => {
-                let to = format!("/accounts/{account}/secrets/{object}?done={}", done.code());
-                return Ok(Redirect::to(&to).into_response());
+                let to = format!("/accounts/{account}/secrets/{object}");
+                return Ok(done_at(&to, done).into_response());
             }
             Err(Error::Changed(_)) => {
                 form.changed = true;
