@@ -12,9 +12,12 @@ use tower_http::compression::CompressionLayer;
 use super::frame::{Frame, Problem, Section, explain};
 use super::gate;
 use super::limits::is_events;
+use super::session::Session;
+use super::shown::line;
 use super::site::{Door, Site};
-use super::visit::{Visit, language};
+use super::visit::{address, language};
 use super::{assets, live, pages, signin};
+use crate::account::Namespace;
 use crate::runtime::clock;
 
 /// All pages of a site.
@@ -52,32 +55,31 @@ pub fn router(site: Site) -> Router {
 }
 
 /// Where there is a problem, a page that tells it.
-async fn in_words(
-    State(site): State<Site>,
-    visit: Option<Visit>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn in_words(State(site): State<Site>, request: Request, next: Next) -> Response {
     let spoken = language(request.headers());
     let is_local = matches!(site.door, Door::Local { .. });
-    let reads = request.method() == Method::GET && !is_events(request.uri().path());
-    let account = request.uri().path().strip_prefix("/accounts/").map(str::to_owned);
+    let path = request.uri().path();
+    let reads = request.method() == Method::GET && !is_events(path);
+    let account = path.strip_prefix("/accounts/").and_then(|rest| rest.split('/').next());
+    let account = account.and_then(|name| Namespace::try_from(name).ok());
+    let who = request.extensions().get().map(|session: &Session| line(&session.person.name));
+    let address = address(request.extensions(), request.uri());
     let response = next.run(request).await;
     if reads && matches!(response.extensions().get(), Some(Problem::NotSignedIn)) {
         return Redirect::to("/sign-in").into_response();
     }
-    let frame = match visit {
-        Some(visit) => lost(&visit, account.as_deref(), reads),
-        None => Frame::of_nobody(spoken, is_local, Section::Nowhere, clock::now()),
+    let frame = Frame::of_nobody(spoken, is_local, Section::Nowhere, clock::now());
+    let frame = match who {
+        Some(_) => Frame { who, ..lost(frame, account.as_deref(), address, reads) },
+        None => frame,
     };
     explain(response, frame)
 }
 
 /// Of somebody who asked for what is not there: still in his account, as far as it has a name,
 /// and with the way to the other language, unless only forms are sent there.
-fn lost(visit: &Visit, rest: Option<&str>, reads: bool) -> Frame {
-    let account = rest.and_then(|rest| visit.caller(rest.split('/').next()?).ok());
-    let frame = visit.frame(Section::Nowhere, account.as_ref());
-    let home = frame.account.as_ref().map_or("/".to_owned(), |name| format!("/accounts/{name}"));
-    Frame { address: if reads { frame.address.clone() } else { home }, ..frame }
+fn lost(frame: Frame, account: Option<&str>, address: String, reads: bool) -> Frame {
+    let home = account.map_or("/".to_owned(), |name| format!("/accounts/{name}"));
+    let address = if reads { address } else { home };
+    Frame { account: account.map(str::to_owned), address, ..frame }
 }

@@ -1,9 +1,9 @@
 #![expect(clippy::disallowed_types, reason = "hands the client to the account's verbs")]
 //! One request of somebody who is signed in: who, in which language, and as whom to act.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Extensions, HeaderMap, Uri, header};
 use jiff::Timestamp;
 use kube::Client;
 
@@ -76,21 +76,9 @@ impl FromRequestParts<Site> for Visit {
             language: language(&parts.headers),
             now: clock::now(),
             who,
-            address: address(parts),
+            address: address(&parts.extensions, &parts.uri),
             client,
         })
-    }
-}
-
-impl OptionalFromRequestParts<Site> for Visit {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Option<Self>, Problem> {
-        match <Self as FromRequestParts<Site>>::from_request_parts(parts, site).await {
-            Ok(visit) => Ok(Some(visit)),
-            Err(Problem::NotSignedIn) => Ok(None),
-            Err(problem) => Err(problem),
-        }
     }
 }
 
@@ -104,9 +92,10 @@ impl Asked {
     }
 }
 
-fn address(parts: &Parts) -> String {
-    let asked = parts.extensions.get::<Asked>().cloned();
-    asked.unwrap_or_else(|| Asked::of(&parts.uri)).0
+/// Path and query of a request, as they were asked for.
+pub(super) fn address(extensions: &Extensions, uri: &Uri) -> String {
+    let asked = extensions.get::<Asked>().cloned();
+    asked.unwrap_or_else(|| Asked::of(uri)).0
 }
 
 /// What was chosen here before; else what the browser asks for.
