@@ -33,6 +33,7 @@
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look`, `look_around` |
 //! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but errors, names, files for import, and what is read off objects: `state`, `overview`, `matrix` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
+//! | [`server`] | what servers for people and agents stand on: who asks, connections, paces | most |
 //! | [`web`] | the admin web page, in the cluster and on a person's own machine; thin over [`account`] | most |
 //!
 //! ## The laws
@@ -60,4 +61,5 @@ pub mod keys;
 pub mod reconcile;
 pub mod runtime;
 pub mod seal;
+pub mod server;
 pub mod web;

@@ -28,7 +28,7 @@ use kliv_secrets::{
         logs, shutdown, tls,
     },
     seal::Keyring,
-    web,
+    server, web,
 };
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -326,10 +326,10 @@ async fn web(args: &WebArgs) -> anyhow::Result<()> {
     let namespace = args.operator_namespace.as_str().try_into()?;
     let site = web::Site::new(door, gate, namespace, stop.clone());
     let tls = args.tls_dir.clone();
-    let tls = tls.map(|folder| web::Tls { folder, every: args.reload_interval });
+    let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
     let listener = TcpListener::bind(args.bind);
     let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
-    let serve = web::serve(site, listener, tls, ready, stop.clone());
+    let serve = server::serve(web::router(site), listener, tls, ready, stop.clone());
     let work = async { Ok(serve.await?) };
     beside_http("web", &args.common, &metrics, &readiness, &stop, work).await
 }

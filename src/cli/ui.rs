@@ -18,6 +18,7 @@ use super::output;
 use super::session::Session;
 use crate::account::{Caller, What};
 use crate::runtime::{Readiness, entropy, shutdown};
+use crate::server;
 use crate::web::{self, CookieKey, Door, Gate, Link, Site};
 
 /// Open the web page on this machine, as yourself
@@ -60,7 +61,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let door = Door::Local { client, who, namespace, link };
     let site = Site::new(door, gate, operator_namespace, stop.clone());
     let ready = Readiness::default().check("a port");
-    let serve = web::serve(site.clone(), listener, None, ready, stop.clone());
+    let serve = server::serve(web::router(site.clone()), listener, None, ready, stop.clone());
 
     output::print(&format!("{}\n", *address))?;
     output::tell("The link signs one browser in, once. Ctrl-C ends the page.");

@@ -75,6 +75,8 @@ fn cap() -> Targets {
         .with_target(AUDIT, LevelFilter::INFO)
         .with_target("kube_client", LevelFilter::ERROR)
         .with_target("kube_runtime", LevelFilter::ERROR)
+        // It quotes messages, whose arguments may hold a value.
+        .with_target("rmcp", LevelFilter::OFF)
 }
 
 /// Writes each line with its harmful characters escaped: text that came from a user can

@@ -19,13 +19,14 @@ use tokio::sync::watch;
 
 use super::frame::{Frame, Page, Problem, Section, explain};
 use super::guard::{BadPublicUrl, Guard, Refusal, Verdict};
-use super::limits::{self, Limits, TooOften};
+use super::limits::{self, Limits};
 use super::session::{Cookie, CookieKey, Session, Sessions};
 use super::signin::Onward;
 use super::site::{Door, Site};
 use super::visit::{Asked, language};
 use super::{headers, words::Language};
 use crate::runtime::{Metrics, clock};
+use crate::server::pace::{TooOften, client_address};
 
 /// How long a stream goes on. The browser asks again then, and it is looked anew who asks.
 const STREAM: Duration = Duration::from_secs(10 * 60);
@@ -117,7 +118,7 @@ impl Gate {
     fn address(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
-        limits::client(peer, request.headers(), self.proxies)
+        client_address(peer, request.headers(), self.proxies)
     }
 }
 

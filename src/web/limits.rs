@@ -7,26 +7,17 @@
 //!  streams:    few per session; imports few in all         ┘
 //! ```
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{collections::HashMap, hash::Hash};
 
-use axum::http::{HeaderMap, HeaderName, Method};
+use axum::http::Method;
 use governor::clock::{Clock, DefaultClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::session::Id;
-
-/// How long the head of a request may take to arrive, and its body.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+use crate::server::pace::{All, Keyed, Pace, TooOften, subscriber};
 
 /// How long a page may take; streams begin within it.
 const PAGE: Duration = Duration::from_secs(30);
@@ -39,21 +30,11 @@ pub(crate) fn answer(method: &Method) -> Duration {
     if *method == Method::POST { WRITE } else { PAGE }
 }
 
-/// What a connection holds of a request before it is counted, bytes.
-pub(crate) const UNCOUNTED: usize = 64 * 1024;
-
 /// Streams of one session at a time: a browser with more tabs than this reloads the rest.
 const STREAMS: usize = 12;
 
 /// Imports at a time, of everybody: their bodies are in memory whole.
 const IMPORTS: usize = 8;
-
-/// Addresses that are remembered at a time. Who comes from more fills it, and then all share
-/// what the whole has.
-const ADDRESSES: usize = 65_536;
-
-/// After how many requests it is looked whether some of them can be forgotten.
-const LOOK_FOR_ROOM: usize = 1024;
 
 /// The largest body of a form with one value: 64 KiB sealed are 88 KiB of text.
 const FORM: usize = 160 * 1024;
@@ -85,13 +66,6 @@ fn of_account(path: &str) -> Option<&str> {
     path.strip_prefix("/accounts/")?.split_once('/').map(|(_, page)| page)
 }
 
-/// How often: so many at once, and then one in each so long.
-#[derive(Clone, Copy)]
-struct Pace {
-    at_once: u32,
-    each: Duration,
-}
-
 /// A page and its parts are some ten requests, live pages come again and again.
 const SESSION: Pace = Pace { at_once: 200, each: Duration::from_millis(50) };
 
@@ -103,22 +77,15 @@ const SIGN_IN_ADDRESS: Pace = Pace { at_once: 10, each: Duration::from_secs(6) }
 /// Of all addresses: each one may cost a review by the API server.
 const SIGN_IN_ALL: Pace = Pace { at_once: 100, each: Duration::from_millis(100) };
 
-type One<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
-type Each<K, C> = RateLimiter<K, DashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
-
 /// All that is counted.
 pub(crate) struct Limits<C: Clock = DefaultClock> {
     sessions: Keyed<Id, C>,
     addresses: Keyed<IpAddr, C>,
     sign_ins: Keyed<IpAddr, C>,
-    all_sign_ins: One<C>,
+    all_sign_ins: All<C>,
     streams: Arc<Mutex<HashMap<Option<Id>, usize>>>,
     imports: Semaphore,
 }
-
-/// It is too much, for so long.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooOften(pub(crate) Duration);
 
 /// A stream that is open; when it is dropped there is room for another.
 pub(crate) struct Stream {
@@ -138,7 +105,7 @@ impl<C: Clock + Clone> Limits<C> {
             sessions: Keyed::new(SESSION, &clock),
             addresses: Keyed::new(ADDRESS, &clock),
             sign_ins: Keyed::new(SIGN_IN_ADDRESS, &clock),
-            all_sign_ins: RateLimiter::direct_with_clock(SIGN_IN_ALL.quota(), clock),
+            all_sign_ins: All::new(SIGN_IN_ALL, &clock),
             streams: Arc::default(),
             imports: Semaphore::new(IMPORTS),
         }
@@ -153,8 +120,7 @@ impl<C: Clock + Clone> Limits<C> {
     /// An attempt to sign in.
     pub(crate) fn sign_in(&self, address: IpAddr) -> Result<(), TooOften> {
         self.sign_ins.check(subscriber(address))?;
-        let all = &self.all_sign_ins;
-        all.check().map_err(|not| TooOften(not.wait_time_from(all.clock().now())))
+        self.all_sign_ins.check()
     }
 
     /// Room for the body of an import; none where too many are under way.
@@ -184,67 +150,6 @@ impl Drop for Stream {
             }
         }
     }
-}
-
-/// A pace for each of many, in bounded memory.
-struct Keyed<K: Hash + Eq + Clone, C: Clock> {
-    each: Each<K, C>,
-    /// For those who are not remembered singly.
-    rest: One<C>,
-    /// How many came while all places were taken.
-    crowd: AtomicUsize,
-}
-
-impl<K: Hash + Eq + Clone, C: Clock + Clone> Keyed<K, C> {
-    fn new(pace: Pace, clock: &C) -> Self {
-        let each = RateLimiter::new(pace.quota(), DashMapStateStore::default(), clock.clone());
-        let rest = RateLimiter::direct_with_clock(pace.quota(), clock.clone());
-        Self { each, rest, crowd: AtomicUsize::new(0) }
-    }
-
-    fn check(&self, key: K) -> Result<(), TooOften> {
-        // Not each time: it goes through all of them.
-        if self.each.len() >= ADDRESSES
-            && self.crowd.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_FOR_ROOM)
-        {
-            self.each.retain_recent();
-        }
-        let now = self.each.clock().now();
-        let checked = match self.each.len() >= ADDRESSES {
-            true => self.rest.check(),
-            false => self.each.check_key(&key),
-        };
-        checked.map_err(|not| TooOften(not.wait_time_from(now)))
-    }
-}
-
-impl Pace {
-    fn quota(self) -> Quota {
-        let at_once = NonZeroU32::new(self.at_once).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(self.each).unwrap_or(Quota::per_second(NonZeroU32::MIN));
-        quota.allow_burst(at_once)
-    }
-}
-
-/// Who has an address: of IPv6 each has a network of 64 bits at least.
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-    }
-}
-
-/// Whence a request came: the peer, or what the last so many proxies before the server say.
-/// Further to the left stands only what whoever asked has written himself.
-pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: usize) -> IpAddr {
-    const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
-    if proxies == 0 {
-        return peer;
-    }
-    let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
-    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
-    let hop = hops.len().checked_sub(proxies).and_then(|at| hops.get(at));
-    hop.and_then(|hop| hop.parse().ok()).unwrap_or(peer)
 }
 
 #[cfg(test)]
@@ -331,22 +236,6 @@ mod tests {
         assert!(limits.stream(Some(one)).is_some());
         drop(open);
         assert!(limits.streams.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn an_address_is_taken_from_proxies_of_ours_alone() {
-        let mut headers = HeaderMap::new();
-        let peer = ip("10.0.0.1");
-        assert_eq!(client(peer, &headers, 1), peer);
-        headers.append("x-forwarded-for", "1.1.1.1, 192.0.2.7".parse().unwrap());
-        assert_eq!(client(peer, &headers, 0), peer);
-        assert_eq!(client(peer, &headers, 1), ip("192.0.2.7"));
-        headers.append("x-forwarded-for", "10.0.0.2".parse().unwrap());
-        assert_eq!(client(peer, &headers, 1), ip("10.0.0.2"));
-        assert_eq!(client(peer, &headers, 2), ip("192.0.2.7"));
-        assert_eq!(client(peer, &headers, 9), peer);
-        headers.append("x-forwarded-for", "nonsense".parse().unwrap());
-        assert_eq!(client(peer, &headers, 1), peer);
     }
 
     #[test]

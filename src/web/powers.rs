@@ -18,9 +18,9 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::{Api, ListParams, PostParams};
 use kube::{Client, Error, ResourceExt};
 
-use super::impersonate::speaking_as;
-use super::person::Person;
 use crate::api::KlivAccount;
+use crate::server::Person;
+use crate::server::speaking_as;
 
 /// Questions that are under way at a time.
 const AT_ONCE: usize = 32;

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::person::Person;
 use crate::seal::CryptoRng;
+use crate::server::Person;
 
 const NONCE_BYTES: usize = 12;
 

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use kube::Client;
 
 use super::frame::{Frame, Problem, Section};
-use super::impersonate::speaking_as;
 use super::session::Session;
 use super::shown;
 use super::site::{Door, Site};
 use super::words::Language;
 use crate::account::{Caller, Namespace};
 use crate::runtime::clock;
+use crate::server::speaking_as;
 
 /// The cookie that remembers the language.
 pub(super) const LANGUAGE_COOKIE: &str = "kliv-language";

@@ -1,6 +1,6 @@
 //! An operator with the web server's account, and people for whom it acts.
 
-use kliv_secrets::web::{Person, speaking_as};
+use kliv_secrets::server::{Person, speaking_as};
 use kube::Client;
 use tokio::sync::OnceCell;
 

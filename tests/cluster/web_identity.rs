@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kliv_secrets::web::{Person, Power, Unfit, Unknown, powers, whose};
+use kliv_secrets::server::{Person, Unfit, Unknown, whose};
+use kliv_secrets::web::{Power, powers};
 use kube::Client;
 use kube::api::{Api, PostParams};
 use serde_json::json;
@@ -110,7 +111,7 @@ fn cluster_with_account() -> Cluster {
     cluster
 }
 
-async fn ask(client: &Client, token: &str) -> Result<kliv_secrets::web::Known, Unknown> {
+async fn ask(client: &Client, token: &str) -> Result<kliv_secrets::server::Known, Unknown> {
     whose(client, Zeroizing::new(token.to_owned())).await
 }
 

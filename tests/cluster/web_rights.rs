@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kliv_secrets::account::Caller;
 use kliv_secrets::api::names::{self, WEB_FIELD_MANAGER};
 use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
-use kliv_secrets::web::{Person, Unfit, speaking_as};
+use kliv_secrets::server::{Person, Unfit, speaking_as};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchParams};
 use kube::{Client, Error};
 use serde_json::{Value, json};

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::form::Sent;
 use super::super::frame::{Frame, Page, Problem, Section, done_at};
-use super::super::providers::{Provider, provider_of};
 use super::super::shown::{line, lines, seen};
 use super::super::visit::Visit;
 use super::super::words::Done;
@@ -18,6 +17,7 @@ use super::requests::created;
 use super::sealing::Sealing;
 use super::secret::{find, is_as_seen, may};
 use crate::account::{Asker, Caller, DryRun, Error, How, SealedAt, Target, receivers, waiting};
+use crate::account::{Provider, provider_of};
 use crate::api::{KlivSecret, Question};
 
 #[derive(Template)]

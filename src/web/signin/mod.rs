@@ -13,7 +13,6 @@
 
 mod local;
 mod oidc;
-mod provider;
 mod token;
 
 use askama::Template;
@@ -29,14 +28,14 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::frame::{Frame, Page, Problem, Section};
 use super::limits;
-use super::person::{Person, Unfit};
-use super::review::Unknown;
 use super::session::Session;
 use super::site::{Door, Site};
 use super::visit::language;
 use super::words::Language;
 use crate::api::names::WEB_AUDIENCE;
 use crate::runtime::{clock, entropy};
+use crate::server::Unknown;
+use crate::server::{Person, Unfit};
 
 pub use local::{Link, LinkToken};
 pub use oidc::{BadOidc, Oidc, OidcSettings};
@@ -228,7 +227,7 @@ async fn from_provider(
     let known = async {
         let Query(callback) = callback.map_err(|_| NotIn::Stale)?;
         let token = oidc.finish(key, &headers, callback, clock::now()).await?;
-        let known = super::review::whose(client, token).await?;
+        let known = crate::server::whose(client, token).await?;
         begin(&site, WAY, known.person)
     };
     let mut response = match known.await {

@@ -32,9 +32,9 @@ use zeroize::Zeroizing;
 
 use super::super::session::{Cookie, CookieKey, Ended, Id};
 use super::NotIn;
-use super::provider::{BadAuthorities, Http};
 use crate::runtime::clock;
 use crate::seal::CryptoRng;
+use crate::server::provider::{BadAuthorities, Http};
 
 /// How long somebody may take at the provider.
 const UNDERWAY: Duration = Duration::from_secs(600);

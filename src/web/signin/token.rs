@@ -5,9 +5,9 @@ use kube::Client;
 use zeroize::Zeroizing;
 
 use super::NotIn;
-use crate::web::person::Person;
+use crate::server::Person;
+use crate::server::whose;
 use crate::web::powers::powers;
-use crate::web::review::whose;
 
 /// The field of the form.
 const FIELD: &str = "token=";

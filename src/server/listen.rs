@@ -1,4 +1,4 @@
-//! The web server's listener: TLS or not, and what a connection may hold.
+//! A server's listener: TLS or not, and what a connection may hold.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -6,17 +6,21 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
 use axum_server::{Handle, Server};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{PATIENCE, UNCOUNTED};
-use super::serve::router;
-use super::site::Site;
 use crate::admission::certificate;
 use crate::runtime::Check;
+
+/// How long the head of a request may take to arrive, and its body.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a connection holds of a request before it is counted, bytes.
+const UNCOUNTED: usize = 64 * 1024;
 
 /// How long requests that have begun may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -35,24 +39,24 @@ pub struct Tls {
     pub every: Duration,
 }
 
-/// Why the web server ended.
+/// Why the server ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken, or may not be used.
     #[error("can't listen")]
     Listen(#[source] io::Error),
     /// Accepting connections failed for good.
-    #[error("the web server ended")]
+    #[error("the server ended")]
     Ended(#[source] io::Error),
 }
 
-/// Serves a site until `stop`, then finishes what it began. With TLS it waits first until a
+/// Serves until `stop`, then finishes what it began. With TLS it waits first until a
 /// certificate is there.
 ///
 /// # Errors
 /// [`ServeError`].
 pub async fn serve(
-    site: Site,
+    router: Router,
     listener: TcpListener,
     tls: Option<Tls>,
     ready: Check,
@@ -60,7 +64,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     listener.set_nonblocking(true).map_err(ServeError::Listen)?;
     let handle = Handle::new();
-    let pages = router(site).into_make_service_with_connect_info::<SocketAddr>();
+    let pages = router.into_make_service_with_connect_info::<SocketAddr>();
     let ended = match tls {
         None => {
             let server = axum_server::from_tcp(listener).map_err(ServeError::Listen)?;

@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER: usize = 512 * 1024;
 
 /// A client for the provider alone.
-pub(super) struct Http(Client<HttpsConnector<HttpConnector>, Body>);
+pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, Body>);
 
 /// Why there is no answer; fixed words, since requests carry codes and secrets.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     #[error("the identity provider can't be reached")]
     Unreachable,
     #[error("the identity provider took too long")]
@@ -42,7 +42,7 @@ pub struct BadAuthorities;
 
 impl Http {
     /// Trusts these authorities (PEM), or the usual ones.
-    pub(super) fn new(authorities: Option<&[u8]>) -> Result<Self, BadAuthorities> {
+    pub(crate) fn new(authorities: Option<&[u8]>) -> Result<Self, BadAuthorities> {
         let mut roots = RootCertStore::empty();
         match authorities {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

@@ -131,13 +131,13 @@ impl Person {
     }
 
     /// The namespace of a ServiceAccount.
-    pub(super) fn service_account(&self) -> Option<&str> {
+    pub(crate) fn service_account(&self) -> Option<&str> {
         let (namespace, name) = self.name.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
         (is_dns_label(namespace) && is_dns_subdomain(name)).then_some(namespace)
     }
 
     /// Whether the API server, asked as him, calls him the same.
-    pub(super) fn is_seen_as(&self, user: &UserInfo) -> bool {
+    pub(crate) fn is_seen_as(&self, user: &UserInfo) -> bool {
         let sorted = |groups: &[String]| {
             let mut all: Vec<_> =
                 groups.iter().chain([&AUTHENTICATED.to_owned()]).cloned().collect();

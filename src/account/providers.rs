@@ -4,9 +4,11 @@
 
 /// A provider, and its own page for keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Provider {
-    pub(super) name: &'static str,
-    pub(super) page: &'static str,
+pub struct Provider {
+    /// What it calls itself.
+    pub name: &'static str,
+    /// Where it makes keys.
+    pub page: &'static str,
 }
 
 const KNOWN: &[(&str, Provider)] = &[
@@ -34,7 +36,7 @@ const fn at(name: &'static str, page: &'static str) -> Provider {
 }
 
 /// The only provider that a variable names.
-pub(super) fn provider_of(variable: &str) -> Option<Provider> {
+pub fn provider_of(variable: &str) -> Option<Provider> {
     let capitals = variable.to_ascii_uppercase();
     let mut named = KNOWN.iter().filter(|(word, _)| capitals.split('_').any(|part| part == *word));
     match (named.next(), named.next()) {
