@@ -35,6 +35,7 @@
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //! | [`server`] | what servers for people and agents stand on: who asks, connections, paces | most |
 //! | [`web`] | the admin web page, in the cluster and on a person's own machine; thin over [`account`] | most |
+//! | [`mcp`] | the agents' door, over stdio and in the cluster; its tools return no value; thin over [`account`] | most |
 //!
 //! ## The laws
 //!
@@ -58,6 +59,7 @@ pub mod cli;
 pub mod doctor;
 pub mod inject;
 pub mod keys;
+pub mod mcp;
 pub mod reconcile;
 pub mod runtime;
 pub mod seal;

@@ -67,7 +67,7 @@ pub use naming::{Target, Unnamed};
 pub use not_live::{Held, NotLive};
 pub use overview::{Attention, Need, Overview};
 pub use providers::{Provider, provider_of};
-pub use question::{Asker, waiting};
+pub use question::{Asker, Wanted, waiting};
 pub use right::{Asked, Right};
 pub use rights::Rights;
 pub use rotate::{due, replaceable};

@@ -20,6 +20,34 @@ pub struct Asker {
     pub says: Option<String>,
 }
 
+/// What a question wants of people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// The first value.
+    Value,
+    /// A new value, in place of the one in use.
+    NewValue,
+    /// That somebody deletes it, or says that it stays.
+    Deletion,
+}
+
+impl Wanted {
+    /// What the question of a secret still wants; none where there is no question, or it has
+    /// been answered.
+    #[must_use]
+    pub fn of(secret: &KlivSecret) -> Option<Self> {
+        let question = secret.spec.request.as_ref()?;
+        if question.deletion == Some(true) {
+            return Some(Self::Deletion);
+        }
+        if !has_value(secret) {
+            return Some(Self::Value);
+        }
+        let version = secret.status.as_ref().and_then(|status| status.version);
+        (question.replaces.is_some() && question.replaces == version).then_some(Self::NewValue)
+    }
+}
+
 /// The question that waits.
 ///
 /// # Errors
@@ -71,6 +99,47 @@ impl Caller {
         }
     }
 
+    /// Asks for a new value of a secret that has one.
+    ///
+    /// # Errors
+    /// It has none yet; somebody else has just changed it; the caller may not.
+    pub async fn ask_anew(
+        &self,
+        secret: &KlivSecret,
+        question: Question,
+    ) -> Result<KlivSecret, Error> {
+        let version = secret.status.as_ref().and_then(|status| status.version);
+        let Some(version) = version else {
+            let name = secret.metadata.name.clone().unwrap_or_default();
+            return Err(Unfit::NoValue(name).into());
+        };
+        let question = Question { replaces: Some(version), deletion: None, ..question };
+        self.put(
+            &KlivSecretSpec { request: Some(question), ..place(secret) },
+            Some(secret),
+            DryRun::None,
+        )
+        .await
+    }
+
+    /// Proposes to delete a secret: somebody with that right decides.
+    ///
+    /// # Errors
+    /// Somebody else has just changed it; the caller may not.
+    pub async fn propose_deletion(
+        &self,
+        secret: &KlivSecret,
+        question: Question,
+    ) -> Result<KlivSecret, Error> {
+        let question = Question { replaces: None, deletion: Some(true), ..question };
+        self.put(
+            &KlivSecretSpec { request: Some(question), ..place(secret) },
+            Some(secret),
+            DryRun::None,
+        )
+        .await
+    }
+
     /// Gives the value that a question waits for.
     ///
     /// # Errors
@@ -106,6 +175,7 @@ mod tests {
             purpose: "to send receipts".into(),
             obtain_from: None,
             requested_by: Some("the boss".into()),
+            ..Question::default()
         };
         let spec = KlivSecretSpec {
             env_var: "A_KEY".into(),

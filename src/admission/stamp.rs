@@ -70,7 +70,8 @@ pub(super) fn via(field_manager: &str) -> &'static str {
     match field_manager {
         "kubectl-kliv" => "cli",
         names::WEB_FIELD_MANAGER => "web",
-        "kliv-mcp" => "agent",
+        names::AGENT_FIELD_MANAGER => "agent",
+        names::CHAT_FIELD_MANAGER => "chat",
         "kubectl" => "kubectl",
         "helm" | "helm-controller" | "kustomize-controller" => "gitops",
         other if other.starts_with("kubectl-") => "kubectl",

@@ -152,6 +152,14 @@ pub struct Question {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub requested_by: Option<String>,
+    /// A new value is asked for in place of this version of the value: it waits as long as
+    /// that one is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub replaces: Option<i64>,
+    /// No value is asked for: it is proposed to delete the secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<bool>,
 }
 
 /// What the operator knows about the secret.

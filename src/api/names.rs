@@ -9,6 +9,12 @@ pub const VERSION: &str = "v1alpha1";
 pub const FIELD_MANAGER: &str = "kliv-secrets";
 /// The same of what people do in the web server's pages.
 pub const WEB_FIELD_MANAGER: &str = "kliv-web";
+/// The same of what agents do.
+pub const AGENT_FIELD_MANAGER: &str = "kliv-mcp";
+/// The same where the value was pasted into a chat first: a model has seen it.
+pub const CHAT_FIELD_MANAGER: &str = "kliv-mcp-chat";
+/// The audience of tokens that are for the agents' server alone.
+pub const AGENT_AUDIENCE: &str = "kliv-secrets-mcp";
 /// The audience of tokens that are for the web server alone.
 pub const WEB_AUDIENCE: &str = "kliv-secrets-web";
 /// The name of every [`KlivAccount`](super::KlivAccount); one per namespace.

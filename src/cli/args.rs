@@ -8,8 +8,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use super::{
-    answer, audit, completion, delete, describe, doctor, history, import, list, request, rollback,
-    rollout, rotate, seal, set, status, ui, version,
+    answer, audit, completion, delete, describe, doctor, history, import, list, mcp, request,
+    rollback, rollout, rotate, seal, set, status, ui, version,
 };
 
 /// Hand in third-party credentials once, see them masked, know who changed them; every
@@ -55,6 +55,7 @@ pub(crate) enum Verb {
     Rollout(rollout::Args),
     Status(status::Args),
     Ui(ui::Args),
+    Mcp(mcp::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
     Version(version::Args),

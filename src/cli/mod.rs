@@ -38,6 +38,7 @@ mod history;
 mod import;
 mod kubeconfig;
 mod list;
+mod mcp;
 mod named;
 mod output;
 mod prompt;

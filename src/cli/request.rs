@@ -35,6 +35,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         purpose: args.purpose.clone(),
         obtain_from: args.obtain_from.clone(),
         requested_by: None,
+        ..Question::default()
     };
     let asked = caller.request(&target, question, args.trying.dry_run.into()).await?;
     let name = target.object();

@@ -8,8 +8,8 @@ use super::args::{Cli, Connection, Verb};
 use super::failure::Failure;
 use super::session::Session;
 use super::{
-    answer, audit, completion, delete, describe, doctor, history, import, list, output, request,
-    rollback, rollout, rotate, seal, set, status, ui, usage, version,
+    answer, audit, completion, delete, describe, doctor, history, import, list, mcp, output,
+    request, rollback, rollout, rotate, seal, set, status, ui, usage, version,
 };
 use crate::runtime::{args::LogFormat, hardening, logs};
 
@@ -70,6 +70,7 @@ async fn verb(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Doctor(args) => doctor::run(&args, session).await,
         Verb::History(args) => history::run(&args, session).await,
         Verb::Request(args) => request::run(&args, session).await,
+        Verb::Mcp(args) => mcp::run(&args, session).await,
         Verb::Rollback(args) => rollback::run(&args, session).await,
         Verb::Rollout(args) => rollout::run(&args, session).await,
         Verb::Rotate(args) => rotate::run(&args, session).await,

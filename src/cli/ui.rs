@@ -85,7 +85,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
 }
 
 /// What the API server calls whoever calls.
-async fn who(caller: &Caller) -> Result<String, Failure> {
+pub(super) async fn who(caller: &Caller) -> Result<String, Failure> {
     let reviews: Api<SelfSubjectReview> = Api::all(caller.client.clone());
     let answer = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
     let answer = answer.map_err(|error| caller.kind(What::Rights, "").failed(&error))?;

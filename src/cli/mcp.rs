@@ -1,0 +1,43 @@
+//! `kubectl kliv mcp`.
+
+use rmcp::ServiceExt as _;
+
+use super::failure::Failure;
+use super::session::Session;
+use super::ui::who;
+use crate::account::Caller;
+use crate::api::names::AGENT_FIELD_MANAGER;
+use crate::mcp::{Agent, Says, Settings, StateKey, Visit};
+use crate::runtime::entropy;
+
+/// Serve an AI agent on standard input and output, as yourself
+///
+/// The agent's client starts it. The agent works in one account, with your kubeconfig's rights,
+/// and never sees a value: it asks for one, you supply it, and it goes on with the variable.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Leave out the tool that takes a value which was pasted into the chat
+    #[arg(long)]
+    no_chat_values: bool,
+
+    /// Where people's web page is, e.g. `https://secrets.example.org`: links lead there.
+    /// Without it, what the install says
+    #[arg(long, value_name = "URL")]
+    web_url: Option<String>,
+}
+
+pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let caller = session.caller().await?;
+    let who = who(&caller).await?;
+    let caller = Caller { field_manager: AGENT_FIELD_MANAGER, ..caller };
+    let settings = Settings {
+        chat_values: !args.no_chat_values,
+        web: args.web_url.clone(),
+        state: StateKey::generate(&mut entropy::system()),
+    };
+    let visit = Visit { caller, who, says: Says::default() };
+    let serving = Agent::of(visit, settings).serve(rmcp::transport::stdio()).await;
+    let serving = serving.map_err(|_| Failure::plain("the client did not begin as MCP does"))?;
+    serving.waiting().await.map_err(|_| Failure::plain("the server ended"))?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The server itself: what it can do, and how a call goes.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
+    Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
+    ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+
+use super::ask::{Asked, Bound, StateKey, answered, ask};
+use super::call::{Call, Says};
+use super::tool::{Entry, Outcome};
+use super::tools;
+use crate::account::Caller;
+use crate::runtime::clock;
+
+/// What models are told of the server as a whole.
+const INSTRUCTIONS: &str = include_str!("instructions.md");
+
+/// What the server was told.
+pub struct Settings {
+    /// Whether `store_secret` is there: values that were pasted into a chat.
+    pub chat_values: bool,
+    /// Where people's web page is, `https://HOST`; links lead there. From settings alone, never
+    /// from a request.
+    pub web: Option<String>,
+    /// Seals what comes back with a client.
+    pub state: StateKey,
+}
+
+/// Somebody who calls.
+#[derive(Clone)]
+pub struct Visit {
+    /// As whom, and in which account.
+    pub caller: Caller,
+    /// His name at the API server.
+    pub who: String,
+    /// What his client said of itself when it began, over HTTP.
+    pub says: Says,
+}
+
+/// The server.
+#[derive(Clone)]
+pub struct Agent {
+    settings: Arc<Settings>,
+    /// Over stdio: whoever runs it. Over HTTP each request brings its own.
+    only: Option<Arc<Visit>>,
+    table: Arc<[Entry]>,
+}
+
+impl Agent {
+    /// Over stdio: for one person.
+    #[must_use]
+    pub fn of(visit: Visit, settings: Settings) -> Self {
+        Self { only: Some(Arc::new(visit)), ..Self::of_each_request(settings) }
+    }
+
+    /// Over HTTP: each request has a [`Visit`] among its extensions.
+    #[must_use]
+    pub fn of_each_request(settings: Settings) -> Self {
+        let table = tools::all(settings.chat_values).into();
+        Self { settings: Arc::new(settings), only: None, table }
+    }
+
+    fn visit(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Visit>, ErrorData> {
+        let of_request = || {
+            let parts = context.extensions.get::<Parts>()?;
+            parts.extensions.get::<Arc<Visit>>().cloned()
+        };
+        let visit = self.only.clone().or_else(of_request);
+        visit.ok_or_else(|| ErrorData::internal_error("nobody calls", None))
+    }
+}
+
+/// What the client says of itself: in this call, or when it began.
+fn says(visit: &Visit, context: &RequestContext<RoleServer>) -> Says {
+    let capabilities = context.client_capabilities().and_then(|all| all.elicitation);
+    let name = context.client_info().map(|client| client.name).filter(|name| !name.is_empty());
+    let revision = context.protocol_version();
+    // A client of before that names neither mode has forms alone.
+    let asks = capabilities.as_ref().is_some_and(|e| e.form.is_some() || e.url.is_none());
+    let shows_links = capabilities.is_some_and(|elicitation| elicitation.url.is_some());
+    Says {
+        name: name.or_else(|| visit.says.name.clone()),
+        shows_links: shows_links || visit.says.shows_links,
+        asks: asks || visit.says.asks,
+        revision,
+    }
+}
+
+impl ServerHandler for Agent {
+    fn get_info(&self) -> ServerConfig {
+        let can = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .build();
+        let me = Implementation::new("kliv-secrets", env!("CARGO_PKG_VERSION"));
+        ServerConfig::new(can).with_server_info(me).with_instructions(INSTRUCTIONS)
+    }
+
+    fn supported_protocol_versions(&self) -> std::borrow::Cow<'static, [ProtocolVersion]> {
+        const TAKEN: &[ProtocolVersion] =
+            &[ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
+        TAKEN.into()
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.table.iter().map(|entry| entry.described.clone()).collect();
+        Ok(ListToolsResult::with_all_items(tools))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let found = self.table.iter().find(|entry| entry.described.name == name);
+        found.map(|entry| entry.described.clone())
+    }
+
+    async fn call_tool(
+        &self,
+        mut request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let visit = self.visit(&context)?;
+        let Some(entry) = self.table.iter().find(|entry| entry.described.name == request.name)
+        else {
+            return Err(ErrorData::invalid_params("there is no such tool", None));
+        };
+        let arguments = request.arguments.take().unwrap_or_default();
+        let says = says(&visit, &context);
+        let bound = Bound {
+            who: &visit.who,
+            account: &visit.caller.namespace,
+            tool: &entry.described.name,
+            arguments: &arguments,
+        };
+        let person = answered(&request, &self.settings.state, &bound)?;
+        let call = Call {
+            caller: &visit.caller,
+            settings: &self.settings,
+            says: &says,
+            person,
+            now: clock::now(),
+        };
+        Ok(match (entry.run)(&call, arguments.clone()).await {
+            Ok(Outcome::Done(answer)) => CallToolResult::structured(answer).into(),
+            Ok(Outcome::Ask(what, answer)) => {
+                match ask(&what, &says, &self.settings.state, &bound) {
+                    Some(Asked::Required(required)) => required.into(),
+                    Some(Asked::Error(error)) => return Err(error),
+                    None => CallToolResult::structured(answer).into(),
+                }
+            }
+            Err(failure) => CallToolResult::error(vec![ContentBlock::text(failure.text())]).into(),
+        })
+    }
+}

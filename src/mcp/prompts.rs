@@ -1,0 +1,1 @@
+//! Ways of working that people can pick.

@@ -1,0 +1,22 @@
+//! The tools, one a file.
+
+mod cancel_request;
+mod check_requirements;
+mod delete_secret;
+mod generate_secret;
+mod get_request;
+mod list_secrets;
+mod recent_changes;
+mod request_secret;
+mod store_secret;
+mod update_secret;
+mod wait_for_secret;
+
+use super::tool::{Entry, entry};
+
+/// All tools, in the order in which clients list them; with the one that takes a value where
+/// chat values are on.
+#[must_use]
+pub fn all(_chat_values: bool) -> Vec<Entry> {
+    vec![entry::<list_secrets::ListSecrets>()]
+}
