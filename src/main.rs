@@ -1,4 +1,4 @@
-//! The machine door: `kliv-secrets controller | webhook | web | crds | doctor`.
+//! The machine door: `kliv-secrets controller | webhook | web | mcp | crds | doctor`.
 #![expect(clippy::disallowed_types, reason = "hands the client from room to room")]
 
 use std::{
@@ -16,12 +16,12 @@ use kliv_secrets::{
     api::names,
     doctor,
     keys::{self, Cutoff, Found, Keeper, KeySource},
-    reconcile,
+    mcp, reconcile,
     runtime::{
         Check, Metrics, Readiness,
         args::{
-            CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, WebArgs,
-            WebhookArgs,
+            CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, McpArgs,
+            WebArgs, WebhookArgs,
         },
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Command::Controller(args) => process(&args.common, controller(&args)),
         Command::Webhook(args) => process(&args.common, webhook(&args)),
         Command::Web(args) => process(&args.common, web(&args)),
+        Command::Mcp(args) => process(&args.common, mcp(&args)),
         Command::Doctor(args) => doctor(&args),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
@@ -347,10 +348,7 @@ fn oidc(args: &WebArgs, origin: &str) -> anyhow::Result<Option<web::Oidc>> {
         }
         None => None,
     };
-    let authorities = match &args.oidc_ca_file {
-        Some(file) => Some(read_private(file)?.to_vec()),
-        None => None,
-    };
+    let authorities = authorities(args.oidc_ca_file.as_deref())?;
     let settings = web::OidcSettings {
         issuer: issuer.clone(),
         client_id: client_id.clone(),
@@ -359,6 +357,53 @@ fn oidc(args: &WebArgs, origin: &str) -> anyhow::Result<Option<web::Oidc>> {
         authorities,
     };
     Ok(Some(web::Oidc::new(settings, origin)?))
+}
+
+/// The certificates by which a provider is trusted, where they are not the usual ones.
+fn authorities(file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    let content = file.map(read_private).transpose()?;
+    Ok(content.map(|content| content.to_vec()))
+}
+
+async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let ready = readiness.check(if args.tls_dir.is_some() { "the certificate" } else { "a port" });
+    let state = match &args.state_key_file {
+        Some(file) => mcp::StateKey::from_file(&read_private(file)?)?,
+        None => mcp::StateKey::generate(&mut entropy::system()),
+    };
+    let settings =
+        mcp::Settings { chat_values: args.chat_values, web: args.web_url.clone(), state };
+    let entrance = mcp::http::Entrance {
+        public_url: &args.public_url,
+        proxies: args.proxies,
+        client: client::connect().await?,
+        issuer: issuer(args)?,
+        operator_namespace: args.operator_namespace.as_str().try_into()?,
+    };
+    let router = mcp::http::router(entrance, settings, metrics.clone(), stop.clone())?;
+    let tls = args.tls_dir.clone();
+    let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
+    let listener = TcpListener::bind(args.bind);
+    let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
+    let serve = server::serve(router, listener, tls, ready, stop.clone());
+    let work = async { Ok(serve.await?) };
+    beside_http("mcp", &args.common, &metrics, &readiness, &stop, work).await
+}
+
+/// The issuer whose access tokens are taken beside the cluster's, where there is one.
+fn issuer(args: &McpArgs) -> anyhow::Result<Option<server::Issuer>> {
+    let Some(url) = &args.oidc_issuer else { return Ok(None) };
+    let claims = server::ClaimNames {
+        username: args.oidc_username_claim.clone(),
+        username_prefix: args.oidc_username_prefix.clone(),
+        groups: args.oidc_groups_claim.clone(),
+        groups_prefix: args.oidc_groups_prefix.clone(),
+    };
+    let authorities = authorities(args.oidc_ca_file.as_deref())?;
+    let settings = server::IssuerSettings { url: url.clone(), authorities, claims };
+    Ok(Some(server::Issuer::new(settings)?))
 }
 
 fn read_private(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {

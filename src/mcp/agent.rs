@@ -1,6 +1,7 @@
 //! The server itself: what it can do, and how a call goes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::request::Parts;
 use rmcp::model::{
@@ -16,7 +17,7 @@ use super::call::{Call, Says};
 use super::tool::{Entry, Outcome};
 use super::tools;
 use crate::account::Caller;
-use crate::runtime::clock;
+use crate::runtime::{Metrics, clock};
 
 /// What models are told of the server as a whole.
 const INSTRUCTIONS: &str = include_str!("instructions.md");
@@ -50,6 +51,8 @@ pub struct Agent {
     /// Over stdio: whoever runs it. Over HTTP each request brings its own.
     only: Option<Arc<Visit>>,
     table: Arc<[Entry]>,
+    /// Where calls are counted, in a server for many.
+    metrics: Option<Metrics>,
 }
 
 impl Agent {
@@ -63,7 +66,26 @@ impl Agent {
     #[must_use]
     pub fn of_each_request(settings: Settings) -> Self {
         let table = tools::all(settings.chat_values).into();
-        Self { settings: Arc::new(settings), only: None, table }
+        Self { settings: Arc::new(settings), only: None, table, metrics: None }
+    }
+
+    /// The same, which counts calls.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    pub(super) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// That a tool was called, and nothing of what it was called with.
+    fn told(&self, tool: &str, account: &str, outcome: &'static str, began: Instant) {
+        let took = clock::monotonic().duration_since(began).as_millis();
+        tracing::info!(tool, account, outcome, milliseconds = took, "a tool was called");
+        if let Some(metrics) = &self.metrics {
+            metrics.mcp_called(tool, outcome);
+        }
     }
 
     fn visit(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Visit>, ErrorData> {
@@ -149,7 +171,15 @@ impl ServerHandler for Agent {
             person,
             now: clock::now(),
         };
-        Ok(match (entry.run)(&call, arguments.clone()).await {
+        let began = clock::monotonic();
+        let outcome = (entry.run)(&call, arguments.clone()).await;
+        let word = match &outcome {
+            Ok(Outcome::Done(_)) => "done",
+            Ok(Outcome::Ask(..)) => "asked",
+            Err(_) => "failed",
+        };
+        self.told(&entry.described.name, &visit.caller.namespace, word, began);
+        Ok(match outcome {
             Ok(Outcome::Done(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Ask(what, answer)) => {
                 match ask(&what, &says, &self.settings.state, &bound) {

@@ -54,6 +54,17 @@ impl StateKey {
     pub fn from_file(content: &[u8]) -> Result<Self, BadStateKey> {
         RequestStateCodec::try_new(content).map(Self).map_err(|_| BadStateKey)
     }
+
+    /// A note that comes back with a client, for whoever knows what it is bound to. The digest
+    /// begins with a purpose of its own, so that no note is taken for the state of a call.
+    pub(super) fn note(&self, content: &[u8], bound: &[u8; 32], lives: Duration) -> String {
+        self.0.seal_with(content, &SealOptions::new().associated_data(bound).ttl(lives))
+    }
+
+    /// What a note says; none where it was changed, is another's or too old.
+    pub(super) fn noted(&self, note: &str, bound: &[u8; 32]) -> Option<Vec<u8>> {
+        self.0.open_with(note, bound).ok()
+    }
 }
 
 /// What a person is to be shown.

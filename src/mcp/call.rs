@@ -1,7 +1,7 @@
 //! One call of a tool: who calls, what his client can do, and what a person has said to it.
 
 use jiff::Timestamp;
-use rmcp::model::ProtocolVersion;
+use rmcp::model::{ElicitationCapability, ProtocolVersion};
 
 use super::Settings;
 use crate::account::Caller;
@@ -20,6 +20,23 @@ pub struct Says {
 }
 
 impl Says {
+    /// What a client declares, with a call or when it begins.
+    #[must_use]
+    pub fn of(
+        name: Option<String>,
+        elicitation: Option<&ElicitationCapability>,
+        revision: Option<ProtocolVersion>,
+    ) -> Self {
+        Self {
+            name: name.filter(|name| !name.is_empty()),
+            shows_links: elicitation.is_some_and(|modes| modes.url.is_some()),
+            // Who names neither mode has forms alone: so the protocol says, for clients that
+            // are older than modes.
+            asks: elicitation.is_some_and(|modes| modes.form.is_some() || modes.url.is_none()),
+            revision,
+        }
+    }
+
     /// Whether a call can end in a question and be made again with the answer: since revision
     /// 2026-07-28.
     pub(super) fn comes_back(&self) -> bool {

@@ -28,6 +28,7 @@ mod arguments;
 mod ask;
 mod call;
 mod failure;
+pub mod http;
 mod prompts;
 mod resources;
 mod text;

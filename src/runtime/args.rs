@@ -5,8 +5,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+mod address;
+mod mcp;
 mod web;
 
+pub use mcp::McpArgs;
 pub use web::WebArgs;
 
 /// Keeps an account's third-party credentials encrypted and gives them to its edge
@@ -28,6 +31,8 @@ pub enum Command {
     Webhook(WebhookArgs),
     /// The web server: people's pages, with their own rights
     Web(Box<WebArgs>),
+    /// The agents' server: the Model Context Protocol, each caller with his own rights
+    Mcp(Box<McpArgs>),
     /// Write the custom resource definitions, or check the ones on disk
     Crds(CrdsArgs),
     /// Say what is wrong with the install, and the way out; ends with 1 where anything is

@@ -24,6 +24,8 @@ struct Inner {
     deletes: Family<Outcome, Counter>,
     web_refusals: Family<Cause, Counter>,
     sign_ins: Family<SignIn, Counter>,
+    mcp_refusals: Family<Cause, Counter>,
+    mcp_calls: Family<Call, Counter>,
     leader: Gauge,
     keys: Gauge,
     former: Family<Part, Gauge>,
@@ -91,6 +93,12 @@ struct SignIn {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Call {
+    tool: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Process {
     process: &'static str,
 }
@@ -122,6 +130,8 @@ impl Metrics {
             deletes: Family::default(),
             web_refusals: Family::default(),
             sign_ins: Family::default(),
+            mcp_refusals: Family::default(),
+            mcp_calls: Family::default(),
             leader: Gauge::default(),
             keys: Gauge::default(),
             former: Family::default(),
@@ -140,6 +150,8 @@ impl Metrics {
             deletes,
             web_refusals,
             sign_ins,
+            mcp_refusals,
+            mcp_calls,
             leader,
             keys,
             former,
@@ -184,6 +196,16 @@ impl Metrics {
             "web_sign_ins",
             "Sign-ins at the web server, by way and result",
             sign_ins.clone(),
+        );
+        registry.register(
+            "mcp_refused",
+            "Requests that the agents' server turned away before any tool, by why",
+            mcp_refusals.clone(),
+        );
+        registry.register(
+            "mcp_calls",
+            "Calls of tools at the agents' server, by tool and how they ended",
+            mcp_calls.clone(),
         );
         registry.register("leader", "1 on the replica that leads, else 0", leader.clone());
         registry.register("keyring_keys", "Keys that can open, active and retired", keys.clone());
@@ -250,6 +272,18 @@ impl Metrics {
     /// Somebody signed in at the web server, `ok`, or did not; by `token`, `oidc` or `link`.
     pub fn signed_in(&self, way: &'static str, result: &'static str) {
         self.0.sign_ins.get_or_create(&SignIn { way, result }).inc();
+    }
+
+    /// The agents' server turned a request away: for where it was meant for or came from
+    /// (`host`, `origin`, `place`, `method`, `query`), for its token (`no_token`, `audience` …),
+    /// or for too much (`rate`, `calls`, `size`, `late`).
+    pub fn mcp_refused(&self, why: &'static str) {
+        self.0.mcp_refusals.get_or_create(&Cause { why }).inc();
+    }
+
+    /// A tool that there is was called, and is `done`, `asked` a person first, or `failed`.
+    pub fn mcp_called(&self, tool: &str, result: &'static str) {
+        self.0.mcp_calls.get_or_create(&Call { tool: tool.to_owned(), result }).inc();
     }
 
     /// This replica leads, or no more: then what it knew as the leader is not shown any

@@ -14,7 +14,7 @@ use super::person::{Person, Unfit};
 /// A client that speaks as somebody over the connections of the one given.
 ///
 /// # Errors
-/// The web server may not speak as him.
+/// The server may not speak as him.
 pub fn speaking_as(client: &Client, person: &Person) -> Result<Client, Unfit> {
     let (own, headers) = (client.clone(), person.headers()?);
     let service = tower::service_fn(move |mut request: Request<Body>| {

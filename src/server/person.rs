@@ -1,12 +1,12 @@
-//! Somebody, as the API server said who he is; and whether the web server may speak as him.
+//! Somebody, as the API server said who he is; and whether a server may speak as him.
 //!
 //! An API server that is asked to act as somebody acts as just who the headers say, so
 //! nothing may get lost on the way to it: a name that a proxy or parser trims is another
-//! name, and none at all is the web server itself. What can't be said is refused.
+//! name, and none at all is the server itself. What can't be said is refused.
 //!
 //! Refused, too, is whom only Kubernetes itself should be: users and groups of `system:`,
-//! but for ServiceAccounts and for what everybody is a member of. The web server's role does
-//! not need them, and who has broken into a session should not find a way to them.
+//! but for ServiceAccounts and for what everybody is a member of. No server's role needs them,
+//! and who has broken into a session or has a token should not find a way to them.
 
 use std::collections::BTreeMap;
 
@@ -39,10 +39,10 @@ pub struct Person {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
-/// Why the web server can't speak as somebody. It quotes nothing: who signs in chooses it.
+/// Why a server can't speak as somebody. It quotes nothing: who asks chooses it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unfit {
-    /// Without a name it would be the web server itself that asks.
+    /// Without a name it would be the server itself that asks.
     #[error("has no name")]
     Nameless,
     /// It would not arrive as it is.
@@ -54,7 +54,7 @@ pub enum Unfit {
     /// A part of Kubernetes.
     #[error("is a part of Kubernetes itself, not a person or a ServiceAccount")]
     System,
-    /// In a group that nobody may act in through the web.
+    /// In a group that nobody may act in through a server.
     #[error("is in a group of Kubernetes itself, such as system:masters")]
     SystemGroup,
     /// The API server would refuse it.
@@ -69,7 +69,7 @@ impl Person {
     /// Whom a review has named.
     ///
     /// # Errors
-    /// The web server can't speak as him.
+    /// The server can't speak as him.
     pub fn new(user: UserInfo) -> Result<Self, Unfit> {
         let extra = user.extra.unwrap_or_default().into_iter();
         let person = Self {
@@ -84,7 +84,7 @@ impl Person {
     /// What a request as him must carry.
     ///
     /// # Errors
-    /// He is nobody that the web server may speak as, or can't be told in headers.
+    /// He is nobody that the server may speak as, or can't be told in headers.
     pub fn headers(&self) -> Result<HeaderMap, Unfit> {
         let mut headers = HeaderMap::new();
         if self.name.is_empty() {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_not_the_web_server_itself() {
+    fn nobody_is_not_the_server_itself() {
         assert_eq!(named("").headers().unwrap_err(), Unfit::Nameless);
         let info = UserInfo { groups: Some(vec!["devs".into()]), ..UserInfo::default() };
         assert_eq!(Person::new(info).unwrap_err(), Unfit::Nameless);

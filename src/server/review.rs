@@ -22,41 +22,52 @@ const LONGEST: usize = 16 * 1024;
 pub struct Known {
     /// His, as the API server says.
     pub person: Person,
-    /// It is good for this web server alone: no API server takes it.
+    /// It is good for the web server alone: no API server takes it.
     pub own_audience: bool,
 }
 
-/// Why somebody can't sign in with a token. Words that quote neither token nor person.
+/// Why a token is not taken. Words that quote neither token nor person.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unknown {
     /// Nobody's, or not any more.
     #[error("the API server does not know this token")]
     Token,
+    /// It was issued for somebody else than this server.
+    #[error("this token was issued for somebody else")]
+    Elsewhere,
+    /// It is good for this server, and for the API server as well.
+    #[error("this token is good for the API server, too")]
+    Powerful,
+    /// It is over, or not good yet.
+    #[error("this token is over, or not good yet")]
+    Over,
     /// Somebody for whom nothing can be done here.
     #[error("can't act as whoever signs in: {0}")]
     Person(#[from] Unfit),
-    /// The web server lacks the right to speak as him, or the API server takes it as
+    /// The server lacks the right to speak as him, or the API server takes it as
     /// speaking as somebody else.
-    #[error("the web server may not act as whoever signs in: {0}")]
+    #[error("the server may not act as whoever signs in: {0}")]
     NotAllowed(String),
     /// There is no answer.
     #[error("can't ask the API server whose token this is: {0}")]
     Unanswered(String),
+    /// The issuer's keys can't be had.
+    #[error("can't have the keys of the token's issuer")]
+    NoKeys,
 }
 
 /// Whose token it is, and that the web server may speak as him. The token is wiped from
 /// memory that is ours to wipe.
 ///
 /// # Errors
-/// It is nobody's; the web server may not speak as him; the API server does not answer.
+/// It is nobody's; the server may not speak as him; the API server does not answer.
 pub async fn whose(client: &Client, token: Zeroizing<String>) -> Result<Known, Unknown> {
-    let legal = |byte: u8| byte.is_ascii_graphic();
-    if token.is_empty() || token.len() > LONGEST || !token.bytes().all(legal) {
+    if !could_be_one(&token) {
         return Err(Unknown::Token);
     }
-    let known = match reviewed(client, &token, Some(WEB_AUDIENCE)).await? {
+    let known = match reviewed(client, &token, &[WEB_AUDIENCE.to_owned()]).await? {
         Some(user) => Some((user, true)),
-        None => reviewed(client, &token, None).await?.map(|user| (user, false)),
+        None => reviewed(client, &token, &[]).await?.map(|user| (user, false)),
     };
     drop(token);
     let (user, own_audience) = known.ok_or(Unknown::Token)?;
@@ -65,15 +76,50 @@ pub async fn whose(client: &Client, token: Zeroizing<String>) -> Result<Known, U
     Ok(Known { person, own_audience })
 }
 
-/// Who it is, where the token is good for this audience, or for the API server.
+/// Whose token it is that is good for one of these audiences, and not for the API server; and
+/// that the server may speak as him. The token is wiped as above.
+///
+/// # Errors
+/// As above; or it is good for more or for something else.
+pub async fn whose_for(
+    client: &Client,
+    token: Zeroizing<String>,
+    audiences: &[String],
+) -> Result<Person, Unknown> {
+    if !could_be_one(&token) {
+        return Err(Unknown::Token);
+    }
+    let for_us = reviewed(client, &token, audiences);
+    let for_api_server = reviewed(client, &token, &[]);
+    let (for_us, for_api_server) = futures::try_join!(for_us, for_api_server)?;
+    drop(token);
+    let user = match (for_us, for_api_server) {
+        (Some(user), None) => user,
+        (Some(_), Some(_)) => return Err(Unknown::Powerful),
+        (None, Some(_)) => return Err(Unknown::Elsewhere),
+        (None, None) => return Err(Unknown::Token),
+    };
+    let person = Person::new(user)?;
+    is_heard(client, &person).await?;
+    Ok(person)
+}
+
+/// Whether it is text as tokens are, and not too long.
+pub(crate) fn could_be_one(token: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_graphic();
+    !token.is_empty() && token.len() <= LONGEST && token.bytes().all(legal)
+}
+
+/// Who it is, where the token is good for one of these audiences; with none, for the API
+/// server.
 async fn reviewed(
     client: &Client,
     token: &str,
-    audience: Option<&str>,
+    audiences: &[String],
 ) -> Result<Option<UserInfo>, Unknown> {
     let reviews: Api<TokenReview> = Api::all(client.clone());
-    let audiences = audience.map(|audience| vec![audience.to_owned()]);
-    let spec = TokenReviewSpec { audiences, token: token.to_owned() };
+    let asked = (!audiences.is_empty()).then(|| audiences.to_vec());
+    let spec = TokenReviewSpec { audiences: asked, token: token.to_owned() };
     let mut review = TokenReview { spec, ..TokenReview::default() };
     let answer = reviews.create(&PostParams::default(), &review).await;
     review.spec.token.zeroize();
@@ -82,14 +128,14 @@ async fn reviewed(
     answer.spec.token.zeroize();
     let status = answer.status.unwrap_or_default();
     // An authenticator that knows no audiences leaves them out: then it is for the API server.
-    let heard = audience
-        .is_none_or(|wanted| status.audiences.iter().flatten().any(|audience| audience == wanted));
+    let mut heard = status.audiences.iter().flatten();
+    let heard = audiences.is_empty() || heard.any(|audience| audiences.contains(audience));
     let good = status.authenticated == Some(true) && heard;
     Ok(status.user.filter(|_| good))
 }
 
 /// That the API server, asked as him, answers as it would to himself.
-async fn is_heard(client: &Client, person: &Person) -> Result<(), Unknown> {
+pub(crate) async fn is_heard(client: &Client, person: &Person) -> Result<(), Unknown> {
     let reviews: Api<SelfSubjectReview> = Api::all(speaking_as(client, person)?);
     match reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await {
         Ok(answer) => {

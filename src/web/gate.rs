@@ -18,7 +18,7 @@ use futures::StreamExt as _;
 use tokio::sync::watch;
 
 use super::frame::{Frame, Page, Problem, Section, explain};
-use super::guard::{BadPublicUrl, Guard, Refusal, Verdict};
+use super::guard::{Guard, Refusal, Verdict};
 use super::limits::{self, Limits};
 use super::session::{Cookie, CookieKey, Session, Sessions};
 use super::signin::Onward;
@@ -26,6 +26,7 @@ use super::site::{Door, Site};
 use super::visit::{Asked, language};
 use super::{headers, words::Language};
 use crate::runtime::{Metrics, clock};
+use crate::server::BadPublicUrl;
 use crate::server::pace::{TooOften, client_address};
 
 /// How long a stream goes on. The browser asks again then, and it is looked anew who asks.

@@ -10,8 +10,10 @@
 //! the session's `SameSite=Strict` before it.
 
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
+
+use crate::server::BadPublicUrl;
+use crate::server::host::{Hosts, Named, one};
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -23,15 +25,7 @@ const FROM_ELSEWHERE: [&str; 3] = ["/sign-in/callback", "/sign-in/link", "/sign-
 
 /// The addresses under which the page is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Guard {
-    scheme: &'static str,
-    authorities: Vec<String>,
-}
-
-/// The public URL can't be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the public URL has to be https://HOST or https://HOST:PORT, and nothing after it")]
-pub struct BadPublicUrl;
+pub(crate) struct Guard(Hosts);
 
 /// What is to become of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,69 +67,36 @@ impl Refusal {
 impl Guard {
     /// In the cluster: exactly the public URL's host and port.
     pub(crate) fn cluster(public: &str) -> Result<Self, BadPublicUrl> {
-        let public: Uri = public.parse().map_err(|_| BadPublicUrl)?;
-        let scheme = match public.scheme_str() {
-            Some("https") => "https",
-            // Behind a port-forward.
-            Some("http") => "http",
-            _ => return Err(BadPublicUrl),
-        };
-        let bare = matches!(public.path(), "" | "/") && public.query().is_none();
-        let authority = public.authority().filter(|_| bare).ok_or(BadPublicUrl)?;
-        let authority = normal(scheme, authority.as_str()).ok_or(BadPublicUrl)?;
-        Ok(Self { scheme, authorities: vec![authority] })
+        Hosts::public(public).map(Self)
     }
 
     /// On this machine: loopback, by its two names.
     pub(crate) fn local(port: u16) -> Self {
-        let authorities = ["127.0.0.1", "localhost"];
-        let authorities = authorities.map(|host| {
-            let authority = format!("{host}:{port}");
-            normal("http", &authority).unwrap_or(authority)
-        });
-        Self { scheme: "http", authorities: authorities.into() }
+        Self(Hosts::local(port))
     }
 
     /// Whether browsers come by TLS.
     pub(crate) fn is_https(&self) -> bool {
-        self.scheme == "https"
+        self.0.is_https()
     }
 
     /// The address that is told to others: `https://HOST`.
     pub(crate) fn origin(&self) -> String {
-        let authority = self.authorities.first().map_or("", String::as_str);
-        format!("{}://{authority}", self.scheme)
+        self.0.origin()
     }
 
     /// What is to become of a request with this head.
     pub(crate) fn judge(&self, head: &Parts) -> Verdict {
-        let Some(authority) = self.asked_for(head) else { return Verdict::Refused(Refusal::Host) };
-        let from = Origin::of(&head.headers, &format!("{}://{authority}", self.scheme));
+        let Some(authority) = self.0.asked_for(head) else {
+            return Verdict::Refused(Refusal::Host);
+        };
+        let from = Origin::of(&head.headers, &self.0.origin_of(&authority));
         let site = Site::of(&head.headers);
         match head.method {
             Method::GET | Method::HEAD => reads(head, from, site),
             Method::POST => writes(head, from, site),
             _ => Verdict::Refused(Refusal::Method),
         }
-    }
-
-    /// The authority that the request is for, where it is one of ours. HTTP/2 has it in the
-    /// address, HTTP/1 in a header; with both they have to agree.
-    fn asked_for(&self, head: &Parts) -> Option<String> {
-        let named = match one(&head.headers, &header::HOST) {
-            Named::Nothing => None,
-            Named::Once(host) => Some(normal(self.scheme, host)?),
-            Named::Unclear => return None,
-        };
-        let addressed = match head.uri.authority() {
-            Some(authority) => Some(normal(self.scheme, authority.as_str())?),
-            None => None,
-        };
-        let asked = match (named, addressed) {
-            (Some(a), Some(b)) if a != b => return None,
-            (a, b) => a.or(b)?,
-        };
-        self.authorities.contains(&asked).then_some(asked)
     }
 }
 
@@ -214,39 +175,6 @@ impl Origin {
             Named::Once(origin) if origin == ours => Self::Ours,
             Named::Once(_) | Named::Unclear => Self::Foreign,
         }
-    }
-}
-
-enum Named<'a> {
-    Nothing,
-    Once(&'a str),
-    /// Twice, or no text.
-    Unclear,
-}
-
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Named<'a> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Named::Nothing,
-        (Some(value), None) => value.to_str().map_or(Named::Unclear, Named::Once),
-        _ => Named::Unclear,
-    }
-}
-
-/// Small letters, and without the port that the scheme means anyway. None where it is more
-/// than host and port.
-fn normal(scheme: &str, authority: &str) -> Option<String> {
-    let authority: Authority = authority.parse().ok()?;
-    let text = authority.as_str();
-    if text.contains('@') || authority.host().is_empty() || text.ends_with(':') {
-        return None;
-    }
-    let host = authority.host().to_ascii_lowercase();
-    match (authority.port_u16(), scheme) {
-        (Some(443), "https") | (Some(80), "http") => Some(host),
-        (Some(port), _) => Some(format!("{host}:{port}")),
-        (None, _) if text.len() == host.len() => Some(host),
-        (None, _) => None,
     }
 }
 
@@ -448,16 +376,5 @@ mod tests {
             let judged = judge(&cluster(), &line, "kliv.example.org", &headers);
             assert_eq!(judged, Verdict::Refused(Refusal::Method), "{method}");
         }
-    }
-
-    #[test]
-    fn a_public_url_is_a_host_and_nothing_more() {
-        for url in ["https://a.example/x", "https://a.example?x", "https://me@a.example", "/", "x"]
-        {
-            assert_eq!(Guard::cluster(url), Err(BadPublicUrl), "{url}");
-        }
-        let guard = Guard::cluster("https://A.example:443/").unwrap();
-        assert_eq!(guard.origin(), "https://a.example");
-        assert!(guard.is_https() && !Guard::local(1).is_https());
     }
 }

@@ -41,7 +41,6 @@ mod visit;
 mod words;
 
 pub use gate::{Entrance, Gate};
-pub use guard::BadPublicUrl;
 pub use powers::{Power, powers};
 pub use serve::router;
 pub use session::{BadCookieKey, CookieKey};

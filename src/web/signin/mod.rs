@@ -72,7 +72,10 @@ pub(super) enum NotIn {
 impl From<Unknown> for NotIn {
     fn from(unknown: Unknown) -> Self {
         match unknown {
-            Unknown::Token => Self::Unknown,
+            Unknown::Token | Unknown::Elsewhere | Unknown::Powerful | Unknown::Over => {
+                Self::Unknown
+            }
+            Unknown::NoKeys => Self::Provider,
             Unknown::Person(_) => Self::Unfit,
             Unknown::NotAllowed(_) => Self::NotAllowed,
             Unknown::Unanswered(_) => Self::Unanswered,

@@ -1,0 +1,333 @@
+#![expect(clippy::disallowed_types, reason = "hands the client to whoever calls")]
+//! The router, and the way of a call through it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::StreamExt as _;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use kube::Client;
+use rmcp::model::InitializeRequestParams;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use super::headers;
+use super::late::soon;
+use super::limits::{self, Limits, UnderWay};
+use super::metadata::{Metadata, WELL_KNOWN};
+use super::refused::Refused;
+use super::session::{self, Bound};
+use super::who::{Doorkeeper, Stranger};
+use crate::account::{Caller, Namespace};
+use crate::api::names::AGENT_FIELD_MANAGER;
+use crate::mcp::{Agent, Says, Settings, Visit};
+use crate::runtime::{Metrics, clock};
+use crate::server::host::{Hosts, Named, one};
+use crate::server::pace::{TooOften, client_address};
+use crate::server::{BadPublicUrl, Issuer, Person, Unknown, speaking_as};
+
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// How clients reach the server, and whom it serves.
+pub struct Entrance<'a> {
+    /// `https://HOST`: requests for another host are refused.
+    pub public_url: &'a str,
+    /// How many proxies stand before it that add to `X-Forwarded-For`.
+    pub proxies: usize,
+    /// Speaks as the server itself.
+    pub client: Client,
+    /// Whose access tokens are taken beside the cluster's.
+    pub issuer: Option<Issuer>,
+    /// Where the operator runs: the public key is there.
+    pub operator_namespace: Namespace,
+}
+
+/// What all requests share.
+struct Site {
+    hosts: Hosts,
+    proxies: usize,
+    client: Client,
+    door: Doorkeeper,
+    operator_namespace: Namespace,
+    limits: Limits,
+    settings: Arc<Settings>,
+    metrics: Metrics,
+    tools: StreamableHttpService<Agent, NeverSessionManager>,
+}
+
+/// All that is served. Answers that go on end with `stop`.
+///
+/// # Errors
+/// The public URL can't be used.
+pub fn router(
+    entrance: Entrance<'_>,
+    settings: Settings,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> Result<Router, BadPublicUrl> {
+    let hosts = Hosts::public(entrance.public_url)?;
+    let origin = hosts.origin();
+    let agent = Agent::of_each_request(settings).counting(metrics.clone());
+    let settings = Arc::clone(agent.settings());
+    let site = Arc::new(Site {
+        door: Doorkeeper::new(entrance.client.clone(), entrance.issuer, origin.clone()),
+        proxies: entrance.proxies,
+        client: entrance.client,
+        operator_namespace: entrance.operator_namespace,
+        limits: Limits::new(),
+        settings,
+        metrics,
+        tools: tools(agent, &hosts, stop),
+        hosts,
+    });
+    let account = post(call).fallback(async || Refused::Method("POST").into_response());
+    let metadata = get(metadata).fallback(async || Refused::Method("GET, HEAD").into_response());
+    Ok(Router::new()
+        .route("/accounts/{account}/mcp", account)
+        .route(&format!("{WELL_KNOWN}/accounts/{{account}}/mcp"), metadata)
+        .fallback(async || Refused::NoSuchPlace.into_response())
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), pass))
+        .with_state(site))
+}
+
+/// The tools, behind a transport that remembers nothing.
+fn tools(
+    agent: Agent,
+    hosts: &Hosts,
+    stop: CancellationToken,
+) -> StreamableHttpService<Agent, NeverSessionManager> {
+    let origin = hosts.origin();
+    let host = origin.split_once("://").map_or("", |(_, host)| host).to_owned();
+    let usual = if hosts.is_https() { 443 } else { 80 };
+    let port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    // What it calls an origin has its port.
+    let with_port = if port { origin } else { format!("{origin}:{usual}") };
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_allowed_hosts([host])
+        .with_allowed_origins([with_port])
+        .enforce_origin_validation()
+        .with_max_request_body_bytes(limits::BODY)
+        .with_cancellation_token(stop);
+    StreamableHttpService::new(move || Ok(agent.clone()), Arc::default(), config)
+}
+
+/// Around all: whom a request is meant for and whence it comes, before anything is read of it;
+/// and what every answer carries.
+async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let account = account_of(request.uri().path());
+    let (head, body) = request.into_parts();
+    let response = match site.admits(&head) {
+        Err(refused) => refused.into_response(),
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+    };
+    let mut response = match response.extensions().get::<Refused>() {
+        Some(refused) => site.refuse(refused, account.as_ref()),
+        None => in_our_words(response),
+    };
+    headers::put(response.headers_mut(), site.hosts.is_https());
+    response
+}
+
+impl IntoResponse for Refused {
+    /// On its way to [`pass`], which says it in words.
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<TooOften> for Refused {
+    fn from(wait: TooOften) -> Self {
+        Self::TooOften(wait.0)
+    }
+}
+
+impl From<Stranger> for Refused {
+    fn from(stranger: Stranger) -> Self {
+        Self::Stranger(stranger)
+    }
+}
+
+impl Site {
+    fn admits(&self, head: &Parts) -> Result<(), Refused> {
+        self.limits.request(self.address(head))?;
+        let authority = self.hosts.asked_for(head).ok_or(Refused::Host)?;
+        match one(&head.headers, &header::ORIGIN) {
+            Named::Nothing => {}
+            Named::Once(origin) if origin == self.hosts.origin_of(&authority) => {}
+            Named::Once(_) | Named::Unclear => return Err(Refused::Origin),
+        }
+        match head.uri.query() {
+            None => Ok(()),
+            Some(_) => Err(Refused::Query),
+        }
+    }
+
+    fn refuse(&self, refused: &Refused, account: Option<&Namespace>) -> Response {
+        self.metrics.mcp_refused(refused.word());
+        match refused {
+            Refused::Stranger(Stranger::Unknown(
+                unknown @ (Unknown::NotAllowed(_) | Unknown::Unanswered(_) | Unknown::Person(_)),
+            )) => tracing::warn!(why = %unknown, "nobody can be served"),
+            _ => tracing::info!(why = refused.word(), "a request was refused"),
+        }
+        refused.answer(&self.hosts.origin(), account)
+    }
+
+    /// Whence a request comes.
+    fn address(&self, head: &Parts) -> IpAddr {
+        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+        client_address(peer, &head.headers, self.proxies)
+    }
+
+    /// Who calls.
+    async fn who(&self, head: &Parts, account: &Namespace) -> Result<Person, Refused> {
+        let at = clock::monotonic();
+        let shown = self.door.shown(&head.headers, account, at)?;
+        if let Some(person) = shown.known {
+            return Ok(person);
+        }
+        self.limits.review(self.address(head))?;
+        Ok(self.door.ask(shown, account, (clock::now(), at)).await?)
+    }
+
+    /// Somebody who works in an account.
+    fn caller(&self, person: &Person, namespace: Namespace) -> Result<Caller, Refused> {
+        let client = speaking_as(&self.client, person)
+            .map_err(|unfit| Stranger::Unknown(Unknown::Person(unfit)))?;
+        let operator_namespace = self.operator_namespace.clone();
+        let field_manager = AGENT_FIELD_MANAGER;
+        Ok(Caller { client, namespace, operator_namespace, field_manager })
+    }
+}
+
+/// What a client reads to learn from whom it gets a token.
+async fn metadata(
+    State(site): State<Arc<Site>>,
+    Path(account): Path<String>,
+) -> Result<Response, Refused> {
+    let account = Namespace::try_from(account.as_str()).map_err(|_| Refused::NoSuchPlace)?;
+    let origin = site.hosts.origin();
+    Ok(Json(Metadata::new(&origin, &account, site.door.issuer())).into_response())
+}
+
+/// One message of a client.
+async fn call(
+    State(site): State<Arc<Site>>,
+    Path(account): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let account = Namespace::try_from(account.as_str()).map_err(|_| Refused::NoSuchPlace)?;
+    let (mut head, body) = request.into_parts();
+    let person = site.who(&head, &account).await?;
+    site.limits.call(&person.name)?;
+    let under_way = site.limits.under_way(&person.name).ok_or(Refused::TooMany)?;
+
+    // It has said who calls. Nothing further on is to see it.
+    head.headers.remove(header::AUTHORIZATION);
+    let body = arrived(&head.headers, body).await?;
+    let message: Message<'_> = serde_json::from_slice(&body).map_err(|_| Refused::NotJson)?;
+    let bound = Bound { who: &person.name, account: &account };
+    let begins = message.begins();
+    let says = match (&begins, one(&head.headers, &SESSION)) {
+        (Some(_), _) | (None, Named::Nothing) => Says::default(),
+        (None, Named::Once(id)) => {
+            session::says(id, &site.settings.state, bound).ok_or(Refused::Session)?
+        }
+        (None, Named::Unclear) => return Err(Refused::Session),
+    };
+    let id = begins.map(|begins| session::id(&begins, &site.settings.state, bound));
+    let caller = site.caller(&person, account)?;
+    head.extensions.insert(Arc::new(Visit { caller, who: person.name, says }));
+
+    let tools = site.tools.clone();
+    let request = Request::from_parts(head, Body::from(body));
+    let answered = async move { tools.handle(request).await.map(Body::new) };
+    let mut response = soon(answered).await.map(|body| held(body, under_way));
+    if let Some(id) = id.filter(|_| response.status() == StatusCode::OK) {
+        let id = HeaderValue::try_from(id).map_err(|_| Refused::Session)?;
+        response.headers_mut().insert(SESSION, id);
+    }
+    Ok(response)
+}
+
+/// As much of a message as has to be known before the tools see it.
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    method: Option<String>,
+    #[serde(default, borrow)]
+    params: Option<&'a RawValue>,
+}
+
+impl Message<'_> {
+    /// What a client says that begins.
+    fn begins(&self) -> Option<InitializeRequestParams> {
+        let begins = self.method.as_deref() == Some("initialize");
+        let params = self.params.filter(|_| begins)?;
+        serde_json::from_str(params.get()).ok()
+    }
+}
+
+/// A message, whole.
+async fn arrived(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    let announced = announced.and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limits::BODY) {
+        return Err(Refused::TooLarge);
+    }
+    let body = tokio::time::timeout(limits::ARRIVES, to_bytes(body, limits::BODY)).await;
+    body.map_err(|_| Refused::Late)?.map_err(|_| Refused::TooLarge)
+}
+
+/// An answer that holds its place among those under way until it ends, and does not go on for
+/// ever.
+fn held(body: Body, under_way: UnderWay) -> Body {
+    let pieces = body.into_data_stream().take_until(tokio::time::sleep(limits::ANSWER));
+    Body::from_stream(pieces.inspect(move |_| {
+        let _ = &under_way;
+    }))
+}
+
+/// The account in the path of an endpoint.
+fn account_of(path: &str) -> Option<Namespace> {
+    let account = path.strip_prefix("/accounts/")?.strip_suffix("/mcp")?;
+    Namespace::try_from(account).ok()
+}
+
+/// What a library says of a request that it can't take may quote it, so it is said anew; errors
+/// of the protocol's own are data, and of fixed words.
+fn in_our_words(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = match status {
+        StatusCode::NOT_ACCEPTABLE => {
+            "Accept has to name both application/json and text/event-stream.\n"
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "Send one JSON-RPC message as application/json.\n",
+        StatusCode::PAYLOAD_TOO_LARGE => "The message is too large.\n",
+        status if status.is_client_error() => {
+            "The request is not as the Model Context Protocol has it, in a revision that this \
+             server speaks: 2025-11-25 or 2026-07-28.\n"
+        }
+        _ => "Something went wrong here.\n",
+    };
+    (status, words).into_response()
+}

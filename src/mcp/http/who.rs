@@ -1,0 +1,224 @@
+#![expect(clippy::disallowed_types, reason = "asks the API server, as the server itself")]
+//! Who calls: the owner of a token that was issued for this server, and for nothing else.
+//!
+//! ```text
+//!  Authorization: Bearer ─► known a moment ago ─────────────────────────────────┐
+//!                    └─► of the issuer: verified here ─┐                        ├─► Person
+//!                    └─► else: the API server's review ┴─► is he heard as him ──┘
+//! ```
+//!
+//! A token goes one way or the other by the issuer that it names, so none that is refused on
+//! one is tried on the other. It is looked at and forgotten: what asks the API server for him
+//! is the server's own credential.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, header};
+use jiff::Timestamp;
+use kube::Client;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::metadata::resource;
+use crate::account::Namespace;
+use crate::api::names::AGENT_AUDIENCE;
+use crate::server::host::{Named, one};
+use crate::server::review::{could_be_one, is_heard};
+use crate::server::{Issuer, Person, Unknown, whose_for};
+
+/// How long it is remembered whose a token is. An agent calls several times a minute, and each
+/// time three questions to the API server would take longer than what it asks for. For so long
+/// a token that was taken back still works, as it does at the API server, which remembers
+/// reviews for 10 s as well.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// How many are remembered.
+const MANY: usize = 4096;
+
+/// What tells tokens apart: a digest, since no token is kept, of token and account, since what
+/// is good for one is not for another.
+type Key = [u8; 32];
+
+/// Why a call is nobody's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Stranger {
+    /// He says nothing of himself.
+    NoToken,
+    /// What he says is no bearer token.
+    NotBearer,
+    /// Who it is can't be known, or he can't be served.
+    Unknown(Unknown),
+}
+
+/// Knows who calls.
+pub(super) struct Doorkeeper {
+    client: Client,
+    issuer: Option<Issuer>,
+    origin: String,
+    seen: Mutex<HashMap<Key, (Instant, Person)>>,
+}
+
+/// A token that has been shown, and whose it is where that is still known.
+pub(super) struct Shown {
+    token: Zeroizing<String>,
+    key: Key,
+    pub(super) known: Option<Person>,
+}
+
+impl Doorkeeper {
+    pub(super) fn new(client: Client, issuer: Option<Issuer>, origin: String) -> Self {
+        Self { client, issuer, origin, seen: Mutex::default() }
+    }
+
+    /// Where clients get tokens.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_ref().map(Issuer::url)
+    }
+
+    /// The token of a request.
+    pub(super) fn shown(
+        &self,
+        headers: &HeaderMap,
+        account: &Namespace,
+        now: Instant,
+    ) -> Result<Shown, Stranger> {
+        let token = match one(headers, &header::AUTHORIZATION) {
+            Named::Nothing => return Err(Stranger::NoToken),
+            Named::Once(said) => bearer(said).ok_or(Stranger::NotBearer)?,
+            Named::Unclear => return Err(Stranger::NotBearer),
+        };
+        let hash = Sha256::new().chain_update(account.as_bytes()).chain_update([0]);
+        let key = hash.chain_update(token.as_bytes()).finalize().into();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.get(&key).filter(|(until, _)| now < *until);
+        Ok(Shown { token, key, known: known.map(|(_, person)| person.clone()) })
+    }
+
+    /// Whose it is that is not known.
+    pub(super) async fn ask(
+        &self,
+        shown: Shown,
+        account: &Namespace,
+        (now, at): (Timestamp, Instant),
+    ) -> Result<Person, Stranger> {
+        let Shown { token, key, .. } = shown;
+        let audiences = [resource(&self.origin, account), self.origin.clone()];
+        let asked = match self.issuer.as_ref().filter(|issuer| issuer.is_of(&token)) {
+            Some(issuer) => self.of_issuer(issuer, &token, &audiences, now).await,
+            None => {
+                let audiences = [&audiences[..], &[AGENT_AUDIENCE.to_owned()]].concat();
+                let person = whose_for(&self.client, token, &audiences).await;
+                person.map(|person| (person, REMEMBERED))
+            }
+        };
+        let (person, remembered) = asked.map_err(Stranger::Unknown)?;
+        self.remember(key, at + remembered, person.clone(), at);
+        Ok(person)
+    }
+
+    async fn of_issuer(
+        &self,
+        issuer: &Issuer,
+        token: &str,
+        audiences: &[String],
+        now: Timestamp,
+    ) -> Result<(Person, Duration), Unknown> {
+        let (person, until) = issuer.whose(token, audiences, now).await?;
+        is_heard(&self.client, &person).await?;
+        // Never for longer than it is good.
+        let good = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        Ok((person, good.min(REMEMBERED)))
+    }
+
+    fn remember(&self, key: Key, until: Instant, person: Person, now: Instant) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MANY {
+            seen.retain(|_, (until, _)| now < *until);
+        }
+        if seen.len() < MANY {
+            seen.insert(key, (until, person));
+        }
+    }
+}
+
+/// The token of `Bearer TOKEN`, whose first word may be written in any way (RFC 9110).
+fn bearer(said: &str) -> Option<Zeroizing<String>> {
+    let (scheme, token) = said.split_once(' ')?;
+    let fits = scheme.eq_ignore_ascii_case("bearer") && could_be_one(token);
+    fits.then(|| Zeroizing::new(token.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::runtime::clock;
+
+    fn doorkeeper() -> Doorkeeper {
+        let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
+        });
+        let client = Client::new(nobody, "default");
+        Doorkeeper::new(client, None, "https://mcp.example.org".into())
+    }
+
+    fn account(name: &str) -> Namespace {
+        Namespace::try_from(name).unwrap()
+    }
+
+    fn with(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_str(line).unwrap());
+        }
+        headers
+    }
+
+    #[tokio::test]
+    async fn a_token_is_what_the_one_header_says_as_a_bearer() {
+        let (door, now) = (doorkeeper(), clock::monotonic());
+        let shown = |lines: &[&str]| door.shown(&with(lines), &account("shop"), now).map(|_| ());
+        assert_eq!(shown(&[]), Err(Stranger::NoToken));
+        for good in ["Bearer a.b.c", "bearer a", "BEARER x~"] {
+            assert_eq!(shown(&[good]), Ok(()), "{good}");
+        }
+        let long = format!("Bearer {}", "a".repeat(20_000));
+        for bad in ["", "Bearer", "Bearer ", "Bearer  a", "Bearer a b", "Basic YTpi", "a", &long] {
+            assert_eq!(shown(&[bad]), Err(Stranger::NotBearer), "{}", bad.len());
+        }
+        assert_eq!(shown(&["Bearer a", "Bearer a"]), Err(Stranger::NotBearer));
+    }
+
+    #[tokio::test]
+    async fn whose_a_token_is_is_remembered_for_its_account_for_a_moment() {
+        let (door, now) = (doorkeeper(), clock::monotonic());
+        let headers = with(&["Bearer a"]);
+        let anna = Person { name: "anna".into(), ..Person::default() };
+        let known = |account_: &str, headers: &HeaderMap, at| {
+            door.shown(headers, &account(account_), at).unwrap().known
+        };
+        let key = door.shown(&headers, &account("shop"), now).unwrap().key;
+        door.remember(key, now + REMEMBERED, anna.clone(), now);
+        assert_eq!(known("shop", &headers, now), Some(anna));
+        assert_eq!(known("other", &headers, now), None);
+        assert_eq!(known("shop", &with(&["Bearer b"]), now), None);
+        assert_eq!(known("shop", &headers, now + REMEMBERED), None);
+    }
+
+    #[tokio::test]
+    async fn no_more_are_remembered_than_there_is_room_for() {
+        let (door, now) = (doorkeeper(), clock::monotonic());
+        let remember = |n: usize, at: Instant| {
+            let key = Sha256::digest(n.to_be_bytes()).into();
+            door.remember(key, at + REMEMBERED, Person::default(), at);
+        };
+        (0..MANY + 10).for_each(|n| remember(n, now));
+        assert_eq!(door.seen.lock().unwrap().len(), MANY);
+        // What is over makes room.
+        remember(MANY + 20, now + REMEMBERED);
+        assert_eq!(door.seen.lock().unwrap().len(), 1);
+    }
+}
