@@ -9,6 +9,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use super::{Caller, Error, What};
+use crate::api::KlivSecret;
 use crate::runtime::client::Away;
 
 /// What became of an object.
@@ -34,8 +35,33 @@ impl Caller {
         K: Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
         K::DynamicType: Default,
     {
-        let (caller, api): (Self, Api<K>) = (self.clone(), self.apis(all));
-        let events = watcher(api, watcher::Config::default()).default_backoff();
+        self.watched(what, self.apis(all), watcher::Config::default(), known)
+    }
+
+    /// One secret, each time it changes or goes; first what is otherwise than `known`. As
+    /// [`watch`](Self::watch), without looking at the others.
+    pub fn follow(
+        &self,
+        known: KlivSecret,
+    ) -> impl Stream<Item = Result<Seen<KlivSecret>, Error>> + Send + use<> {
+        let only =
+            watcher::Config::default().fields(&format!("metadata.name={}", known.name_any()));
+        self.watched(What::Secret, self.api(), only, vec![known])
+    }
+
+    fn watched<K>(
+        &self,
+        what: What,
+        api: Api<K>,
+        which: watcher::Config,
+        known: Vec<K>,
+    ) -> impl Stream<Item = Result<Seen<K>, Error>> + Send + use<K>
+    where
+        K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+        K::DynamicType: Default,
+    {
+        let caller = self.clone();
+        let events = watcher(api, which).default_backoff();
         let told = events.scan((Known::of(known), false), move |(known, ended), event| {
             let told = match event {
                 _ if *ended => None,
@@ -123,7 +149,7 @@ mod tests {
     use kube::runtime::watcher::Event;
 
     use super::*;
-    use crate::api::{KlivSecret, KlivSecretSpec};
+    use crate::api::KlivSecretSpec;
 
     fn secret(name: &str, version: &str) -> KlivSecret {
         let mut secret = KlivSecret::new(name, KlivSecretSpec::default());

@@ -14,6 +14,7 @@ use rmcp::{RoleServer, ServerHandler};
 
 use super::ask::{Asked, Bound, StateKey, answered, ask};
 use super::call::{Call, Says};
+use super::line::Line;
 use super::tool::{Entry, Outcome};
 use super::tools;
 use crate::account::Caller;
@@ -100,18 +101,9 @@ impl Agent {
 
 /// What the client says of itself: in this call, or when it began.
 fn says(visit: &Visit, context: &RequestContext<RoleServer>) -> Says {
-    let capabilities = context.client_capabilities().and_then(|all| all.elicitation);
-    let name = context.client_info().map(|client| client.name).filter(|name| !name.is_empty());
-    let revision = context.protocol_version();
-    // A client of before that names neither mode has forms alone.
-    let asks = capabilities.as_ref().is_some_and(|e| e.form.is_some() || e.url.is_none());
-    let shows_links = capabilities.is_some_and(|elicitation| elicitation.url.is_some());
-    Says {
-        name: name.or_else(|| visit.says.name.clone()),
-        shows_links: shows_links || visit.says.shows_links,
-        asks: asks || visit.says.asks,
-        revision,
-    }
+    let elicitation = context.client_capabilities().and_then(|all| all.elicitation);
+    let name = context.client_info().map(|client| client.name);
+    Says::of(name, elicitation.as_ref(), context.protocol_version()).or_before(&visit.says)
 }
 
 impl ServerHandler for Agent {
@@ -170,6 +162,7 @@ impl ServerHandler for Agent {
             says: &says,
             person,
             now: clock::now(),
+            line: Line::of(&context),
         };
         let began = clock::monotonic();
         let outcome = (entry.run)(&call, arguments.clone()).await;

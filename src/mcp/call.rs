@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rmcp::model::{ElicitationCapability, ProtocolVersion};
 
 use super::Settings;
+use super::line::Line;
 use crate::account::Caller;
 
 /// What a client says of itself. Nobody vouches for it.
@@ -37,6 +38,22 @@ impl Says {
         }
     }
 
+    /// With what it said when it began. Since revision 2026-07-28 each call says all of it, and
+    /// nothing else counts; before, a call over HTTP says nothing, and what the library makes
+    /// up in its place is not the client's.
+    #[must_use]
+    pub(super) fn or_before(self, before: &Self) -> Self {
+        if self.comes_back() {
+            return self;
+        }
+        Self {
+            name: before.name.clone().or(self.name),
+            shows_links: self.shows_links || before.shows_links,
+            asks: self.asks || before.asks,
+            revision: self.revision.or_else(|| before.revision.clone()),
+        }
+    }
+
     /// Whether a call can end in a question and be made again with the answer: since revision
     /// 2026-07-28.
     pub(super) fn comes_back(&self) -> bool {
@@ -48,8 +65,10 @@ impl Says {
 /// What a person did with a question or a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Person {
-    /// He said yes, or opened the link.
+    /// He said yes.
     Accepted,
+    /// He agreed to open the link. What he does there is not known.
+    Opened,
     /// He said no.
     Declined,
     /// He closed it.
@@ -68,6 +87,8 @@ pub(super) struct Call<'a> {
     pub(super) person: Option<Person>,
     /// The time.
     pub(super) now: Timestamp,
+    /// Whether the client still waits, and telling it how far the call is.
+    pub(super) line: Line,
 }
 
 impl Call<'_> {
@@ -80,5 +101,42 @@ impl Call<'_> {
     pub(super) fn answer_link(&self, object: &str) -> Option<String> {
         let web = self.settings.web.as_deref()?;
         Some(format!("{web}/accounts/{}/requests/{object}", self.caller.namespace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(elicitation: serde_json::Value, revision: ProtocolVersion) -> Says {
+        let elicitation: Option<ElicitationCapability> =
+            serde_json::from_value(elicitation).unwrap();
+        Says::of(Some("a-client".into()), elicitation.as_ref(), Some(revision))
+    }
+
+    #[test]
+    fn a_client_that_names_no_mode_has_forms_alone() {
+        let table = [
+            (json!(null), (false, false)),
+            (json!({}), (true, false)),
+            (json!({ "form": {} }), (true, false)),
+            (json!({ "url": {} }), (false, true)),
+            (json!({ "form": {}, "url": {} }), (true, true)),
+        ];
+        for (elicitation, modes) in table {
+            let says = said(elicitation.clone(), ProtocolVersion::V_2026_07_28);
+            assert_eq!((says.asks, says.shows_links), modes, "{elicitation}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_said_when_it_began_counts_where_calls_say_nothing_of_it() {
+        let began = said(json!({ "form": {}, "url": {} }), ProtocolVersion::V_2025_11_25);
+        let made_up = Says::of(Some("rmcp".into()), None, Some(ProtocolVersion::V_2025_11_25));
+        assert_eq!(made_up.or_before(&began), began);
+        let modern = said(json!({}), ProtocolVersion::V_2026_07_28);
+        assert_eq!(modern.clone().or_before(&began), modern);
     }
 }

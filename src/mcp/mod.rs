@@ -26,9 +26,12 @@
 mod agent;
 mod arguments;
 mod ask;
+mod asked;
 mod call;
 mod failure;
 pub mod http;
+mod limit;
+mod line;
 mod prompts;
 mod resources;
 mod text;

@@ -18,5 +18,11 @@ use super::tool::{Entry, entry};
 /// chat values are on.
 #[must_use]
 pub fn all(_chat_values: bool) -> Vec<Entry> {
-    vec![entry::<list_secrets::ListSecrets>()]
+    vec![
+        entry::<list_secrets::ListSecrets>(),
+        entry::<request_secret::RequestSecret>(),
+        entry::<get_request::GetRequest>(),
+        entry::<cancel_request::CancelRequest>(),
+        entry::<wait_for_secret::WaitForSecret>(),
+    ]
 }

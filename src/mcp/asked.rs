@@ -1,0 +1,531 @@
+//! What became of a question, as agents are told. Pure.
+//!
+//! ```text
+//!  KlivSecret, KlivAccount ──► Outcome: who waits for what, and how far its value is
+//!  audit trail             ──► Ending: that it was taken away, by whom
+//! ```
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::call::Call;
+use super::text::Untrusted;
+use crate::account::{
+    Asker, Held, Live, Stage, Target, Waited, Wanted, replaceable, stage, waiting,
+};
+use crate::api::{AuditAction, KlivAccount, KlivAuditEventSpec, KlivSecret, NotUpdated};
+
+/// The longest text of somebody that is passed on, characters.
+pub(super) const LONGEST: usize = 1024;
+/// The same of a name.
+const LONGEST_NAME: usize = 256;
+
+/// How far a question is.
+#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    /// People have not answered yet, or the value is still being made.
+    Pending,
+    /// What was asked for was given.
+    Answered,
+    /// A person refused, or it was cancelled.
+    Refused,
+    /// The secret has its value, and nobody asks for anything (any more).
+    NotAsked,
+    /// There is no such secret: it was never asked for, or it was deleted.
+    Gone,
+}
+
+/// What people are asked for.
+#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Wants {
+    /// The first value.
+    Value,
+    /// A new value, in place of the one in use.
+    NewValue,
+    /// That somebody deletes the secret, or keeps it.
+    Deletion,
+}
+
+impl From<Wanted> for Wants {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Value => Self::Value,
+            Wanted::NewValue => Self::NewValue,
+            Wanted::Deletion => Self::Deletion,
+        }
+    }
+}
+
+/// What became of a question.
+#[derive(Serialize, JsonSchema, Clone, PartialEq, Debug)]
+pub(super) struct Became {
+    pub(super) status: Status,
+    /// What people are asked for, while they are.
+    pub(super) wanted: Option<Wants>,
+    /// The secret's name.
+    pub(super) secret: String,
+    /// The environment variable that code reads.
+    pub(super) variable: String,
+    /// The environment that the value is for; without one, all.
+    pub(super) environment: Option<String>,
+    /// Whether there is a value that functions can have, whatever is asked for beside it.
+    pub(super) has_value: bool,
+    /// Where a person answers. Only people can open it.
+    pub(super) link: Option<String>,
+    /// How a person answers in a terminal.
+    pub(super) command: Option<String>,
+    /// What the value is needed for, as the asker wrote.
+    pub(super) purpose: Option<Untrusted>,
+    /// Who asks.
+    pub(super) asked_by: Option<AskedBy>,
+    /// When the first value was asked for.
+    pub(super) asked_at: Option<String>,
+    /// How far the value is on its way to the functions.
+    pub(super) delivery: Option<Delivery>,
+    /// Who took the question away, where the audit trail says so.
+    pub(super) ended: Option<Ending>,
+    /// What to do next.
+    pub(super) next: &'static str,
+}
+
+/// Who asks.
+#[derive(Serialize, JsonSchema, Clone, PartialEq, Eq, Debug)]
+pub(super) struct AskedBy {
+    /// The authenticated user, where that is still known.
+    user: Option<Untrusted>,
+    /// The human that he acts for.
+    on_behalf_of: Option<Untrusted>,
+    /// Through what: `agent`, `web`, `cli`, `kubectl`, `gitops`, `api`.
+    via: Option<String>,
+    /// What the asker calls itself. Nobody has checked it.
+    calls_itself: Option<Untrusted>,
+}
+
+/// How far a value is on its way to the functions.
+#[derive(Serialize, JsonSchema, Clone, PartialEq, Debug)]
+pub(super) struct Delivery {
+    state: Way,
+    /// In plain words.
+    words: Option<String>,
+    /// Why it does not go on, in the operator's words.
+    why: Option<Untrusted>,
+    /// Functions that run with the account's current values.
+    updated: Option<i32>,
+    /// Functions that are to.
+    functions: Option<i32>,
+    /// Some of those that do not.
+    behind: Vec<Lagging>,
+}
+
+/// How far it is.
+#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Way {
+    /// The operator has not taken it yet.
+    Untaken,
+    /// The operator tries again and again.
+    Retried,
+    /// It can't go on without a person.
+    Held,
+    /// Functions roll out.
+    RollingOut,
+    /// As far as it goes by itself.
+    Done,
+}
+
+/// A function that does not run with the account's current values.
+#[derive(Serialize, JsonSchema, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Lagging {
+    /// The function.
+    function: String,
+    /// Why, in a word: `rolling_out`, `rollout_failed`, `manual`, `write_refused` …
+    reason: String,
+}
+
+/// How a question ended that is not there any more.
+#[derive(Serialize, JsonSchema, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Ending {
+    /// Whether it still waited then.
+    #[serde(skip)]
+    waited: bool,
+    /// When.
+    at: String,
+    /// Who, where that was seen.
+    by: Option<Untrusted>,
+    /// The human that he acts for.
+    on_behalf_of: Option<Untrusted>,
+    /// Through what.
+    via: Option<String>,
+}
+
+/// What was read of a place.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) secret: Option<&'a KlivSecret>,
+    /// Read after the secret; none where nothing was published, or it can't be seen.
+    pub(super) account: Option<&'a KlivAccount>,
+}
+
+impl Became {
+    /// As it is now.
+    pub(super) fn of(call: &Call<'_>, target: &Target, seen: &Seen<'_>) -> Self {
+        let target = seen.secret.map_or_else(|| target.clone(), Target::of);
+        let object = target.object();
+        let wanted = seen.secret.and_then(Wanted::of);
+        let asked = seen.secret.and_then(|secret| waiting(secret).ok());
+        let status = status(seen.secret);
+        let has_value = seen.secret.is_some_and(|secret| replaceable(secret).is_ok());
+        let first = seen.secret.filter(|_| wanted == Some(Wanted::Value));
+        let created = first.and_then(|secret| secret.metadata.creation_timestamp.as_ref());
+        Self {
+            status,
+            wanted: wanted.map(Wants::from),
+            link: wanted.and_then(|_| call.answer_link(&object)),
+            command: wanted.map(|_| answer_line(call, &object)),
+            secret: object,
+            variable: target.variable,
+            environment: target.environment,
+            has_value,
+            purpose: asked.as_ref().map(|(question, _)| text(&question.purpose)),
+            asked_by: asked.map(|(_, asker)| AskedBy::of(asker)),
+            asked_at: created.map(|Time(time)| rfc3339(*time)),
+            delivery: seen.secret.filter(|_| has_value).map(|secret| delivery(secret, seen)),
+            ended: None,
+            next: next(status, wanted),
+        }
+    }
+
+    /// The same, where somebody was seen to end a question that waited.
+    pub(super) fn ended(self, status: Status) -> Self {
+        Self { status, next: next(status, None), ..self }
+    }
+
+    /// Whether the value is still to go further by itself.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        let state = self.delivery.as_ref().map(|delivery| delivery.state);
+        matches!(state, Some(Way::Untaken | Way::Retried | Way::RollingOut))
+    }
+
+    /// With what the audit trail says of a secret that is gone.
+    pub(super) fn with_ending(self, ending: Option<Ending>) -> Self {
+        let refused = self.status == Status::Gone && ending.as_ref().is_some_and(|e| e.waited);
+        let became = if refused { self.ended(Status::Refused) } else { self };
+        Self { ended: ending, ..became }
+    }
+}
+
+impl AskedBy {
+    fn of(asker: Asker) -> Self {
+        Self {
+            user: asker.user.as_deref().map(name),
+            on_behalf_of: asker.on_behalf_of.as_deref().map(name),
+            via: asker.via,
+            calls_itself: asker.says.as_deref().map(name),
+        }
+    }
+}
+
+fn status(secret: Option<&KlivSecret>) -> Status {
+    let Some(secret) = secret else { return Status::Gone };
+    match (Wanted::of(secret), replaceable(secret).is_ok(), &secret.spec.request) {
+        (Some(_), ..) | (None, false, _) => Status::Pending,
+        (None, true, Some(_)) => Status::Answered,
+        (None, true, None) => Status::NotAsked,
+    }
+}
+
+/// How a question ended that was seen waiting `before`, by what there is now; none while it
+/// waits.
+pub(super) fn ended(before: (Wanted, &KlivSecret), now: Option<&KlivSecret>) -> Option<Status> {
+    let (wanted, before) = before;
+    let Some(now) = now else {
+        return Some(match wanted {
+            Wanted::Value => Status::Refused,
+            Wanted::NewValue | Wanted::Deletion => Status::Gone,
+        });
+    };
+    if Wanted::of(now).is_some() {
+        return None;
+    }
+    let version = |secret: &KlivSecret| secret.status.as_ref().and_then(|status| status.version);
+    // Whoever refuses takes the question away; whoever answers leaves it there.
+    let was_answered = match wanted {
+        Wanted::Value => true,
+        Wanted::NewValue => now.spec.request.is_some() || version(now) > version(before),
+        Wanted::Deletion => false,
+    };
+    Some(if was_answered { Status::Answered } else { Status::Refused })
+}
+
+/// How the last secret of this name ended, by the audit trail, oldest event first.
+pub(super) fn ending<'a>(
+    events: impl Iterator<Item = &'a KlivAuditEventSpec>,
+    object: &str,
+) -> Option<Ending> {
+    let mut waits = false;
+    let mut last = None;
+    for event in events.filter(|event| event.secret.as_deref() == Some(object)) {
+        match event.action {
+            AuditAction::Requested => waits = true,
+            AuditAction::Answered | AuditAction::Created => waits = false,
+            AuditAction::Deleted => {
+                last = Some((waits, event));
+                waits = false;
+            }
+            _ => {}
+        }
+    }
+    let (waited, event) = last?;
+    Some(Ending {
+        waited,
+        at: rfc3339(event.time.0),
+        by: Some(event.actor.as_str()).filter(|by| !by.is_empty()).map(name),
+        on_behalf_of: event.on_behalf_of.as_deref().map(name),
+        via: Some(event.via.clone()).filter(|via| !via.is_empty()),
+    })
+}
+
+fn next(status: Status, wanted: Option<Wanted>) -> &'static str {
+    match (status, wanted) {
+        (Status::Pending, Some(Wanted::Deletion)) => {
+            "A person decides whether the secret goes: give him the link or the command, and \
+             take nothing for decided."
+        }
+        (Status::Pending, Some(_)) => {
+            "Give the person the link or the command; never ask him for the value itself. Go on \
+             with code that reads the variable, and call wait_for_secret."
+        }
+        (Status::Pending, None) => "The value is being made: call wait_for_secret.",
+        (Status::Answered | Status::NotAsked, _) => {
+            "The secret has its value. Code reads it from the environment variable; delivery \
+             says on how many functions."
+        }
+        (Status::Refused, _) => {
+            "Do not ask again unasked: tell the person that it was refused or cancelled, and \
+             find out what he wants instead."
+        }
+        (Status::Gone, _) => {
+            "There is no such secret. If it is needed, call request_secret; list_secrets says \
+             what there is."
+        }
+    }
+}
+
+fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
+    let name = secret.metadata.name.clone().unwrap_or_default();
+    let written = vec![(name, secret.metadata.generation.unwrap_or_default())];
+    let waited = Waited { written, deleted: None };
+    let at = |state| Delivery {
+        state,
+        words: None,
+        why: None,
+        updated: None,
+        functions: None,
+        behind: Vec::new(),
+    };
+    let because = |state, why: Held| {
+        let why = Untrusted::new(&why.to_string(), LONGEST);
+        Delivery { why: Some(why), ..at(state) }
+    };
+    let live = |state, live: Live| Delivery {
+        words: Some(live.words()),
+        updated: Some(live.updated),
+        functions: Some(live.total),
+        behind: live.behind.into_iter().map(Lagging::from).collect(),
+        ..at(state)
+    };
+    match stage(&waited, std::slice::from_ref(secret), seen.account) {
+        Stage::Unseen(_) | Stage::Untaken(_) => at(Way::Untaken),
+        Stage::Stalled(_, why) => because(Way::Held, why),
+        Stage::Retried(_, why) => because(Way::Retried, why),
+        Stage::RollingOut(of) => live(Way::RollingOut, of),
+        Stage::Done(_) if seen.account.is_none() => at(Way::Done),
+        Stage::Done(of) => live(Way::Done, of),
+    }
+}
+
+impl From<NotUpdated> for Lagging {
+    fn from(behind: NotUpdated) -> Self {
+        let reason = behind.behind().map_or("unknown", |behind| behind.as_str());
+        Self { function: behind.name, reason: in_small_letters(reason) }
+    }
+}
+
+/// `RollingOut` as `rolling_out`.
+fn in_small_letters(word: &str) -> String {
+    let mut small = String::with_capacity(word.len() + 4);
+    for c in word.chars() {
+        if c.is_ascii_uppercase() && !small.is_empty() {
+            small.push('_');
+        }
+        small.push(c.to_ascii_lowercase());
+    }
+    small
+}
+
+/// What a person types to answer.
+pub(super) fn answer_line(call: &Call<'_>, object: &str) -> String {
+    format!("kubectl kliv answer {object} -n {}", call.caller.namespace)
+}
+
+fn text(text: &str) -> Untrusted {
+    Untrusted::new(text, LONGEST)
+}
+
+fn name(text: &str) -> Untrusted {
+    Untrusted::new(text, LONGEST_NAME)
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn secret(spec: Value, version: i64) -> KlivSecret {
+        let history = (version > 0).then(|| {
+            json!({
+                "version": version, "generation": 1, "time": "2026-11-24T10:00:00Z",
+                "maskedValue": "****", "sealed": "kliv1.x",
+            })
+        });
+        let mut all = json!({ "envVar": "A_KEY" });
+        json_patch::merge(&mut all, &spec);
+        let ready = json!({
+            "type": "Ready", "status": "True", "reason": "Published", "message": "",
+            "lastTransitionTime": "2026-11-24T10:00:00Z",
+        });
+        let status = json!({
+            "version": (version > 0).then_some(version), "observedGeneration": 2,
+            "history": history.into_iter().collect::<Vec<_>>(), "conditions": [ready],
+        });
+        serde_json::from_value(json!({
+            "metadata": { "name": "a-key", "generation": 2 }, "spec": all, "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn asked() -> Value {
+        json!({ "request": { "purpose": "p" } })
+    }
+
+    fn anew(version: i64) -> Value {
+        json!({ "sealed": "kliv1.x", "request": { "purpose": "p", "replaces": version } })
+    }
+
+    fn proposed() -> Value {
+        json!({ "sealed": "kliv1.x", "request": { "purpose": "p", "deletion": true } })
+    }
+
+    #[test]
+    fn a_status_tells_who_waits_and_whether_there_was_a_question() {
+        let valued = json!({ "sealed": "kliv1.x" });
+        let answered = json!({ "sealed": "kliv1.x", "request": { "purpose": "p" } });
+        let table = [
+            (None, Status::Gone),
+            (Some(secret(asked(), 0)), Status::Pending),
+            (Some(secret(json!({ "generate": {} }), 0)), Status::Pending),
+            (Some(secret(anew(1), 1)), Status::Pending),
+            (Some(secret(proposed(), 1)), Status::Pending),
+            (Some(secret(answered, 1)), Status::Answered),
+            (Some(secret(anew(1), 2)), Status::Answered),
+            (Some(secret(valued, 1)), Status::NotAsked),
+        ];
+        for (secret, wanted) in table {
+            assert_eq!(status(secret.as_ref()), wanted, "{:?}", secret.map(|s| s.spec.request));
+        }
+    }
+
+    #[test]
+    fn how_a_question_ended_that_was_seen_waiting() {
+        let valued = || secret(json!({ "sealed": "kliv1.x" }), 1);
+        let (first, new, deletion) =
+            (secret(asked(), 0), secret(anew(1), 1), secret(proposed(), 1));
+        let first = (Wanted::Value, &first);
+        let new = (Wanted::NewValue, &new);
+        let deletion = (Wanted::Deletion, &deletion);
+        let later = |spec, version| Some(secret(spec, version));
+        let table = [
+            (first, later(asked(), 0), None),
+            (first, Some(valued()), Some(Status::Answered)),
+            (first, None, Some(Status::Refused)),
+            (new, later(anew(1), 1), None),
+            (new, later(anew(1), 2), Some(Status::Answered)),
+            (new, Some(secret(json!({ "sealed": "kliv1.y" }), 2)), Some(Status::Answered)),
+            (new, Some(valued()), Some(Status::Refused)),
+            (new, None, Some(Status::Gone)),
+            (deletion, later(proposed(), 1), None),
+            (deletion, Some(valued()), Some(Status::Refused)),
+            (deletion, None, Some(Status::Gone)),
+        ];
+        for (n, (before, now, wanted)) in table.into_iter().enumerate() {
+            assert_eq!(ended(before, now.as_ref()), wanted, "{n}");
+        }
+    }
+
+    #[test]
+    fn the_trail_says_whether_a_secret_still_waited_when_it_was_deleted() {
+        let event = |action: &str, secret: &str| -> KlivAuditEventSpec {
+            serde_json::from_value(json!({
+                "time": "2026-11-24T10:00:00Z", "action": action, "secret": secret,
+                "actor": "anna", "via": "web",
+            }))
+            .unwrap()
+        };
+        let told = |actions: &[(&str, &str)]| {
+            let events: Vec<_> = actions.iter().map(|(a, secret)| event(a, secret)).collect();
+            ending(events.iter(), "a-key").map(|ending| ending.waited)
+        };
+        let (asked, deleted) = (("Requested", "a-key"), ("Deleted", "a-key"));
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[asked]), None);
+        assert_eq!(told(&[asked, ("Deleted", "b-key")]), None);
+        assert_eq!(told(&[asked, deleted]), Some(true));
+        assert_eq!(told(&[asked, ("Answered", "a-key"), deleted]), Some(false));
+        assert_eq!(told(&[asked, deleted, ("Created", "a-key"), deleted]), Some(false));
+        let events = [event("Requested", "a-key"), event("Deleted", "a-key")];
+        let told = serde_json::to_value(ending(events.iter(), "a-key")).unwrap();
+        let by = json!({ "untrusted_text": "anna" });
+        let wanted = json!({
+            "at": "2026-11-24T10:00:00Z", "by": by, "on_behalf_of": null, "via": "web",
+        });
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn delivery_says_on_how_many_functions_and_which_are_behind() {
+        let account: KlivAccount = serde_json::from_value(json!({
+            "metadata": { "name": "default" }, "spec": {},
+            "status": { "functions": {
+                "total": 3, "updated": 2,
+                "notUpdated": [{ "name": "f", "reason": "RolloutFailed", "message": "m" }],
+            } },
+        }))
+        .unwrap();
+        let valued = secret(json!({ "sealed": "kliv1.x" }), 1);
+        let seen = Seen { secret: Some(&valued), account: Some(&account) };
+        let told = serde_json::to_value(delivery(&valued, &seen)).unwrap();
+        let wanted = json!({
+            "state": "done", "words": "live on 2 of 3 functions", "why": null,
+            "updated": 2, "functions": 3,
+            "behind": [{ "function": "f", "reason": "rollout_failed" }],
+        });
+        assert_eq!(told, wanted);
+        let unseen = Seen { secret: Some(&valued), account: None };
+        assert_eq!(delivery(&valued, &unseen).functions, None, "none would be said to be none");
+    }
+
+    #[test]
+    fn words_are_in_small_letters() {
+        assert_eq!(in_small_letters("RollingOut"), "rolling_out");
+        assert_eq!(in_small_letters("Manual"), "manual");
+    }
+}
