@@ -15,9 +15,11 @@
 //!  Terminal::start()         a program with a person before it
 //!  Web::in_cluster(), Web::local()  the web server
 //!  journey("name", input)    a person before a browser
+//!  AgentClient::of()        an agent's client before the agents' server
 //!  eventually("claim", async || …)
 //! ```
 
+mod agent;
 mod audit;
 mod browser;
 mod clients;
@@ -31,6 +33,7 @@ mod terminal;
 mod wait;
 mod web;
 
+pub use agent::{AgentClient, Called, Revision};
 pub use audit::{AuditMark, Request};
 pub use browser::{Provider, Tls, Told, journey, journey_asking};
 pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_cluster};
