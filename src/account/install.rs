@@ -8,7 +8,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::{Caller, Error, Invalid, Kind, Missing, What};
-use crate::api::names::{FUNCTION_LABEL, INSTALL_CONFIGMAP, SELECTOR_ENTRY, VERSION_ENTRY};
+use crate::api::names::{
+    FUNCTION_LABEL, INSTALL_CONFIGMAP, SELECTOR_ENTRY, VERSION_ENTRY, WEB_URL_ENTRY,
+};
+use crate::runtime::args::origin;
 
 /// How kliv-secrets was installed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -17,6 +20,8 @@ pub struct Install {
     pub version: Option<String>,
     /// Which Deployments are functions.
     pub functions: FunctionLabels,
+    /// Where people's web page is: an origin, by https or on this machine.
+    pub web_url: Option<String>,
 }
 
 /// The labels that make a Deployment an edge function: it has all of them.
@@ -89,6 +94,8 @@ impl Install {
         Self {
             version: version.map(str::to_owned),
             functions: entry(SELECTOR_ENTRY).and_then(FunctionLabels::parse).unwrap_or_default(),
+            // People are sent there.
+            web_url: entry(WEB_URL_ENTRY).and_then(|url| origin(url).ok()),
         }
     }
 }
@@ -137,5 +144,27 @@ mod tests {
         assert_eq!(told.functions.to_string(), "a=1,b=2");
         let default = Install::default().functions.to_string();
         assert_eq!(default, "app.kubernetes.io/component=edge-function");
+    }
+
+    #[test]
+    fn people_are_sent_to_an_origin_alone_that_nobody_on_the_way_can_take_the_place_of() {
+        let of = |url: &str| {
+            Install::of(&serde_json::from_value(json!({ "data": { "web-url": url } })).unwrap())
+        };
+        let told = |url: &str| of(url).web_url;
+        let some = |url: &str| Some(url.to_owned());
+        assert_eq!(told("https://Secrets.example.org/"), some("https://secrets.example.org"));
+        assert_eq!(told("http://localhost:8443"), some("http://localhost:8443"));
+        for other in [
+            "",
+            "secrets.example.org",
+            "http://secrets.example.org",
+            "https://secrets.example.org/steal",
+            "https://secrets.example.org@evil.example",
+            "javascript:alert(1)",
+            "https://secrets.example.org/\u{1b}[2J",
+        ] {
+            assert_eq!(told(other), None, "{other:?}");
+        }
     }
 }

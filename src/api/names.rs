@@ -83,6 +83,8 @@ pub const INSTALL_CONFIGMAP: &str = "kliv-secrets-install";
 pub const VERSION_ENTRY: &str = "version";
 /// The entry of [`INSTALL_CONFIGMAP`] with the labels of edge functions: `key=value,…`.
 pub const SELECTOR_ENTRY: &str = "function-selector";
+/// The entry of [`INSTALL_CONFIGMAP`] with the origin of people's web page, where there is one.
+pub const WEB_URL_ENTRY: &str = "web-url";
 /// The name of the mutating webhook's configuration.
 pub const WEBHOOK_CONFIGURATION: &str = "kliv-secrets";
 /// The admission policy that confines the controller's writes of Deployments.

@@ -8,6 +8,7 @@ use super::ui::who;
 use crate::account::Caller;
 use crate::api::names::AGENT_FIELD_MANAGER;
 use crate::mcp::{Agent, Says, Settings, StateKey, Visit};
+use crate::runtime::args::origin;
 use crate::runtime::entropy;
 
 /// Serve an AI agent on standard input and output, as yourself
@@ -22,7 +23,7 @@ pub(crate) struct Args {
 
     /// Where people's web page is, e.g. `https://secrets.example.org`: links lead there.
     /// Without it, what the install says
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = origin)]
     web_url: Option<String>,
 }
 
@@ -30,9 +31,13 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let caller = session.caller().await?;
     let who = who(&caller).await?;
     let caller = Caller { field_manager: AGENT_FIELD_MANAGER, ..caller };
+    let web = match &args.web_url {
+        Some(url) => Some(url.clone()),
+        None => caller.install().await.web_url,
+    };
     let settings = Settings {
         chat_values: !args.no_chat_values,
-        web: args.web_url.clone(),
+        web,
         state: StateKey::generate(&mut entropy::system()),
     };
     let visit = Visit { caller, who, says: Says::default() };

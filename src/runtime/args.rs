@@ -9,6 +9,7 @@ mod address;
 mod mcp;
 mod web;
 
+pub use address::origin;
 pub use mcp::McpArgs;
 pub use web::WebArgs;
 

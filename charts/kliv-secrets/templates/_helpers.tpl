@@ -17,19 +17,6 @@ system:serviceaccount:{{ .Release.Namespace }}:kliv-secrets-controller
 system:serviceaccount:{{ .Release.Namespace }}:kliv-secrets-webhook
 {{- end }}
 
-{{- /* Verbs that the web server may use as somebody, for both kinds of somebody. */ -}}
-{{- define "kliv-secrets.asSomebody" -}}
-{{- $verbs := list }}
-{{- range $kind := list "user-info" "serviceaccount" }}
-{{- range $ }}{{ $verbs = append $verbs (printf "impersonate-on:%s:%s" $kind .) }}{{ end }}
-{{- end }}
-{{- toYaml $verbs }}
-{{- end }}
-
-{{- define "kliv-secrets.webPort" -}}
-{{ if .Values.web.tls.atProxy }}80{{ else }}443{{ end }}
-{{- end }}
-
 {{- /* CEL: of a write: nothing of the metadata changes but what Kubernetes itself does there. */ -}}
 {{- define "kliv-secrets.metadataStays" -}}
 (object.metadata.transformMap(k, v, !(k in ['finalizers', 'managedFields', 'resourceVersion']), v) ==

@@ -3,7 +3,10 @@
 use http::{Uri, uri::Scheme};
 
 /// Scheme and host as a browser sends them in `Origin`.
-pub(super) fn origin(text: &str) -> Result<String, &'static str> {
+///
+/// # Errors
+/// It is anything else, or neither https nor this machine.
+pub fn origin(text: &str) -> Result<String, &'static str> {
     const WANTED: &str = "give scheme and host alone, such as https://secrets.example.org; http \
                           only for localhost";
     let url: Uri = text.parse().map_err(|_| WANTED)?;
