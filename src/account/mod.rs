@@ -1,11 +1,11 @@
 //! What people and agents do with an account's secrets, with the rights of whoever asks.
 //!
 //! ```text
-//!  cli, web, later mcp ──► Caller ──► put, list, find, delete … ──► API server
-//!                            │
-//!                            ├─► live: waits until the operator has taken a change and
-//!                            │   the functions run with it
-//!                            └─► watch: what changes or goes from now on
+//!  cli, web, mcp ──► Caller ──► put, list, find, delete … ──► API server
+//!                      │
+//!                      ├─► live: waits until the operator has taken a change and
+//!                      │   the functions run with it
+//!                      └─► watch: what changes or goes from now on
 //! ```
 //!
 //! Nothing here prints. A [`Value`] comes in, in the clear or sealed already, and is sealed

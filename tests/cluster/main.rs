@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "tests talk to a cluster")]
 
 mod account;
+mod acting;
 mod argo;
 mod audit_cli;
 mod audit_kept;
@@ -46,6 +47,7 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod mcp_rights;
 mod monitoring;
 mod mutators;
 mod network_policy;
@@ -56,6 +58,7 @@ mod poison;
 mod preconditions;
 mod quiet;
 mod removal;
+mod rendered;
 mod replicas;
 mod rights;
 mod sealing_key;

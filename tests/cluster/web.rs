@@ -1,4 +1,5 @@
-//! An operator with the web server's account, and people for whom it acts.
+//! An operator with the accounts of the servers for people and for agents, and people for whom
+//! those act.
 
 use kliv_secrets::server::{Person, speaking_as};
 use kube::Client;
@@ -12,12 +13,20 @@ use crate::operator::Operator;
 pub(crate) const ON: &str =
     "--set=web.enabled=true,web.publicURL=https://localhost:8443,web.tls.secretName=web-tls";
 
-/// The operator that tests of the web server share.
+/// The chart's values for an agents' server.
+pub(crate) const AGENTS_ON: &str =
+    "--set=mcp.enabled=true,mcp.publicURL=https://localhost:8444,mcp.tls.secretName=mcp-tls";
+/// The web server's ServiceAccount.
+pub(crate) const WEB: &str = "kliv-secrets-web";
+/// The agents' server's.
+pub(crate) const AGENTS: &str = "kliv-secrets-mcp";
+
+/// The operator that tests of both servers share.
 pub(crate) async fn operator() -> &'static Operator {
     static SHARED: OnceCell<Operator> = OnceCell::const_new();
     SHARED
         .get_or_init(async || {
-            let helm = [chart::NEWER, &[ON]].concat();
+            let helm = [chart::NEWER, &[ON, AGENTS_ON]].concat();
             Operator::start_in(Cluster::start(Options::default()), &[], &helm).await
         })
         .await
@@ -25,12 +34,22 @@ pub(crate) async fn operator() -> &'static Operator {
 
 /// The web server itself, by a token of its ServiceAccount.
 pub(crate) async fn server(cluster: &Cluster) -> Client {
-    cluster.as_service_account(NAMESPACE, "kliv-secrets-web").await
+    cluster.as_service_account(NAMESPACE, WEB).await
 }
 
 /// The web server, speaking as somebody.
 pub(crate) async fn as_person(cluster: &Cluster, person: &Person) -> Client {
     speaking_as(&server(cluster).await, person).expect("somebody it may speak as")
+}
+
+/// The agents' server itself.
+pub(crate) async fn agents(cluster: &Cluster) -> Client {
+    cluster.as_service_account(NAMESPACE, AGENTS).await
+}
+
+/// The agents' server, speaking as somebody.
+pub(crate) async fn agent_of(cluster: &Cluster, person: &Person) -> Client {
+    speaking_as(&agents(cluster).await, person).expect("somebody it may speak as")
 }
 
 /// Somebody in groups.

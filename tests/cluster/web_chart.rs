@@ -1,14 +1,13 @@
 //! The chart's web server: none by default; where it is on, as hardened as the others, with
 //! arguments that the program takes.
 
-use clap::Parser as _;
-use kliv_secrets::runtime::args::{Cli, Command, WebArgs};
+use kliv_secrets::runtime::args::{Command, WebArgs};
 use serde_json::{Value, json};
 
 use crate::chart;
-use crate::harness::{self, Outcome};
+use crate::harness;
+use crate::rendered::{command, find, is_mounted, objects, pod, render, render_on};
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
 const URL: &str = "web.enabled=true,web.publicURL=https://secrets.example.org";
 const TLS: &str = "web.tls.secretName=web-tls";
 
@@ -57,20 +56,9 @@ async fn the_program_takes_the_arguments_and_finds_its_files() {
     assert!(args.allow_powerful_tokens);
     let objects = objects(&values).await;
     let pod = pod(&objects, "web");
-    let mounted = |file: &std::path::Path| {
-        let folder = file.to_str().expect("a path");
-        let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("mounts");
-        let mount = mounts.iter().find(|m| folder.starts_with(m["mountPath"].as_str().expect("a")));
-        let name = &mount.unwrap_or_else(|| panic!("{folder} is not mounted"))["name"];
-        let volumes = pod["volumes"].as_array().expect("volumes");
-        let volume = volumes.iter().find(|volume| volume["name"] == *name).expect("a volume");
-        let source = volume.get("secret").or(volume.get("configMap")).expect("a source");
-        let entry = source["items"][0]["path"].as_str().expect("a path");
-        assert!(folder.ends_with(entry) || folder.ends_with("/tls"), "{folder}: {entry}");
-    };
     let files = [&args.tls_dir, &args.session_key_file, &args.oidc_client_secret_file];
     for file in files.into_iter().chain([&args.oidc_ca_file]) {
-        mounted(file.as_deref().expect("a file"));
+        is_mounted(pod, file.as_deref());
     }
 }
 
@@ -93,9 +81,7 @@ async fn what_can_not_work_is_refused_with_the_way_out() {
         let said = render(values).await.failure();
         assert!(said.contains(says), "{values:?}: {said}");
     }
-    let older = [&["template", "kliv-secrets", CHART][..], &IMAGE, &["--set", URL, "--set", TLS]];
-    let older = [&older.concat()[..], chart::OLDER].concat();
-    let said = harness::control_plane().await.helm(&older).failure();
+    let said = render_on(chart::OLDER, &[URL, TLS]).await.failure();
     assert!(said.contains("Kubernetes 1.36"), "{said}");
 }
 
@@ -142,39 +128,9 @@ async fn where_the_network_is_guarded_the_web_server_is_reached_by_whom_the_valu
     assert!(said.contains("networkPolicy.webEgress"), "{said}");
 }
 
-const IMAGE: [&str; 2] = ["--set", "image.repository=example.org/kliv-secrets,image.tag=test"];
-
-async fn render(values: &[&str]) -> Outcome {
-    let mut args = vec!["template", "kliv-secrets", CHART, "--namespace=kliv-secrets-system"];
-    args.extend(IMAGE);
-    args.extend(chart::NEWER);
-    for value in values {
-        args.extend(["--set", value]);
-    }
-    harness::control_plane().await.helm(&args)
-}
-
-async fn objects(values: &[&str]) -> Vec<Value> {
-    serde_saphyr::from_multiple(&render(values).await.success()).expect("YAML")
-}
-
-fn find<'a>(objects: &'a [Value], kind: &str, part: &str) -> &'a Value {
-    let name = format!("kliv-secrets-{part}");
-    let is_it = |o: &&Value| o["kind"] == kind && o["metadata"]["name"] == *name;
-    objects.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
-}
-
-fn pod<'a>(objects: &'a [Value], part: &str) -> &'a Value {
-    &find(objects, "Deployment", part)["spec"]["template"]["spec"]
-}
-
 async fn args(values: &[&str]) -> WebArgs {
-    let objects = objects(values).await;
-    let args = pod(&objects, "web")["containers"][0]["args"].as_array().expect("arguments").clone();
-    let line = args.iter().map(|arg| arg.as_str().expect("text"));
-    match Cli::try_parse_from(["kliv-secrets"].into_iter().chain(line)).expect("arguments").command
-    {
+    match command(&objects(values).await, "web") {
         Command::Web(args) => *args,
-        _ => panic!("not the web server"),
+        _ => panic!("not the server"),
     }
 }

@@ -12,14 +12,15 @@ use kliv_secrets::account::Caller;
 use kliv_secrets::api::names::{self, WEB_FIELD_MANAGER};
 use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
 use kliv_secrets::server::{Person, Unfit, speaking_as};
+use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchParams};
-use kube::{Client, Error};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::account::{Account, function, secret, secret_with};
+use crate::acting::{forbidden, parse, reaches_nothing_else, whoami};
 use crate::chart::NAMESPACE;
 use crate::harness::eventually;
-use crate::web::{as_person, grant, grant_everywhere, operator, person, server};
+use crate::web::{WEB, as_person, grant, grant_everywhere, operator, person, server};
 
 /// What a person's rights in one account come to through the web.
 #[tokio::test]
@@ -121,10 +122,10 @@ async fn not_even_as_a_cluster_admin_does_it_reach_anything_else() {
         let client = as_person(cluster, &person).await;
         let secrets: Api<KlivSecret> = Api::all(client.clone());
         assert!(!secrets.list(&ListParams::default()).await.expect("our kinds").items.is_empty());
-        reaches_nothing_else(&client, &account.namespace, &person.name).await;
+        reaches_nothing_else(&client, &account.namespace, &person.name, WEB).await;
     }
     // By itself, too.
-    reaches_nothing_else(&server(cluster).await, &account.namespace, "itself").await;
+    reaches_nothing_else(&server(cluster).await, &account.namespace, "itself", WEB).await;
 }
 
 /// The page on health shows an administrator what was installed.
@@ -152,65 +153,6 @@ async fn as_an_administrator_it_sees_what_was_installed() {
     for path in crds.into_iter().chain(guards).chain(injection).chain(rest) {
         let request = Request::get(&path).body(Vec::new()).expect("a request");
         client.request_text(request).await.unwrap_or_else(|error| panic!("{path}: {error}"));
-    }
-}
-
-async fn reaches_nothing_else(client: &Client, namespace: &str, who: &str) {
-    let ours = format!("/apis/secrets.kliv.dev/v1alpha1/namespaces/{namespace}");
-    let core = format!("/api/v1/namespaces/{namespace}");
-    let apps = format!("/apis/apps/v1/namespaces/{namespace}");
-    let rbac = "/apis/rbac.authorization.k8s.io/v1";
-    let admission = "/apis/admissionregistration.k8s.io/v1";
-    for (method, path) in [
-        ("GET", format!("{core}/secrets")),
-        ("GET", "/api/v1/secrets".to_owned()),
-        ("GET", "/api/v1/secrets?watch=1".to_owned()),
-        ("GET", format!("/api/v1/namespaces/{NAMESPACE}/secrets/kliv-secrets-keyring")),
-        ("POST", format!("{core}/secrets")),
-        ("DELETE", format!("{core}/secrets/x")),
-        ("GET", format!("{core}/pods")),
-        ("POST", format!("{core}/pods")),
-        ("POST", format!("{core}/pods/x/exec?command=env")),
-        ("GET", format!("{core}/pods/x/exec?command=env")),
-        ("GET", format!("{core}/pods/x/log")),
-        ("GET", format!("{core}/configmaps")),
-        ("GET", format!("{core}/configmaps/kliv-secrets-sealing-key")),
-        ("GET", format!("/api/v1/namespaces/{NAMESPACE}/configmaps")),
-        ("POST", format!("{core}/serviceaccounts/default/token")),
-        ("DELETE", format!("/api/v1/namespaces/{namespace}")),
-        ("POST", "/api/v1/namespaces".to_owned()),
-        ("GET", "/api/v1/nodes".to_owned()),
-        ("GET", "/api/v1/nodes/x/proxy/configz".to_owned()),
-        ("POST", format!("{apps}/deployments")),
-        ("PATCH", format!("{apps}/deployments/api")),
-        ("DELETE", format!("{apps}/deployments/api")),
-        ("POST", format!("/apis/batch/v1/namespaces/{namespace}/jobs")),
-        ("DELETE", format!("{ours}/klivsecrets")),
-        ("PATCH", format!("{ours}/klivsecrets/api-token/status")),
-        ("PUT", format!("{ours}/klivsecrets/api-token/status")),
-        ("PATCH", format!("{ours}/klivaccounts/default/status")),
-        ("DELETE", format!("{ours}/klivaccounts/default")),
-        ("POST", format!("{ours}/klivauditevents")),
-        ("DELETE", format!("{ours}/klivauditevents/x")),
-        ("POST", format!("{rbac}/clusterrolebindings")),
-        ("POST", format!("{rbac}/namespaces/{namespace}/rolebindings")),
-        ("DELETE", format!("{admission}/validatingadmissionpolicies/kliv-secrets-stamps")),
-        ("PATCH", format!("{admission}/mutatingwebhookconfigurations/kliv-secrets")),
-        ("GET", format!("{admission}/mutatingwebhookconfigurations")),
-        ("DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions".to_owned()),
-        ("POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests".to_owned()),
-        ("GET", "/metrics".to_owned()),
-        ("GET", "/logs/".to_owned()),
-    ] {
-        let body = if method == "GET" { Vec::new() } else { b"{}".to_vec() };
-        let request = Request::builder().method(method).uri(&path);
-        let kind =
-            if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-        let request = request.header("content-type", kind).body(body).expect("a request");
-        let answer = client.request_text(request).await;
-        // It is the web server that may not, whatever the person may.
-        let said = forbidden(answer);
-        assert!(said.contains(":kliv-secrets-web\" cannot "), "{who}: {method} {path}: {said}");
     }
 }
 
@@ -319,15 +261,6 @@ async fn what_somebody_changes_is_recorded_as_his_through_the_web() {
     assert_eq!(last.actor, "oidc:alice@example.org");
 }
 
-async fn whoami(client: &Client, headers: &[(&str, &str)]) -> Result<String, Error> {
-    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
-    let mut request = Request::post(path).header("content-type", "application/json");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    client.request_text(request.body(b"{}".to_vec()).expect("a request")).await
-}
-
 async fn allowed(client: &Client, verb: &str, resource: &str, namespace: &str) -> bool {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let review = parse(json!({ "spec": { "resourceAttributes": {
@@ -335,18 +268,4 @@ async fn allowed(client: &Client, verb: &str, resource: &str, namespace: &str) -
     } } }));
     let answer = reviews.create(&PostParams::default(), &review).await.expect("an answer");
     answer.status.expect("an answer").allowed
-}
-
-/// What the API server says where it refuses for want of a right.
-#[track_caller]
-fn forbidden<T>(answer: Result<T, Error>) -> String {
-    match answer {
-        Err(Error::Api(status)) if status.code == 403 => status.message.clone(),
-        Err(error) => panic!("another error: {error}"),
-        Ok(_) => panic!("it went well, and should not have"),
-    }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(object: Value) -> T {
-    serde_json::from_value(object).expect("an object")
 }

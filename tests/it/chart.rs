@@ -28,6 +28,10 @@ fn the_values_and_their_schema_name_the_same() {
     let mut schema: Value = serde_json::from_str(&read("values.schema.json")).expect("JSON");
     // Helm's own.
     schema["properties"].as_object_mut().expect("values").remove("global");
+    let mut definitions = schema["definitions"].take();
+    // Kubernetes' own.
+    definitions["resources"].as_object_mut().expect("a schema").remove("properties");
+    in_place(&mut schema, &definitions);
     let (mut in_values, mut in_schema) = (Vec::new(), Vec::new());
     names_in_values(&values, &schema, "", &mut in_values);
     names_in_schema(&schema, "", &mut in_schema);
@@ -35,6 +39,18 @@ fn the_values_and_their_schema_name_the_same() {
     in_schema.sort();
     assert_eq!(in_values, in_schema);
     assert!(in_values.len() > 50, "{in_values:?}");
+}
+
+/// What a reference means stands where the reference stood.
+fn in_place(schema: &mut Value, definitions: &Value) {
+    let name = schema["$ref"].as_str().and_then(|at| at.strip_prefix("#/definitions/"));
+    if let Some(definition) = name.map(|name| definitions[name].clone()) {
+        *schema = definition;
+    }
+    for schema in schema["properties"].as_object_mut().into_iter().flat_map(|all| all.values_mut())
+    {
+        in_place(schema, definitions);
+    }
 }
 
 /// The paths of all values, down to where the schema leaves the names open.
