@@ -65,24 +65,29 @@ fn user(
 ) -> Option<User> {
     let variable = &secret.spec.env_var;
     let set = function.set_of(variable)?;
-    // A value of the function's environment wins over one without.
+    // A value of the function's environment wins over one without, once there is one.
     let of_its_environment = |secret: &KlivSecret| {
         let environment = secret.spec.environment.as_deref();
         secret.spec.env_var == *variable && environment == Some(function.environment())
     };
-    let has_own = secrets.iter().any(of_its_environment);
+    let has_value =
+        |secret: &KlivSecret| secret.status.as_ref().is_some_and(|status| status.version.is_some());
+    let has_own = secrets.iter().any(|secret| of_its_environment(secret) && has_value(secret));
     if has_own != secret.spec.environment.is_some() || (has_own && !of_its_environment(secret)) {
         return None;
     }
-    let is_current = sets.iter().any(|current| current.name == set);
-    let state = match function.rollout {
-        _ if !is_current => Using::Former,
+    let requires = function.requires(variable);
+    Some(User { function: function.name.clone(), state: using(function, set, sets), requires })
+}
+
+/// How far a function is that has a variable from this set.
+pub(super) fn using(function: &Function, set: &str, sets: &[PublishedSet]) -> Using {
+    match function.rollout {
+        _ if sets.iter().all(|current| current.name != set) => Using::Former,
         rollout if rollout.failed => Using::Failed,
         rollout if !rollout.complete => Using::RollingOut,
         _ => Using::Current,
-    };
-    let requires = function.requires(variable);
-    Some(User { function: function.name.clone(), state, requires })
+    }
 }
 
 #[cfg(test)]
@@ -93,7 +98,9 @@ mod tests {
 
     fn secret(environment: Option<&str>) -> KlivSecret {
         let spec = json!({ "envVar": "A", "environment": environment });
-        serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": spec })).unwrap()
+        let status = json!({ "version": 1 });
+        let secret = json!({ "metadata": { "name": "a" }, "spec": spec, "status": status });
+        serde_json::from_value(secret).unwrap()
     }
 
     fn function(environment: &str, set: &str) -> Function {
@@ -129,6 +136,9 @@ mod tests {
         assert!(has("live", &live, &both) && !has("live", &all, &both));
         assert!(has("test", &all, &both) && !has("test", &live, &both));
         assert!(has("live", &all, &both[..1]), "it falls back");
+        let waiting = KlivSecret { status: None, ..live };
+        let both = [all.clone(), waiting.clone()];
+        assert!(has("live", &all, &both) && !has("live", &waiting, &both), "it still does");
     }
 
     #[test]

@@ -157,6 +157,12 @@ impl Function {
         self.ours().get(variable).copied()
     }
 
+    /// The variables that entries of ours give it, and the set of each.
+    #[must_use]
+    pub fn given(&self) -> BTreeMap<&str, &str> {
+        self.ours()
+    }
+
     /// The environment that it says it runs in; "" is none.
     #[must_use]
     pub fn environment(&self) -> &str {
@@ -167,6 +173,11 @@ impl Function {
     #[must_use]
     pub fn requires(&self, variable: &str) -> bool {
         self.requires.contains(variable)
+    }
+
+    /// The variables that it says it can't do without, as they were written.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().map(String::as_str)
     }
 
     /// Whether it takes a new set only when told.

@@ -26,3 +26,4 @@ mod patch;
 
 pub use decide::{Injection, Known, Missing, admit, inject, withdraw};
 pub use function::{Function, Rollout, is_set_name, sets_mentioned};
+pub use nearest::nearby;

@@ -9,18 +9,25 @@ pub(super) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    nearby(name, candidates).into_iter().next()
+}
+
+/// All of those that do not differ in more, the nearest first.
+#[must_use]
+pub fn nearby<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if name.len() > LONGEST {
-        return None;
+        return Vec::new();
     }
     let wanted: Vec<char> = name.to_uppercase().chars().collect();
     let allowed = (wanted.len() / 3).max(1);
-    candidates
+    let mut found: Vec<(usize, &str)> = candidates
         .into_iter()
         .filter(|candidate| *candidate != name && candidate.len().abs_diff(name.len()) <= allowed)
         .map(|candidate| (distance(&wanted, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 /// Levenshtein's distance: letters put in, left out or changed.
@@ -40,7 +47,7 @@ fn distance(a: &[char], b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearby, nearest};
 
     const KEYS: [&str; 3] = ["OPENAI_API_KEY", "SENDGRID_API_KEY", "STRIPE_KEY"];
 
@@ -55,5 +62,11 @@ mod tests {
     fn another_name_finds_nothing() {
         assert_eq!(nearest("DATABASE_URL", KEYS), None);
         assert_eq!(nearest("STRIPE_KEY", ["STRIPE_KEY"]), None, "itself is no suggestion");
+    }
+    #[test]
+    fn all_that_are_near_come_the_nearest_first() {
+        let keys = ["STRIPE_KEY_LIVE", "STRIPE_KEYS", "OPENAI_API_KEY"];
+        assert_eq!(nearby("STRIPE_KEY_", keys), ["STRIPE_KEYS"]);
+        assert_eq!(nearby("STRIPE_KEY_LIV", keys), ["STRIPE_KEY_LIVE", "STRIPE_KEYS"]);
     }
 }

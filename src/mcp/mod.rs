@@ -37,6 +37,7 @@ mod resources;
 mod text;
 mod tool;
 mod tools;
+mod words;
 
 pub use agent::{Agent, Settings, Visit};
 pub use ask::{BadStateKey, StateKey};

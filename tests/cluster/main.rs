@@ -48,6 +48,7 @@ mod launcher;
 mod leaks;
 mod limits;
 mod mcp_rights;
+mod mcp_reads;
 mod monitoring;
 mod mutators;
 mod network_policy;

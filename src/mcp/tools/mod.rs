@@ -24,5 +24,7 @@ pub fn all(_chat_values: bool) -> Vec<Entry> {
         entry::<get_request::GetRequest>(),
         entry::<cancel_request::CancelRequest>(),
         entry::<wait_for_secret::WaitForSecret>(),
+        entry::<check_requirements::CheckRequirements>(),
+        entry::<recent_changes::RecentChanges>(),
     ]
 }
