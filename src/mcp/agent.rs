@@ -13,6 +13,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
+use super::arguments::take_value;
 use super::ask::{Asked, Bound, StateKey, answered, ask};
 use super::call::{Call, Says};
 use super::line::Line;
@@ -181,7 +182,8 @@ impl ServerHandler for Agent {
         else {
             return Err(ErrorData::invalid_params("there is no such tool", None));
         };
-        let arguments = request.arguments.take().unwrap_or_default();
+        let mut arguments = request.arguments.take().unwrap_or_default();
+        let value = entry.value.and_then(|name| take_value(&mut arguments, name));
         let says = says(&visit, &context);
         let bound = Bound {
             who: &visit.who,
@@ -194,6 +196,7 @@ impl ServerHandler for Agent {
             caller: &visit.caller,
             settings: &self.settings,
             says: &says,
+            value: value.map(Into::into),
             person,
             now: clock::now(),
             line: Line::of(&context),

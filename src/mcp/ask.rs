@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::call::{Person, Says};
+use crate::api::KlivSecret;
 use crate::seal::CryptoRng;
 
 /// How long a person may take to agree to open a link.
@@ -91,15 +92,30 @@ pub(super) enum Ask {
     Confirm {
         /// The question.
         message: String,
+        /// What it speaks of: the yes is good for that alone.
+        about: About,
     },
+}
+
+/// What a question speaks of, as it was then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct About([u8; 32]);
+
+impl About {
+    /// This very object with this very spec: not another one of its name.
+    pub(super) fn of(secret: &KlivSecret) -> Self {
+        let uid = secret.metadata.uid.as_deref().unwrap_or_default();
+        let generation = secret.metadata.generation.unwrap_or_default();
+        Self(Sha256::new().chain_update(format!("{generation} {uid}")).finalize().into())
+    }
 }
 
 impl Ask {
     /// What is sealed: that somebody agreed to open a link is no yes to anything else.
-    fn kind(&self) -> &'static [u8] {
+    fn sealed(&self) -> Vec<u8> {
         match self {
-            Self::Link { .. } => b"link",
-            Self::Confirm { .. } => b"confirm",
+            Self::Link { .. } => b"link".to_vec(),
+            Self::Confirm { about, .. } => [&b"confirm"[..], &about.0].concat(),
         }
     }
 
@@ -172,7 +188,7 @@ fn required(
             // still reads it wants one that is not empty.
             elicitation_id: id.clone(),
         },
-        Ask::Confirm { message } => ElicitRequestParams::FormElicitationParams {
+        Ask::Confirm { message, .. } => ElicitRequestParams::FormElicitationParams {
             meta: None,
             message: message.clone(),
             requested_schema: ElicitationSchema::new(Default::default()),
@@ -180,7 +196,7 @@ fn required(
     };
     let digest = bound.digest();
     let options = SealOptions::new().associated_data(&digest).ttl(open_for);
-    let state = key.0.seal_with(ask.kind(), &options);
+    let state = key.0.seal_with(&ask.sealed(), &options);
     let question = InputRequest::Elicitation(ElicitRequest::new(params));
     InputRequiredResult::new(Some([(QUESTION.to_owned(), question)].into()), Some(state))
 }
@@ -214,10 +230,11 @@ pub(super) fn answered(
     let Ok(answer) = serde_json::from_value::<ElicitResult>(answer.clone()) else {
         return Err(refused("inputResponses holds no answer: call again without both"));
     };
-    Ok(Some(match answer.action {
-        ElicitationAction::Accept if asked == b"confirm" => Person::Accepted,
-        ElicitationAction::Accept if asked == b"link" => Person::Opened,
-        ElicitationAction::Decline => Person::Declined,
+    let about = asked.strip_prefix(b"confirm").and_then(|about| about.try_into().ok()).map(About);
+    Ok(Some(match (answer.action, about) {
+        (ElicitationAction::Accept, Some(about)) => Person::Accepted(about),
+        (ElicitationAction::Accept, None) if asked == b"link" => Person::Opened,
+        (ElicitationAction::Decline, _) => Person::Declined,
         _ => Person::Dismissed,
     }))
 }
@@ -237,7 +254,15 @@ mod tests {
     }
 
     fn confirm() -> Ask {
-        Ask::Confirm { message: "Delete a-key?".into() }
+        Ask::Confirm { message: "Delete a-key?".into(), about: about(4) }
+    }
+
+    fn about(generation: i64) -> About {
+        let object = json!({
+            "metadata": { "name": "a-key", "uid": "u1", "generation": generation },
+            "spec": { "envVar": "A_KEY" },
+        });
+        About::of(&serde_json::from_value(object).unwrap())
     }
 
     fn key() -> StateKey {
@@ -332,7 +357,7 @@ mod tests {
             answered(&again(state, responses), &key, &bound(&arguments)).unwrap()
         };
         assert_eq!(told(&link, did("accept")), Some(Person::Opened));
-        assert_eq!(told(&confirm, did("accept")), Some(Person::Accepted));
+        assert_eq!(told(&confirm, did("accept")), Some(Person::Accepted(about(4))));
         for state in [link, confirm] {
             assert_eq!(told(&state, did("decline")), Some(Person::Declined));
             assert_eq!(told(&state, did("cancel")), Some(Person::Dismissed));
@@ -390,6 +415,17 @@ mod tests {
         let senseless = json!({ QUESTION: { "action": "maybe" } });
         let senseless = again(&state.unwrap(), senseless);
         assert!(answered(&senseless, &key, &bound(&arguments)).is_err());
+    }
+
+    #[test]
+    fn a_yes_is_to_this_object_as_it_was_and_to_no_other_of_its_name() {
+        assert_eq!(about(4), about(4));
+        assert_ne!(about(4), about(5));
+        let another = json!({
+            "metadata": { "name": "a-key", "uid": "u2", "generation": 4 },
+            "spec": { "envVar": "A_KEY" },
+        });
+        assert_ne!(about(4), About::of(&serde_json::from_value(another).unwrap()));
     }
 
     #[test]

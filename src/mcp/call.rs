@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use rmcp::model::{ElicitationCapability, ProtocolVersion};
 
 use super::Settings;
+use super::ask::About;
 use super::line::Line;
-use crate::account::Caller;
+use crate::account::{Caller, Value};
 
 /// What a client says of itself. Nobody vouches for it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -65,8 +66,8 @@ impl Says {
 /// What a person did with a question or a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Person {
-    /// He said yes.
-    Accepted,
+    /// He said yes to this.
+    Accepted(About),
     /// He agreed to open the link. What he does there is not known.
     Opened,
     /// He said no.
@@ -83,6 +84,8 @@ pub(super) struct Call<'a> {
     pub(super) settings: &'a Settings,
     /// What the client says of itself.
     pub(super) says: &'a Says,
+    /// The value that came with it, for the only tool that takes one.
+    pub(super) value: Option<Value>,
     /// What a person did with what the same call asked before.
     pub(super) person: Option<Person>,
     /// The time.

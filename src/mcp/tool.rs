@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use rmcp::handler::server::common::{schema_for_output, schema_for_type};
 use rmcp::model::{JsonObject, Tool as Described, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::arguments;
 use super::ask::Ask;
 use super::call::Call;
 use super::failure::Failure;
+use super::schema;
 
 /// How a call ends.
 pub(super) enum Outcome<T> {
@@ -33,7 +33,8 @@ pub(super) trait Tool: Send + Sync + 'static {
     const DESCRIPTION: &'static str;
     /// What it does to the account.
     const EFFECT: Effect;
-    /// The only argument that may hold a value.
+    /// The only argument that may hold a value: it comes as [`Call::value`], and in `Input` its
+    /// place is [`Taken`](arguments::Taken).
     const VALUE: Option<&'static str> = None;
     /// Its arguments.
     type Input: DeserializeOwned + JsonSchema + Send + 'static;
@@ -84,9 +85,9 @@ pub(super) fn entry<T: Tool>() -> Entry {
         .destructive(destroys)
         .idempotent(again)
         .open_world(false);
-    let input: Arc<JsonObject> = schema_for_type::<T::Input>();
+    let input = Arc::new(schema::of_input::<T::Input>());
     let described = Described::new(T::NAME, T::DESCRIPTION, input)
-        .with_raw_output_schema(schema_for_output::<T::Output>())
+        .with_raw_output_schema(Arc::new(schema::of_output::<T::Output>()))
         .with_title(T::TITLE)
         .with_annotations(hints);
     Entry { described, value: T::VALUE, run: run::<T> }

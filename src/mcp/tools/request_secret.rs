@@ -227,7 +227,7 @@ fn told(call: &Call<'_>, secret: &KlivSecret, wanted: &Question, is_new: bool) -
             same(there) != same(wanted)
         });
     let person = call.person.map(|did| match did {
-        Person::Opened | Person::Accepted => Did::Opened,
+        Person::Opened | Person::Accepted(_) => Did::Opened,
         Person::Declined => Did::Declined,
         Person::Dismissed => Did::Dismissed,
     });
