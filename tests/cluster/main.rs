@@ -49,6 +49,7 @@ mod leaks;
 mod limits;
 mod mcp_reads;
 mod mcp_rights;
+mod mcp_writes;
 mod monitoring;
 mod mutators;
 mod network_policy;

@@ -21,6 +21,7 @@ mod cli_support;
 mod cli_way;
 mod generated;
 mod inject;
+mod mcp_schema;
 mod reconcile;
 mod reconcile_cluster;
 mod reconcile_model;
