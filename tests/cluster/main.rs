@@ -50,6 +50,7 @@ mod limits;
 mod mcp_reads;
 mod mcp_rights;
 mod mcp_writes;
+mod mcp_stdio;
 mod monitoring;
 mod mutators;
 mod network_policy;

@@ -9,16 +9,16 @@
 //!
 //! What they need is installed once a machine, by `tests/browser/setup.sh`.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use kliv_secrets::runtime::clock;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::script::Script;
 
 /// How long a journey may take.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -52,7 +52,7 @@ pub async fn journey_asking(
     input: &Value,
     mut answer: impl AsyncFnMut(Value) -> Value,
 ) -> Told {
-    let mut journey = Script::start(&["run.mjs", name], input);
+    let mut journey = start(&["run.mjs", name], input);
     let end = clock::monotonic() + LIMIT;
     let mut told = loop {
         let line = tokio::time::timeout(end - clock::monotonic(), journey.lines.recv()).await;
@@ -86,7 +86,7 @@ impl Provider {
         let input = json!({
             "tls": tls.to_json(), "users": users, "client": { "id": client, "redirect": redirect },
         });
-        let mut script = Script::start(&["provider.mjs"], &input);
+        let mut script = start(&["provider.mjs"], &input);
         let line = tokio::time::timeout(Duration::from_secs(30), script.lines.recv()).await;
         let line = line.expect("a provider in time").expect("a provider");
         let issuer = line["issuer"].as_str().expect("an issuer").to_owned();
@@ -111,61 +111,15 @@ impl Tls {
     }
 }
 
-/// A script of `tests/browser`, which ends when its standard input does: so also when this
-/// process is killed.
-struct Script {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: UnboundedReceiver<Value>,
-}
-
-impl Script {
-    fn start(args: &[&str], input: &Value) -> Self {
-        let (packages, chromium) = setup();
-        let folder = folder();
-        let mut node = Command::new("node");
-        node.arg(folder.join(args[0])).args(&args[1..]).current_dir(folder);
-        node.env("KLIV_BROWSER_PACKAGES", packages).env("CHROMIUM", chromium);
-        // A server that the browser must not reach past the recorder.
-        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NODE_OPTIONS"] {
-            node.env_remove(variable);
-        }
-        node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = node.spawn().expect("Node 20 or newer");
-        let stdin = child.stdin.take();
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (send, lines) = unbounded_channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let line =
-                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-                if send.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut script = Self { child, stdin, lines };
-        script.says(input);
-        script
-    }
-
-    fn says(&mut self, what: &Value) {
-        let stdin = self.stdin.as_mut().expect("a pipe");
-        stdin.write_all(format!("{what}\n").as_bytes()).expect("a script that listens");
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let end = clock::monotonic() + Duration::from_secs(10);
-        while matches!(self.child.try_wait(), Ok(None)) && clock::monotonic() < end {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        // One that does not listen; what it started ends with it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(args: &[&str], input: &Value) -> Script {
+    let (packages, chromium) = setup();
+    let folder = folder();
+    let mut node = Command::new("node");
+    node.arg(folder.join(args[0])).args(&args[1..]).current_dir(folder);
+    node.env("KLIV_BROWSER_PACKAGES", packages).env("CHROMIUM", chromium);
+    let mut script = Script::start(node);
+    script.says(input);
+    script
 }
 
 /// The folder of the packages, and the browser.

@@ -15,7 +15,8 @@
 //!  Terminal::start()         a program with a person before it
 //!  Web::in_cluster(), Web::local()  the web server
 //!  journey("name", input)    a person before a browser
-//!  AgentClient::of()        an agent's client before the agents' server
+//!  AgentClient::of()         an agent's client before the agents' server
+//!  SdkClient::start(Sdk, …)  one of an official SDK; Record: all that it says and is told
 //!  eventually("claim", async || …)
 //! ```
 
@@ -29,6 +30,8 @@ mod etcd;
 mod issuer;
 mod process;
 mod proxy;
+mod script;
+mod sdk;
 mod terminal;
 mod wait;
 mod web;
@@ -42,6 +45,7 @@ pub use etcd::Stored;
 pub use issuer::{AUDIENCE, Issuer, PREFIX};
 pub use process::{Process, free_address};
 pub use proxy::{Cut, Proxy};
+pub use sdk::{Answer, BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkClient, structured};
 pub use terminal::{Left, Terminal};
 pub use wait::{eventually, eventually_or_why};
 pub use web::{Address, Web};

@@ -1,0 +1,376 @@
+//! Agents: clients of the official SDKs of the Model Context Protocol, and the record of all
+//! messages between them and our servers: `tests/agents`.
+//!
+//! ```text
+//!  SdkClient::start(Sdk, Door, Can) ─► typescript-1.mjs, typescript-2.mjs, python.py
+//!      .call("tool", …)              │ stdio: record.sh ─► kubectl kliv mcp
+//!      {"elicit": …} ─► a person     │ HTTP:  proxy.mjs ─► kliv-secrets mcp
+//!                                    ▼
+//!  Record::holds_none_of(values)  to-server, to-client, said: searched by search.mjs
+//! ```
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::script::Script;
+
+/// How long one act may take.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Revisions of the protocol.
+pub const BEFORE: &str = "2025-11-25";
+/// The later one.
+pub const LATEST: &str = "2026-07-28";
+
+/// An official SDK, and the revision that it is to speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sdk {
+    /// TypeScript 1.
+    TypeScript1,
+    /// TypeScript 2, of this revision.
+    TypeScript2(&'static str),
+    /// Python 2, of this revision.
+    Python(&'static str),
+}
+
+/// All of them, in all revisions that they speak.
+pub const SDKS: [Sdk; 5] = [
+    Sdk::TypeScript1,
+    Sdk::TypeScript2(LATEST),
+    Sdk::TypeScript2(BEFORE),
+    Sdk::Python(LATEST),
+    Sdk::Python(BEFORE),
+];
+
+impl Sdk {
+    /// The revision that it speaks.
+    pub fn revision(self) -> &'static str {
+        match self {
+            Self::TypeScript1 => BEFORE,
+            Self::TypeScript2(revision) | Self::Python(revision) => revision,
+        }
+    }
+
+    fn script(self) -> &'static str {
+        match self {
+            Self::TypeScript1 => "typescript-1.mjs",
+            Self::TypeScript2(_) => "typescript-2.mjs",
+            Self::Python(_) => "python.py",
+        }
+    }
+}
+
+/// Where an agent finds its server.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// A program that it starts, with one kubeconfig.
+    Stdio {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Whose.
+        kubeconfig: PathBuf,
+    },
+    /// A server, with headers.
+    Http {
+        /// Through a [`Record::proxy`], where messages are to be kept.
+        url: String,
+        /// The token, where there is one.
+        token: Option<String>,
+    },
+}
+
+/// What a client says that it can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Can {
+    /// Nothing: it only calls.
+    Nothing,
+    /// Show people links, and ask them.
+    LinksAndQuestions,
+}
+
+/// What came of an act.
+pub type Answer = Result<Value, Value>;
+
+/// One agent; it ends with the value.
+pub struct SdkClient {
+    script: Script,
+    /// What it was told when it began.
+    pub server: Value,
+    /// What it showed people so far: what the server said of it.
+    pub shown: Vec<Value>,
+}
+
+impl SdkClient {
+    /// Connects one, which must go well.
+    pub async fn start(sdk: Sdk, door: &Door, can: Can, record: &Record) -> Self {
+        let agent = Self::try_start(sdk, door, can, record).await;
+        agent.unwrap_or_else(|why| panic!("{sdk:?} does not connect: {why}"))
+    }
+
+    /// Connects one, or not.
+    pub async fn try_start(
+        sdk: Sdk,
+        door: &Door,
+        can: Can,
+        record: &Record,
+    ) -> Result<Self, Value> {
+        let asks = can == Can::LinksAndQuestions;
+        let input = json!({
+            "door": door.to_json(record), "name": "shop-agent", "revision": sdk.revision(),
+            "can": { "links": asks, "asks": asks },
+        });
+        let mut script = record.script(sdk.script());
+        script.says(&input);
+        let mut agent = Self { script, server: Value::Null, shown: Vec::new() };
+        agent.server = agent.answer(async |_| panic!("asks before it is connected")).await?;
+        assert_eq!(agent.server["revision"], sdk.revision());
+        Ok(agent)
+    }
+
+    /// Does one thing, `{"do": …}`, as `serve.mjs` knows them.
+    pub async fn does(&mut self, what: Value) -> Answer {
+        self.does_asking(what, async |asked| panic!("a person is asked {asked}")).await
+    }
+
+    /// The same, with a person who is shown links and asked questions: `accept`, `decline` or
+    /// `cancel`.
+    pub async fn does_asking(
+        &mut self,
+        what: Value,
+        person: impl AsyncFnMut(&Value) -> &'static str,
+    ) -> Answer {
+        self.script.says(&what);
+        self.answer(person).await
+    }
+
+    /// Calls a tool.
+    pub async fn call(&mut self, tool: &str, arguments: Value) -> Answer {
+        self.does(json!({ "do": "call", "tool": tool, "arguments": arguments })).await
+    }
+
+    /// Calls a tool, with a person as in [`does_asking`](Self::does_asking).
+    pub async fn call_asking(
+        &mut self,
+        tool: &str,
+        arguments: Value,
+        person: impl AsyncFnMut(&Value) -> &'static str,
+    ) -> Answer {
+        let what = json!({ "do": "call", "tool": tool, "arguments": arguments });
+        self.does_asking(what, person).await
+    }
+
+    /// What a call gives that must go well.
+    #[track_caller]
+    pub fn gives(&mut self, tool: &str, arguments: Value) -> impl Future<Output = Value> {
+        let said = format!("{tool} {arguments}");
+        async move {
+            let answer = self.call(tool, arguments).await;
+            structured(&said, answer)
+        }
+    }
+
+    /// What a call says that must be refused in words for a model.
+    pub async fn refused(&mut self, tool: &str, arguments: Value) -> String {
+        let said = format!("{tool} {arguments}");
+        let answer = self.call(tool, arguments).await;
+        let result = answer.unwrap_or_else(|e| panic!("{said}: an error of the protocol: {e}"));
+        assert_eq!(result["isError"], true, "{said}: {result}");
+        result["content"][0]["text"].as_str().expect("words").to_owned()
+    }
+
+    async fn answer(&mut self, mut person: impl AsyncFnMut(&Value) -> &'static str) -> Answer {
+        loop {
+            let line = tokio::time::timeout(LIMIT, self.script.lines.recv()).await;
+            let line = line.unwrap_or_else(|_| panic!("a client takes more than {LIMIT:?}"));
+            let mut line = line.expect("a client that does not end");
+            if let Some(asked) = line.get_mut("elicit").map(Value::take) {
+                let action = person(&asked).await;
+                let mut answer = json!({ "action": action });
+                if action == "accept" && asked["mode"] != "url" {
+                    answer["content"] = json!({});
+                }
+                self.shown.push(asked);
+                self.script.says(&answer);
+                continue;
+            }
+            return match line.get_mut("result").map(Value::take) {
+                Some(result) => Ok(result),
+                None => Err(line["error"].take()),
+            };
+        }
+    }
+}
+
+/// The structured content of a result that must be good.
+#[track_caller]
+pub fn structured(said: &str, answer: Answer) -> Value {
+    let mut result = answer.unwrap_or_else(|error| panic!("{said}: {error}"));
+    assert_ne!(result["isError"], true, "{said}: {result}");
+    // Clients of before read the text: it is the same.
+    let text = result["content"][0]["text"].as_str().expect("text");
+    let text: Value = serde_json::from_str(text).expect("JSON");
+    let structured = result["structuredContent"].take();
+    assert_eq!(text, structured, "{said}");
+    structured
+}
+
+impl Door {
+    fn to_json(&self, record: &Record) -> Value {
+        match self {
+            Self::Stdio { command, kubeconfig } => {
+                let path = std::env::var("PATH").expect("a path");
+                let mut args = vec![record.folder.display().to_string()];
+                args.extend(command.iter().cloned());
+                json!({
+                    "command": folder().join("record.sh"), "args": args,
+                    "env": { "KUBECONFIG": kubeconfig, "PATH": path },
+                })
+            }
+            Self::Http { url, token } => {
+                let mut headers = json!({});
+                if let Some(token) = token {
+                    headers["Authorization"] = json!(format!("Bearer {token}"));
+                }
+                json!({ "url": url, "headers": headers })
+            }
+        }
+    }
+}
+
+/// All messages of some agents, and what both ends said beside.
+pub struct Record {
+    folder: PathBuf,
+    _own: tempfile::TempDir,
+}
+
+/// A server's place with a record before it; it ends with the value.
+pub struct Proxied {
+    /// Where it is now: `http://…`.
+    pub url: String,
+    _script: Script,
+}
+
+/// What a search came to.
+#[derive(Debug)]
+pub struct Searched {
+    /// How much there was to search.
+    pub bytes: u64,
+    /// In how many files.
+    pub files: u64,
+    /// What was found: nothing of a value itself.
+    pub found: Vec<String>,
+}
+
+impl Record {
+    /// An empty one.
+    #[expect(clippy::new_without_default, reason = "each is another")]
+    pub fn new() -> Self {
+        let own = tempfile::tempdir().expect("a folder");
+        Self { folder: own.path().to_owned(), _own: own }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stands before a server and keeps what is said; `ca` is what to trust, PEM.
+    pub async fn proxy(&self, target: &str, ca: Option<&str>) -> Proxied {
+        let mut script = self.script("proxy.mjs");
+        let folder = self.folder.join(format!("http-{}", next()));
+        script.says(&json!({ "target": target, "ca": ca, "folder": folder }));
+        let line = script.lines.recv().await.expect("a proxy");
+        Proxied { url: line["url"].as_str().expect("a place").to_owned(), _script: script }
+    }
+
+    /// Runs a program of the packages to its end, e.g. the inspector.
+    pub fn node(&self, args: &[&str]) -> super::Outcome {
+        let (packages, _) = setup();
+        let mut node = Command::new("node");
+        let home = self.folder.join("home");
+        fs::create_dir_all(&home).expect("a folder");
+        node.arg(packages.join("node_modules").join(args[0])).args(&args[1..]);
+        node.env("HOME", home).env_remove("NODE_OPTIONS");
+        super::run(node, "")
+    }
+
+    /// How a program has to be started so that what it says is kept.
+    pub fn keeping(&self, door: &Door) -> Value {
+        door.to_json(self)
+    }
+
+    /// Looks for values in all that was said, for masks, and for ciphertexts. `handed` are those
+    /// that agents handed in themselves, which must not come back.
+    pub async fn search(&self, values: &[&str], handed: &[&str], ciphertexts: &[&str]) -> Searched {
+        let mut script = start("search.mjs", Stdio::inherit());
+        script.says(&json!({
+            "folder": self.folder, "values": values, "handed": handed, "ciphertexts": ciphertexts,
+        }));
+        let line = tokio::time::timeout(LIMIT, script.lines.recv()).await.expect("in time");
+        let line = line.expect("a search");
+        let found = line["found"].as_array().expect("a list").iter();
+        Searched {
+            bytes: line["bytes"].as_u64().expect("a number"),
+            files: line["files"].as_u64().expect("a number"),
+            found: found.map(|what| what.as_str().expect("text").to_owned()).collect(),
+        }
+    }
+
+    /// The same, where nothing may be found.
+    pub async fn holds_none_of(
+        &self,
+        values: &[&str],
+        handed: &[&str],
+        ciphertexts: &[&str],
+    ) -> Searched {
+        let searched = self.search(values, handed, ciphertexts).await;
+        assert!(searched.found.is_empty(), "found:\n  {}", searched.found.join("\n  "));
+        assert!(searched.bytes > 1000, "nothing was kept: {searched:?}");
+        searched
+    }
+
+    /// One whose standard error is a file of the record.
+    fn script(&self, name: &str) -> Script {
+        let log = self.folder.join(format!("client-{}", next()));
+        start(name, File::create(log).expect("a file").into())
+    }
+}
+
+fn start(name: &str, log: Stdio) -> Script {
+    let (packages, python) = setup();
+    let program = if name.ends_with(".py") { "python3" } else { "node" };
+    let mut command = Command::new(program);
+    command.arg(folder().join(name)).current_dir(folder()).stderr(log);
+    command.env("KLIV_AGENTS_PACKAGES", packages).env("PYTHONPATH", python);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Script::start(command)
+}
+
+/// The folders of the packages: Node's, Python's.
+fn setup() -> &'static (PathBuf, PathBuf) {
+    static SETUP: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    SETUP.get_or_init(|| {
+        let mut setup = Command::new(folder().join("setup.sh"));
+        let output = setup.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("runs");
+        assert!(output.status.success(), "no clients for tests; their setup says why above");
+        let said = String::from_utf8(output.stdout).expect("text");
+        let mut lines = said.lines().map(PathBuf::from);
+        (lines.next().expect("Node's"), lines.next().expect("Python's"))
+    })
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/agents")
+}
+
+/// For names that nothing else has.
+fn next() -> usize {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    COUNT.fetch_add(1, Relaxed)
+}
