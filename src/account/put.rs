@@ -38,8 +38,6 @@ impl Caller {
     ) -> Result<KlivSecret, Error> {
         let name = object_name(&spec.env_var, spec.environment.as_deref());
         let kind = self.secret(&name);
-        let secrets = self.api::<KlivSecret>();
-        let server = dry_run == DryRun::Server;
         let Some(before) = before else {
             let mut new = KlivSecret::new(&name, spec.clone());
             new.metadata.namespace = Some(self.namespace.to_string());
@@ -47,13 +45,27 @@ impl Caller {
                 return Ok(new);
             }
             let field_manager = Some(self.field_manager.to_owned());
-            let params = PostParams { dry_run: server, field_manager };
-            return secrets.create(&params, &new).await.map_err(|error| kind.failed(&error));
+            let params = PostParams { dry_run: dry_run == DryRun::Server, field_manager };
+            let created = self.api::<KlivSecret>().create(&params, &new).await;
+            return created.map_err(|error| kind.failed(&error));
         };
         if before.spec.env_var != spec.env_var {
             let variable = harmless(&before.spec.env_var, 128).into_owned();
             return Err(Invalid::OtherVariable { name, variable }.into());
         }
+        self.change(before, &json!(spec), dry_run).await
+    }
+
+    /// Merges these fields into the spec of a secret, if that is still as it was: null takes
+    /// one away.
+    pub(super) async fn change(
+        &self,
+        before: &KlivSecret,
+        spec: &serde_json::Value,
+        dry_run: DryRun,
+    ) -> Result<KlivSecret, Error> {
+        let name = before.metadata.name.as_deref().unwrap_or_default();
+        let kind = self.secret(name);
         let patch = |before: &KlivSecret| {
             json!({
                 "metadata": { "resourceVersion": before.metadata.resource_version },
@@ -64,10 +76,12 @@ impl Caller {
             let mut changed = serde_json::to_value(before).unwrap_or_default();
             json_patch::merge(&mut changed, &patch(before));
             return serde_json::from_value(changed)
-                .map_err(|_| Invalid::Unreadable(name.clone()).into());
+                .map_err(|_| Invalid::Unreadable(name.to_owned()).into());
         }
+        let dry_run = dry_run == DryRun::Server;
         let field_manager = Some(self.field_manager.to_owned());
-        let params = PatchParams { dry_run: server, field_manager, ..PatchParams::default() };
+        let params = PatchParams { dry_run, field_manager, ..PatchParams::default() };
+        let secrets = self.api::<KlivSecret>();
         let (secrets, params, address) = (&secrets, &params, kind.address()?);
         self.as_it_was(before, |before| {
             let patch = Patch::Merge(patch(&before));

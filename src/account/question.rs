@@ -1,23 +1,59 @@
-//! Questions: a secret that waits for its value, and its answer.
+//! Questions that wait for people: for a first value, a new one, or whether a secret may go.
+//!
+//! ```text
+//!  first value ──► a value: answered ─► it is there     refused ─► the object is deleted
+//!  new value   ──► a value: rotated  ─► another version  refused ─► the question goes
+//!  deletion    ──► the secret is deleted                 refused ─► the question goes, it stays
+//! ```
+
+use serde_json::json;
 
 use super::rotate::{has_value, place};
-use super::{Caller, DryRun, Error, How, Target, Unfit, Value, Written};
+use super::{Caller, DryRun, Error, How, State, Target, Unfit, Value, Written};
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{KlivSecret, KlivSecretSpec, Question, Stamp, Stamps};
 
 /// Who asks, as far as that can be told.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Asker {
-    /// The authenticated user, where the object still says it.
+    /// The authenticated user, where the object still says for certain that it was him: he
+    /// created it as a question.
     pub user: Option<String>,
     /// The human that he acts for, where the authenticator said so.
     pub on_behalf_of: Option<String>,
     /// Through what.
     pub via: Option<String>,
-    /// Who has changed it since, where it was somebody else: its words may be that one's.
+    /// Who has changed the object last, where it was somebody else: the words of the question
+    /// may be that one's. Where no user is known, he has asked, or changed it since.
     pub changed_by: Option<String>,
+    /// The human that this one acts for.
+    pub changed_for: Option<String>,
+    /// Through what he changed it.
+    pub changed_via: Option<String>,
     /// What the question itself says: anybody may write anything there.
     pub says: Option<String>,
+}
+
+impl Asker {
+    fn of(secret: &KlivSecret, wanted: Wanted, question: &Question) -> Self {
+        let annotations = secret.metadata.annotations.as_ref();
+        let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
+        let stamps = stamps.map(|text| Stamps::parse(text)).unwrap_or_default().0;
+        // Stamps that are recorded are dropped at the next write, so only the first of all is
+        // known for what it did.
+        let asked = stamps.first().filter(|first| wanted == Wanted::Value && first.seq == 1);
+        let changed = stamps.last().filter(|last| asked.is_none_or(|by| by.user != last.user));
+        let via = |stamp: &Stamp| stamp.via.clone();
+        Self {
+            user: asked.map(|stamp| stamp.user.clone()),
+            on_behalf_of: asked.and_then(|stamp| stamp.on_behalf_of.clone()),
+            via: asked.map(via),
+            changed_by: changed.map(|stamp| stamp.user.clone()),
+            changed_for: changed.and_then(|stamp| stamp.on_behalf_of.clone()),
+            changed_via: changed.map(via),
+            says: question.requested_by.clone(),
+        }
+    }
 }
 
 /// What a question wants of people.
@@ -41,11 +77,20 @@ impl Wanted {
             return Some(Self::Deletion);
         }
         if !has_value(secret) {
-            return Some(Self::Value);
+            return question.replaces.is_none().then_some(Self::Value);
         }
         let version = secret.status.as_ref().and_then(|status| status.version);
-        (question.replaces.is_some() && question.replaces == version).then_some(Self::NewValue)
+        let is_in_use = question.replaces.is_some() && question.replaces == version;
+        (is_in_use && !is_on_its_way(secret)).then_some(Self::NewValue)
     }
+}
+
+/// Whether another value than the one in use was handed in, and the operator has not looked at
+/// it yet.
+fn is_on_its_way(secret: &KlivSecret) -> bool {
+    let in_use = secret.status.as_ref().and_then(|status| status.history.first());
+    in_use.is_some_and(|in_use| secret.spec.sealed.as_ref() != Some(&in_use.sealed))
+        && State::of(secret) == State::Untaken
 }
 
 /// The question that waits.
@@ -53,26 +98,17 @@ impl Wanted {
 /// # Errors
 /// There is none, or it has been answered.
 pub fn waiting(secret: &KlivSecret) -> Result<(&Question, Asker), Error> {
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
-    if has_value(secret) {
-        return Err(Unfit::HasValue(name.to_owned()).into());
-    }
-    let Some(question) = &secret.spec.request else {
-        return Err(Unfit::NotAsked(name.to_owned()).into());
-    };
-    let annotations = secret.metadata.annotations.as_ref();
-    let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
-    let stamps = stamps.map(|text| Stamps::parse(text)).unwrap_or_default();
-    let changed_by = stamps.0.last().map(|stamp| stamp.user.clone());
-    let says = question.requested_by.clone();
-    let asker = match stamps.0.into_iter().next() {
-        Some(Stamp { user, on_behalf_of, via, .. }) => {
-            let changed_by = changed_by.filter(|by| *by != user);
-            Asker { user: Some(user), on_behalf_of, via: Some(via), changed_by, says }
-        }
-        None => Asker { says, ..Asker::default() },
-    };
+    let (_, question, asker) = wanted(secret)?;
     Ok((question, asker))
+}
+
+/// The same, with what it wants.
+fn wanted(secret: &KlivSecret) -> Result<(Wanted, &Question, Asker), Error> {
+    if let (Some(wanted), Some(question)) = (Wanted::of(secret), &secret.spec.request) {
+        return Ok((wanted, question, Asker::of(secret, wanted, question)));
+    }
+    let name = secret.metadata.name.clone().unwrap_or_default();
+    Err(if has_value(secret) { Unfit::HasValue(name) } else { Unfit::NotAsked(name) }.into())
 }
 
 impl Caller {
@@ -99,7 +135,8 @@ impl Caller {
         }
     }
 
-    /// Asks for a new value of a secret that has one.
+    /// Asks for a new value of a secret that has one, which stays in use meanwhile. Takes the
+    /// place of any other question.
     ///
     /// # Errors
     /// It has none yet; somebody else has just changed it; the caller may not.
@@ -107,63 +144,88 @@ impl Caller {
         &self,
         secret: &KlivSecret,
         question: Question,
+        dry_run: DryRun,
     ) -> Result<KlivSecret, Error> {
         let version = secret.status.as_ref().and_then(|status| status.version);
-        let Some(version) = version else {
-            let name = secret.metadata.name.clone().unwrap_or_default();
-            return Err(Unfit::NoValue(name).into());
+        let Some(version) = version.filter(|_| has_value(secret)) else {
+            return Err(no_value(secret));
         };
         let question = Question { replaces: Some(version), deletion: None, ..question };
-        self.put(
-            &KlivSecretSpec { request: Some(question), ..place(secret) },
-            Some(secret),
-            DryRun::None,
-        )
-        .await
+        self.ask(secret, &question, dry_run).await
     }
 
-    /// Proposes to delete a secret: somebody with that right decides.
+    /// Proposes to delete a secret: somebody with that right decides. Takes the place of any
+    /// other question. One that only waits for its value is [refused](Self::refuse) instead.
     ///
     /// # Errors
-    /// Somebody else has just changed it; the caller may not.
+    /// It has no value; somebody else has just changed it; the caller may not.
     pub async fn propose_deletion(
         &self,
         secret: &KlivSecret,
         question: Question,
+        dry_run: DryRun,
     ) -> Result<KlivSecret, Error> {
+        if !has_value(secret) {
+            return Err(no_value(secret));
+        }
         let question = Question { replaces: None, deletion: Some(true), ..question };
-        self.put(
-            &KlivSecretSpec { request: Some(question), ..place(secret) },
-            Some(secret),
-            DryRun::None,
-        )
-        .await
+        self.ask(secret, &question, dry_run).await
     }
 
-    /// Gives the value that a question waits for.
+    async fn ask(
+        &self,
+        secret: &KlivSecret,
+        question: &Question,
+        dry_run: DryRun,
+    ) -> Result<KlivSecret, Error> {
+        let Question { purpose, obtain_from, requested_by, replaces, deletion } = question;
+        // Nothing of a question before it stays.
+        let request = json!({
+            "purpose": purpose,
+            "obtainFrom": obtain_from,
+            "requestedBy": requested_by,
+            "replaces": replaces,
+            "deletion": deletion,
+        });
+        self.change(secret, &json!({ "request": request }), dry_run).await
+    }
+
+    /// Gives the value that a question waits for: the first, or a new one.
     ///
     /// # Errors
-    /// As [`waiting`]; somebody else was quicker; the caller may not.
+    /// As [`waiting`]; no value is wanted; somebody else was quicker; the caller may not.
     pub async fn answer(
         &self,
         secret: &KlivSecret,
         value: &Value,
         how: &How<'_>,
     ) -> Result<Written, Error> {
-        waiting(secret)?;
+        if let (Wanted::Deletion, ..) = wanted(secret)? {
+            let name = secret.metadata.name.clone().unwrap_or_default();
+            return Err(Unfit::DeletionProposed(name).into());
+        }
         self.hand_in(place(secret), Some(secret), value, how).await
     }
 
-    /// Refuses the value that a question waits for: the secret that holds nothing else is
-    /// deleted, if it is still as it was looked at. The audit trail says who did that.
+    /// Refuses what a question wants, if the secret is still as it was looked at. One that
+    /// waits for its first value holds nothing else and is deleted; any other stays as it is,
+    /// without the question. The audit trail says who did that.
     ///
     /// # Errors
     /// As [`waiting`]; somebody has answered or changed it meanwhile; the caller may not.
     pub async fn refuse(&self, secret: &KlivSecret, dry_run: DryRun) -> Result<(), Error> {
-        waiting(secret)?;
-        // Nothing of it was published: there is nothing to wait for.
-        self.delete(secret, dry_run).await.map(|_| ())
+        match wanted(secret)? {
+            // Nothing of it was published: there is nothing to wait for.
+            (Wanted::Value, ..) => self.delete(secret, dry_run).await.map(|_| ()),
+            (Wanted::NewValue | Wanted::Deletion, ..) => {
+                self.change(secret, &json!({ "request": null }), dry_run).await.map(|_| ())
+            }
+        }
     }
+}
+
+fn no_value(secret: &KlivSecret) -> Error {
+    Unfit::NoValue(secret.metadata.name.clone().unwrap_or_default()).into()
 }
 
 #[cfg(test)]
@@ -200,6 +262,8 @@ mod tests {
             on_behalf_of: some("Anna A"),
             via: some("agent"),
             changed_by: some("mallory"),
+            changed_for: None,
+            changed_via: some("api"),
             says: some("the boss"),
         };
         assert_eq!(asker, wanted);
@@ -217,5 +281,80 @@ mod tests {
         let mut unasked = asked();
         unasked.spec.request = None;
         assert_eq!(refused(&unasked), Unfit::NotAsked("a-key".into()));
+    }
+
+    #[test]
+    fn a_question_wants_one_of_three_things_until_it_is_answered() {
+        let secret = |request, sealed: Option<&str>, seen: (i64, &str)| {
+            let (version, in_use) = seen;
+            let is_there = version > 0;
+            let history = is_there.then(|| {
+                json!({
+                    "version": version, "generation": 1, "time": "2026-11-24T10:00:00Z",
+                    "maskedValue": "****", "sealed": in_use,
+                })
+            });
+            let ready = json!({
+                "type": "Ready", "status": "True", "reason": "Published", "message": "",
+                "lastTransitionTime": "2026-11-24T10:00:00Z",
+            });
+            let status = json!({
+                "observedGeneration": 2, "version": is_there.then_some(version),
+                "history": history.into_iter().collect::<Vec<_>>(), "conditions": [ready],
+            });
+            serde_json::from_value::<KlivSecret>(json!({
+                "metadata": { "name": "a", "generation": 2 },
+                "spec": { "envVar": "A", "request": request, "sealed": sealed },
+                "status": status,
+            }))
+            .unwrap()
+        };
+        let first = || json!({ "purpose": "p" });
+        let anew = |version: i64| json!({ "purpose": "p", "replaces": version });
+        let deletion = || json!({ "purpose": "p", "deletion": true });
+        let table = [
+            (json!(null), None, (0, ""), None),
+            (first(), None, (0, ""), Some(Wanted::Value)),
+            (first(), Some("x"), (1, "x"), None),
+            (json!({ "purpose": "p", "deletion": false }), Some("x"), (1, "x"), None),
+            (anew(3), Some("x"), (3, "x"), Some(Wanted::NewValue)),
+            (anew(3), Some("y"), (4, "y"), None),
+            (anew(3), None, (0, ""), None),
+            // Held, it has not taken the place of the one in use.
+            (anew(3), Some("y"), (3, "x"), Some(Wanted::NewValue)),
+            (deletion(), Some("x"), (3, "x"), Some(Wanted::Deletion)),
+            (deletion(), Some("y"), (4, "y"), Some(Wanted::Deletion)),
+        ];
+        for (request, sealed, seen, wanted) in table {
+            let words = format!("{request} {sealed:?} {seen:?}");
+            assert_eq!(Wanted::of(&secret(request, sealed, seen)), wanted, "{words}");
+        }
+        let mut on_its_way = secret(anew(3), Some("y"), (3, "x"));
+        on_its_way.metadata.generation = Some(3);
+        assert_eq!(Wanted::of(&on_its_way), None, "the operator has yet to look at the answer");
+    }
+
+    #[test]
+    fn nobody_is_said_to_have_asked_who_may_only_have_changed_it_since() {
+        let mut secret = asked();
+        let annotate = |secret: &mut KlivSecret, stamps: &str| {
+            let stamps = (ANNOTATION_STAMPS.to_owned(), stamps.to_owned());
+            secret.metadata.annotations = Some([stamps].into());
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let wanted = Asker {
+            changed_by: some("anna"),
+            changed_via: some("cli"),
+            says: some("the boss"),
+            ..Asker::default()
+        };
+        // The stamp of whoever asked was recorded, and dropped when Anna wrote.
+        annotate(&mut secret, "2 2026-11-24T10:00:01Z spec cli anna");
+        assert_eq!(waiting(&secret).unwrap().1, wanted);
+        // The first stamp of a secret that is older than the question says nothing of it.
+        annotate(&mut secret, "1 2026-11-24T10:00:01Z spec cli anna");
+        secret.spec.sealed = Some("kliv1.x".into());
+        secret.spec.request.as_mut().unwrap().deletion = Some(true);
+        assert_eq!(waiting(&secret).unwrap().1, wanted);
     }
 }

@@ -17,6 +17,9 @@ pub enum Unfit {
     /// There is no question to answer.
     #[error("nobody asks for {0}")]
     NotAsked(String),
+    /// A value is handed in where a question wants none.
+    #[error("nobody asks for a value of {0}: it is proposed to delete it")]
+    DeletionProposed(String),
     /// There is such a secret.
     #[error("{0} is there already")]
     Exists(String),

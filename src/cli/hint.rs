@@ -59,6 +59,9 @@ fn not_fit(unfit: &Unfit) -> String {
         Unfit::NoValue(_) => ": kubectl kliv answer gives it one".to_owned(),
         Unfit::HasValue(name) => format!(": to replace it, kubectl kliv rotate {name}"),
         Unfit::NotAsked(name) => format!(": to hand in its value, kubectl kliv set {name}"),
+        Unfit::DeletionProposed(name) => format!(
+            ": kubectl kliv delete {name} deletes it, kubectl kliv answer {name} --refuse keeps it"
+        ),
         Unfit::Exists(name) => format!(": see kubectl kliv describe {name}"),
         Unfit::NoHistory(_) | Unfit::NoFunction { .. } => String::new(),
         Unfit::InUse { name, .. } => format!(": see kubectl kliv history {name}"),

@@ -14,7 +14,7 @@ use super::super::words::time::Moment;
 use super::fields::{DetailsSent, Errors, Field, failed, sealed};
 use super::sealing::Sealing;
 use super::secret::{find, is_as_seen, may};
-use crate::account::{Caller, Details, DryRun, Error, How, SealedAt, Target, replaceable, waiting};
+use crate::account::{Caller, Details, DryRun, Error, How, SealedAt, Target, Wanted, replaceable};
 use crate::api::KlivSecret;
 
 #[derive(Template)]
@@ -74,7 +74,7 @@ impl Form {
             updated: status.updated_time.map(|time| frame.moment(time.0)),
             updated_by: status.updated_by.map(|user| line(&user)),
             may: may(caller).await.change,
-            waits: waiting(secret).is_ok(),
+            waits: Wanted::of(secret) == Some(Wanted::Value),
             has_value: replaceable(secret).is_ok(),
             seen: seen(secret),
             details: self.details,

@@ -93,6 +93,9 @@ fn unfit(why: &Unfit, language: Language) -> String {
         }
         Unfit::HasValue(name) => format!("{name} har redan sitt värde."),
         Unfit::NotAsked(name) => format!("Ingen ber om {name}."),
+        Unfit::DeletionProposed(name) => {
+            format!("Ingen ber om ett värde för {name}: det föreslås att den tas bort.")
+        }
         Unfit::Exists(name) => format!("{name} finns redan."),
         Unfit::NoHistory(name) => {
             format!("{name} har inte haft något värde än: det finns inget att återställa.")

@@ -11,7 +11,7 @@ use super::super::super::words::state::{self, State, Tone};
 use super::super::super::words::time::Moment;
 use super::super::super::words::warning::{Told, told};
 use crate::account::{
-    Error, Live, Rights, Stage, User, Using, Waited, restorable, rotation_due, stage, waiting,
+    Error, Live, Rights, Stage, User, Using, Waited, Wanted, restorable, rotation_due, stage,
 };
 use crate::api::condition::Reason;
 use crate::api::{HistoryEntry, KlivAccount, KlivSecret, NotUpdated};
@@ -113,7 +113,7 @@ impl SecretPage {
             functions: functions(users, published.ok().flatten(), frame.t.language),
             history: history(&frame, secret),
             seen: shown::seen(secret),
-            asks: waiting(secret).is_ok(),
+            asks: Wanted::of(secret) == Some(Wanted::Value),
             is_sealed: secret.spec.sealed.is_some(),
             object: secret.metadata.name.clone().unwrap_or_default(),
             frame,
