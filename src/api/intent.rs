@@ -58,7 +58,7 @@ pub enum Source {
     Sealed(String),
     /// The cluster makes it.
     Generate(Generate),
-    /// Somebody must answer.
+    /// Somebody must answer with the first value.
     Question(Question),
     /// Nothing: allowed only where a former value is kept.
     Nothing,
@@ -125,8 +125,10 @@ impl Intent {
                 Source::Sealed(sealed.clone())
             }
             (None, Some(generate), _) => Source::Generate(generate.clone()),
-            (None, None, Some(question)) => Source::Question(question.clone()),
-            (None, None, None) => Source::Nothing,
+            (None, None, Some(question)) if question.is_for_the_first_value() => {
+                Source::Question(question.clone())
+            }
+            (None, None, _) => Source::Nothing,
         };
         Ok(Self { env_var: spec.env_var.clone(), environment: spec.environment.clone(), source })
     }

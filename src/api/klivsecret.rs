@@ -47,8 +47,10 @@ use super::condition::{PENDING, READY};
     validation = Rule::new("!has(self.value)")
         .message("spec.value was not sealed, so nothing was stored: the kliv-secrets webhook did not answer. Look at `kubectl get pods -A -l app.kubernetes.io/name=kliv-secrets`, then try again")
         .reason(Reason::FieldValueForbidden),
-    validation = Rule::new("has(self.value) || has(self.sealed) || has(self.generate) || has(self.request)")
-        .message("give one of spec.value, spec.sealed, spec.generate or spec.request"),
+    validation = Rule::new("has(self.value) || has(self.sealed) || has(self.generate) || (has(self.request) && !has(self.request.replaces) && !(has(self.request.deletion) && self.request.deletion))")
+        .message("give one of spec.value, spec.sealed, spec.generate or spec.request; a request for a new value or for deletion needs a secret that has a value"),
+    validation = Rule::new("!has(self.request) || !has(self.request.replaces) || !has(self.request.deletion) || !self.request.deletion")
+        .message("spec.request asks for a new value (replaces) or proposes to delete the secret (deletion), not both"),
     validation = Rule::new("self.envVar.matches('^[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?$')")
         .message("spec.envVar must start with a letter, end with a letter or digit, and hold only letters, digits and underscores, e.g. OPENAI_API_KEY"),
     validation = Rule::new(super::intent::reserved_rule())
@@ -106,8 +108,8 @@ pub struct KlivSecretSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refuse_sealed_before: Option<Time>,
 
-    /// A question that waits for its answer: somebody needs this value and does not
-    /// have it.
+    /// A question that waits for people: for the first value, for a new one, or whether the
+    /// secret may be deleted. It never changes what functions get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Question>,
 }
@@ -137,29 +139,39 @@ pub enum Alphabet {
     Base64url,
 }
 
-/// An unanswered question, often an AI agent's.
+/// A question for people, often an AI agent's: for the first value of a secret, for a new one
+/// where it names the version that it `replaces`, or whether the secret may go (`deletion`).
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
-    /// What the value is needed for.
+    /// What the value is needed for; why there should be a new one, or none any more.
     #[schemars(length(min = 1, max = 1024))]
     pub purpose: String,
     /// Where to obtain it, e.g. a page of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub obtain_from: Option<String>,
-    /// Who asks.
+    /// Who asks. Nobody checks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub requested_by: Option<String>,
-    /// A new value is asked for in place of this version of the value: it waits as long as
-    /// that one is in use.
+    /// A new value is asked for in place of this version (`status.version`). It waits as long
+    /// as that one is in use: whatever gives another version answers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub replaces: Option<i64>,
-    /// No value is asked for: it is proposed to delete the secret.
+    /// No value is asked for: it is proposed to delete the secret. Somebody with that right
+    /// does so, or takes the question away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<bool>,
+}
+
+impl Question {
+    /// Whether it asks for the first value: only such a one can stand without a value.
+    #[must_use]
+    pub fn is_for_the_first_value(&self) -> bool {
+        self.replaces.is_none() && self.deletion != Some(true)
+    }
 }
 
 /// What the operator knows about the secret.

@@ -11,8 +11,8 @@ use super::named::Named;
 use super::output;
 use super::session::Session;
 use super::table::{Table, cut, whole};
-use super::words::{ready, state, updated_by, when, who};
-use crate::account::{Error, Live, Update, User, rotation_due};
+use super::words::{asked_by_whom, ready, state, updated_by, wanted, when, who};
+use crate::account::{Error, Live, Update, User, Wanted, rotation_due, waiting};
 use crate::api::text::harmless;
 use crate::api::{HistoryEntry, KlivSecret, KlivSecretStatus};
 use crate::runtime::clock;
@@ -74,10 +74,13 @@ fn described(
     let message = ready(secret).map(|ready| ready.message.as_str()).unwrap_or_default();
     fact("State", &format!("{}: {message}", state(secret)));
     times(&mut fact, secret, &status, now);
-    if let Some(question) = spec.request.as_ref().filter(|_| status.version.is_none()) {
+    if let (Some(wants), Ok((question, asker))) = (Wanted::of(secret), waiting(secret)) {
+        fact("Question", wanted(wants));
+        fact("Asked by", &asked_by_whom(&asker));
         fact("Asked for", &question.purpose);
-        fact("Asked by", question.requested_by.as_deref().unwrap_or_default());
+        fact("Says to be", question.requested_by.as_deref().unwrap_or_default());
         fact("Obtain from", question.obtain_from.as_deref().unwrap_or_default());
+        fact("Answer with", &format!("kubectl kliv answer {}", secret.name_any()));
     }
     if let Some(live) = live {
         fact("Account", &live.words());

@@ -62,7 +62,9 @@ fn not_fit(unfit: &Unfit) -> String {
         Unfit::DeletionProposed(name) => format!(
             ": kubectl kliv delete {name} deletes it, kubectl kliv answer {name} --refuse keeps it"
         ),
-        Unfit::Exists(name) => format!(": see kubectl kliv describe {name}"),
+        Unfit::Exists(name) => format!(
+            ": see kubectl kliv describe {name}; to ask for another value, give --new-value"
+        ),
         Unfit::NoHistory(_) | Unfit::NoFunction { .. } => String::new(),
         Unfit::InUse { name, .. } => format!(": see kubectl kliv history {name}"),
         Unfit::NoVersion { name, .. } => format!(", see kubectl kliv history {name}"),

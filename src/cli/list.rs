@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use super::words::{since, state, updated_by};
+use super::words::{since, state_and_question, updated_by};
 use crate::account::{Caller, Seen, Update, What};
 use crate::api::KlivSecret;
 use crate::runtime::clock;
@@ -144,7 +144,7 @@ fn cells(args: &Args, secret: &KlivSecret, now: Timestamp) -> Vec<String> {
         secret.spec.env_var.clone(),
         secret.spec.environment.clone().unwrap_or_default(),
         status.masked_value.clone().unwrap_or_default(),
-        state(secret).to_owned(),
+        state_and_question(secret),
         updated.unwrap_or_default(),
         by.unwrap_or_default(),
     ]);

@@ -26,6 +26,13 @@ pub(crate) struct From {
     pub(crate) from_file: Option<PathBuf>,
 }
 
+impl From {
+    /// Whether it is said where the value is.
+    pub(crate) fn is_given(&self) -> bool {
+        self.from_stdin || self.from_file.is_some()
+    }
+}
+
 /// Why nothing was read, or nobody could answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum NotAsked {
@@ -56,7 +63,7 @@ pub(crate) enum NotAsked {
 /// The value, where it is not to be typed. Read before the client is made: a program that the
 /// kubeconfig names to log in with must not find it on standard input.
 pub(crate) fn given(from: &From) -> Result<Option<Plaintext>, NotAsked> {
-    if !from.from_stdin && from.from_file.is_none() {
+    if !from.is_given() {
         return Ok(None);
     }
     value(from, "", Terminal::default()).map(Some)

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::output;
 use super::session::Session;
 use super::table::{Column, Table, cut, whole};
-use crate::account::{FunctionState, Standing, standings};
+use crate::account::{FunctionState, Standing, Wanted, standings};
 use crate::api::condition::Behind;
 use crate::api::text::harmless;
 
@@ -32,6 +32,11 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     if let Some(text) = args.output.and_then(|format| objects(&standings, format)) {
         return output::print(&text);
     }
+    // Beside the point where he may not look.
+    let secrets = caller.list(false).await.unwrap_or_default();
+    if let Some(wait) = questions(secrets.iter().filter_map(Wanted::of).count()) {
+        output::tell(&wait);
+    }
     if standings.is_empty() {
         output::tell(&format!("No functions: a Deployment is one by the label {labels}."));
         return Ok(());
@@ -44,6 +49,14 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn questions(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 question waits for somebody: see kubectl kliv answer".to_owned()),
+        _ => Some(format!("{count} questions wait for somebody: see kubectl kliv answer")),
+    }
 }
 
 /// What its state means and the way out, where something is to be done.

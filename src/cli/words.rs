@@ -4,13 +4,51 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::output::age;
-use crate::account::{State, Update};
+use crate::account::{Asker, State, Update, Wanted};
 use crate::api::KlivSecret;
 use crate::api::condition::{self, Reason};
 
 /// What is said of whether functions get it.
 pub(crate) fn ready(secret: &KlivSecret) -> Option<&Condition> {
     condition::ready(&secret.status.as_ref()?.conditions)
+}
+
+/// What a question wants.
+pub(crate) fn wanted(wanted: Wanted) -> &'static str {
+    match wanted {
+        Wanted::Value => "its value",
+        Wanted::NewValue => "a new value",
+        Wanted::Deletion => "deletion",
+    }
+}
+
+/// Who asks and through what, as far as that is known for certain.
+pub(crate) fn asked_by_whom(asker: &Asker) -> String {
+    let by = |user: &str, human: &Option<String>, via: &Option<String>| {
+        let via = via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+        who(user, human.as_deref()) + &via
+    };
+    let changed = asker.changed_by.as_deref();
+    let changed = changed.map(|user| by(user, &asker.changed_for, &asker.changed_via));
+    match (&asker.user, changed) {
+        (Some(user), None) => by(user, &asker.on_behalf_of, &asker.via),
+        (Some(user), Some(changed)) => {
+            let asked = by(user, &asker.on_behalf_of, &asker.via);
+            format!("{asked}; changed since by {changed}")
+        }
+        (None, Some(changed)) => format!("{changed}, who may only have changed it since"),
+        (None, None) => "not known any more".to_owned(),
+    }
+}
+
+/// Its state, with the question that waits beside it.
+pub(crate) fn state_and_question(secret: &KlivSecret) -> String {
+    let state = state(secret);
+    match Wanted::of(secret) {
+        Some(Wanted::NewValue) => format!("{state}, new value asked for"),
+        Some(Wanted::Deletion) => format!("{state}, deletion proposed"),
+        Some(Wanted::Value) | None => state.to_owned(),
+    }
 }
 
 /// In a word or two. A value that is not taken, while a former one is in use, is both.

@@ -14,7 +14,7 @@ use super::plan::wait;
 use super::sets::DesiredSet;
 use crate::api::condition::Reason;
 use crate::api::warning::{Oddity, says_nothing};
-use crate::api::{KlivSecretSpec, KlivSecretStatus, Warning};
+use crate::api::{KlivSecretSpec, KlivSecretStatus, Question, Warning};
 use crate::inject::{Function, Injection};
 
 /// How long before its end an expiring credential is told.
@@ -41,7 +41,8 @@ impl Reminders {
     pub fn of(spec: &KlivSecretSpec) -> Self {
         let says = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.trim().is_empty());
         Self {
-            described: says(&spec.description) || spec.request.is_some(),
+            described: says(&spec.description)
+                || spec.request.as_ref().is_some_and(Question::is_for_the_first_value),
             rotate_after_days: spec.rotate_after_days,
             expires: spec.expiration_time.as_ref().map(|time| time.0),
         }

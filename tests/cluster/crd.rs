@@ -277,6 +277,35 @@ async fn a_spec_without_any_source_of_a_value_is_refused() {
 }
 
 #[tokio::test]
+async fn a_question_about_a_value_needs_one_and_wants_one_thing() {
+    let cluster = bare_cluster().await;
+    let namespace = cluster.namespace("crd").await;
+    let spec = |request: &Value, sealed: Option<&str>| match sealed {
+        Some(sealed) => json!({"envVar": "STRIPE_KEY", "request": request, "sealed": sealed}),
+        None => json!({"envVar": "STRIPE_KEY", "request": request}),
+    };
+    let anew = json!({"purpose": "it leaked", "replaces": 3});
+    let deletion = json!({"purpose": "nobody uses it", "deletion": true});
+    for request in [&anew, &deletion] {
+        let text = create(cluster.client(), &namespace, &spec(request, None)).await;
+        let text = text.expect_err("is refused");
+        assert!(text.contains("give one of spec.value, spec.sealed"), "{text}");
+    }
+    let both = json!({"purpose": "p", "replaces": 3, "deletion": true});
+    let text = create(cluster.client(), &namespace, &spec(&both, Some("kliv1.k.b2xk"))).await;
+    let text = text.expect_err("is refused");
+    assert!(text.contains("asks for a new value (replaces) or proposes to delete"), "{text}");
+    let neither = json!({"purpose": "p", "deletion": false});
+    let good = [spec(&neither, None), spec(&anew, Some("kliv1.k.b2xk")), {
+        spec(&deletion, Some("kliv1.k.b2xk"))
+    }];
+    for spec in good {
+        create(cluster.client(), &namespace, &spec).await.expect("is stored");
+        cluster.kubectl(&["delete", "ksec", "stripe-key", "-n", &namespace]).success();
+    }
+}
+
+#[tokio::test]
 async fn sealed_generated_and_asked_for_secrets_are_accepted_and_listed() {
     let cluster = bare_cluster().await;
     let namespace = cluster.namespace("crd").await;

@@ -96,6 +96,18 @@ fn a_new_object_needs_a_value_from_somewhere() {
 }
 
 #[test]
+fn a_question_about_a_value_makes_no_secret_that_has_none() {
+    for more in [json!({ "replaces": 1 }), json!({ "deletion": true })] {
+        let mut request = json!({ "purpose": "p" });
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let reply = ask(&create(secret(json!({ "request": request }))));
+        assert_eq!(reply.refused().0, "spec.value", "{request}");
+    }
+    let neither = json!({ "request": { "purpose": "p", "deletion": false } });
+    ask(&create(secret(neither))).allowed();
+}
+
+#[test]
 fn an_update_without_a_value_keeps_the_one_that_is_stored() {
     let ciphertext = sealed(VALUE);
     for more in [
@@ -103,6 +115,8 @@ fn an_update_without_a_value_keeps_the_one_that_is_stored() {
         json!({ "description": "new" }),
         json!({ "generate": { "length": 20 } }),
         json!({ "request": { "purpose": "p" } }),
+        json!({ "request": { "purpose": "p", "replaces": 1 } }),
+        json!({ "request": { "purpose": "p", "deletion": true } }),
     ] {
         let stored = secret(json!({ "sealed": ciphertext }));
         let object = ask(&update(stored, secret(more.clone()))).allowed();

@@ -73,6 +73,26 @@ fn a_value_that_does_not_open_leaves_the_last_good_one() {
 }
 
 #[test]
+fn a_question_about_a_value_changes_nothing_of_what_is_published() {
+    let in_use = Some((2, sealed(256, 'a')));
+    let before = only_set(&account([settled_secret("API_KEY", None)]));
+    for request in [
+        json!({ "purpose": "p", "replaces": 1 }),
+        json!({ "purpose": "p", "deletion": true }),
+        json!({ "purpose": "p" }),
+    ] {
+        let spec = json!({ "sealed": sealed(256, 'a'), "request": request });
+        let mut asked = secret("API_KEY", None, spec, in_use.clone());
+        asked.candidate = Candidate::Current;
+        let (decisions, sets) = decide(&account([asked]));
+        assert_eq!((decisions["api-key"].reason, decisions["api-key"].is_new), {
+            (Reason::Published, false)
+        });
+        assert_eq!(sets[0].name, before, "{request}");
+    }
+}
+
+#[test]
 fn the_same_value_sealed_anew_keeps_the_sets_name() {
     let spec = json!({ "sealed": sealed(256, 'b') });
     let mut again = secret("API_KEY", None, spec, Some((2, sealed(256, 'a'))));
