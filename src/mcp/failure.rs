@@ -127,7 +127,7 @@ fn unfit_next(unfit: &Unfit) -> String {
         Unfit::HasValue(_) => "Nothing needs to be asked for. If it has to be replaced, call \
                                update_secret with ask_for_new_value."
             .to_owned(),
-        Unfit::NotAsked(_) => "get_request says how it is.".to_owned(),
+        Unfit::NotAsked(_) | Unfit::DeletionProposed(_) => "get_request says how it is.".to_owned(),
         Unfit::Exists(_) => "Use it as it is, or change it with update_secret.".to_owned(),
         Unfit::NoHistory(_)
         | Unfit::InUse { .. }
@@ -298,6 +298,7 @@ mod tests {
             Unfit::Clashes(_) => 11,
             Unfit::TooMany { .. } => 12,
             Unfit::NothingPublished(_) => 13,
+            Unfit::DeletionProposed(_) => 14,
         };
         let (name, version) = (|| a("a-key"), 3);
         let before = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;

@@ -170,7 +170,7 @@ async fn proposed(
                 requested_by: requested_by(call),
                 ..Question::default()
             };
-            call.caller.propose_deletion(secret, question).await?;
+            call.caller.propose_deletion(secret, question, DryRun::None).await?;
             Ok((Ended::Proposed, true))
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Details, Target, Unfit, Wanted, provider_of, replaceable};
+use crate::account::{Details, DryRun, Target, Unfit, Wanted, provider_of, replaceable};
 use crate::api::{KlivSecret, Question};
 use crate::mcp::arguments::given;
 use crate::mcp::asked::answer_line;
@@ -189,7 +189,7 @@ async fn ask(call: &Call<'_>, secret: &KlivSecret, why: NewValue) -> Result<Kliv
         requested_by: requested_by(call),
         ..Question::default()
     };
-    Ok(call.caller.ask_anew(secret, question).await?)
+    Ok(call.caller.ask_anew(secret, question, DryRun::None).await?)
 }
 
 #[cfg(test)]
