@@ -4,7 +4,9 @@
 //   { tls: { cert, key }, client: { id, secret?, redirect }, users: [{ name, password, groups }] }
 //
 // It answers with one line, `{ "issuer": … }`, and ends when standard input does. The ID
-// token carries `sub`, `preferred_username`, `email` and `groups`, for API servers.
+// token carries `sub`, `preferred_username`, `email` and `groups`, for API servers. A client
+// with a secret may also ask for access tokens of its own, or of whoever has logged in, for one
+// resource (RFC 8707): JWTs whose audience it is (RFC 9068).
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import https from "node:https";
@@ -30,7 +32,7 @@ const provider = new Provider(issuer, {
       client_id: client.id,
       ...(client.secret ? { client_secret: client.secret } : { token_endpoint_auth_method: "none" }),
       redirect_uris: [client.redirect],
-      grant_types: ["authorization_code"],
+      grant_types: ["authorization_code", ...(client.secret ? ["client_credentials"] : [])],
       response_types: ["code"],
     },
   ],
@@ -60,7 +62,14 @@ const provider = new Provider(issuer, {
     return grant;
   },
   interactions: { url: (_, interaction) => `/login/${interaction.uid}` },
-  features: { devInteractions: { enabled: false } },
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: Boolean(client.secret) },
+    resourceIndicators: {
+      enabled: Boolean(client.secret),
+      getResourceServerInfo: (_, resource) => ({ scope: "", audience: resource, accessTokenFormat: "jwt" }),
+    },
+  },
   renderError: (context, out) => {
     context.type = "text";
     context.body = `${out.error}: ${out.error_description ?? ""}`;

@@ -47,10 +47,15 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+#[path = "../mcp-door/mod.rs"]
+#[expect(dead_code, reason = "shared with tests that need only cargo, which use the rest")]
+mod mcp_door;
+mod mcp_http;
+mod mcp_identity;
 mod mcp_reads;
 mod mcp_rights;
-mod mcp_writes;
 mod mcp_stdio;
+mod mcp_writes;
 mod monitoring;
 mod mutators;
 mod network_policy;

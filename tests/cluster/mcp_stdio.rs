@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::account::{Account, secret_with};
-use crate::harness::{ Can, Door, Record, SDKS, SdkClient};
+use crate::harness::{Can, Door, Record, SDKS, SdkClient};
 use crate::operator::Operator;
 
 /// `kubectl kliv mcp` of the admin in an account, as talkative as it gets.
@@ -27,7 +27,8 @@ async fn clients_of_every_sdk_and_revision_list_tools_and_take_their_answers() {
     account.put(&secret_with(spec)).await;
     let record = Record::new();
     for sdk in SDKS {
-        let mut agent = SdkClient::start(sdk, &door(&account), Can::LinksAndQuestions, &record).await;
+        let mut agent =
+            SdkClient::start(sdk, &door(&account), Can::LinksAndQuestions, &record).await;
         assert_eq!(agent.server["server"]["name"], "kliv-secrets", "{sdk:?}: {}", agent.server);
         let words = agent.server["instructions"].as_str().expect("instructions");
         assert!(words.contains("You never see a value"), "{sdk:?}: {words}");

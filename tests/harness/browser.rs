@@ -82,10 +82,18 @@ impl Provider {
     /// Starts one that knows a client, which may be sent to `redirect`, and users:
     /// `[{ name, password, groups }]`.
     pub async fn start(client: &str, redirect: &str, users: &Value) -> Self {
+        Self::of(&json!({ "id": client, "redirect": redirect }), users).await
+    }
+
+    /// One that knows a client with a secret, which asks for tokens of its own.
+    pub async fn of_robot(client: &str, secret: &str) -> Self {
+        let redirect = "https://localhost/none";
+        Self::of(&json!({ "id": client, "secret": secret, "redirect": redirect }), &json!([])).await
+    }
+
+    async fn of(client: &Value, users: &Value) -> Self {
         let tls = Tls::new();
-        let input = json!({
-            "tls": tls.to_json(), "users": users, "client": { "id": client, "redirect": redirect },
-        });
+        let input = json!({ "tls": tls.to_json(), "users": users, "client": client });
         let mut script = start(&["provider.mjs"], &input);
         let line = tokio::time::timeout(Duration::from_secs(30), script.lines.recv()).await;
         let line = line.expect("a provider in time").expect("a provider");

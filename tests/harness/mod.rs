@@ -45,7 +45,9 @@ pub use etcd::Stored;
 pub use issuer::{AUDIENCE, Issuer, PREFIX};
 pub use process::{Process, free_address};
 pub use proxy::{Cut, Proxy};
-pub use sdk::{Answer, BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkClient, structured};
+pub use sdk::{
+    Answer, BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkClient, structured,
+};
 pub use terminal::{Left, Terminal};
 pub use wait::{eventually, eventually_or_why};
 pub use web::{Address, Web};

@@ -21,7 +21,12 @@ mod cli_support;
 mod cli_way;
 mod generated;
 mod inject;
+#[path = "../mcp-door/mod.rs"]
+#[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]
+mod mcp_door;
+mod mcp_http;
 mod mcp_schema;
+mod mcp_support;
 mod reconcile;
 mod reconcile_cluster;
 mod reconcile_model;
