@@ -252,7 +252,7 @@ fn row(
 ) -> Row {
     let found = given(secrets, name, environment);
     let state = found.map(State::of);
-    let others = found.is_none().then(|| environments_with(secrets, name)).unwrap_or_default();
+    let others = if found.is_none() { environments_with(secrets, name) } else { Vec::new() };
     let there = secrets.iter().map(|secret| secret.spec.env_var.as_str());
     let mut near: Vec<&str> = Vec::new();
     if found.is_none() && others.is_empty() {
