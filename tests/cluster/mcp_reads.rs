@@ -302,7 +302,7 @@ async fn nothing_that_an_agent_reads_holds_a_value_a_mask_or_a_ciphertext() {
             let called = agent.call(tool, arguments).await;
             answered += usize::from(matches!(called, Called::Answer(_)));
         }
-        assert_eq!(answered, 5);
+        assert_eq!(answered, 7, "a value may look like a name, too");
         for uri in ["kliv-secrets://overview", "kliv-secrets://guide/edge-functions"] {
             agent.request("resources/read", json!({ "uri": uri })).await.expect("is read");
         }

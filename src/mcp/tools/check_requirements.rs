@@ -41,7 +41,7 @@ pub(super) struct Input {
 pub(super) struct Output {
     /// Whether all of them are live, and reach the function where one was given.
     ready: bool,
-    /// The environment that was looked at; absent: none.
+    /// The function's environment; absent: it has none, or no function was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<String>,
     /// One for each name.
@@ -238,7 +238,8 @@ fn check<'a>(
     let variables: Vec<Row> = names.iter().enumerate().map(row).collect();
     Output {
         ready: variables.iter().all(|row| row.next_step == NextStep::UseIt),
-        environment: environment.map(str::to_owned),
+        // What was given is not told back.
+        environment: function.and(environment).map(str::to_owned),
         variables,
     }
 }
