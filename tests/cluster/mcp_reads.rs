@@ -319,7 +319,8 @@ async fn nothing_that_an_agent_reads_holds_a_value_a_mask_or_a_ciphertext() {
         for hidden in ["\u{202e}", "\\u202e", "\u{1b}", "\\u001b"] {
             assert!(!heard.contains(hidden), "{heard}");
         }
-        let data: String = heard.replace("{\"untrusted_text\":\"Receipts.", "");
+        // As text, too, where it is JSON in JSON.
+        let data = heard.replace("\\\"", "\"").replace("{\"untrusted_text\":\"Receipts.", "");
         assert!(!data.contains("Receipts."), "text of people is marked, each time: {heard}");
     }
 }
