@@ -77,7 +77,10 @@ async fn a_question_is_asked_and_taken_back_as_an_editor() {
     let target = Target::new("MAIL_API_KEY".into(), None);
     let question = Question { purpose: "to send receipts".into(), ..Question::default() };
     let asked = caller.request(&target, question, DryRun::None).await.expect("asks");
-    assert_eq!(caller.install().await.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    let install = caller.install().await;
+    assert_eq!(install.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    // Links lead there.
+    assert_eq!(install.web_url.as_deref(), Some("https://localhost:8443"));
     caller.refuse(&asked, DryRun::None).await.expect("takes it back");
 }
 

@@ -21,6 +21,7 @@ mod cli_support;
 mod cli_way;
 mod generated;
 mod inject;
+mod mcp_docs;
 #[path = "../mcp-door/mod.rs"]
 #[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]
 mod mcp_door;
