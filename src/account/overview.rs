@@ -1,6 +1,6 @@
 //! An account at a glance: how much there is, and what somebody should look at. Pure.
 
-use super::{Live, State};
+use super::{Live, State, Wanted};
 use crate::api::condition::{self, AUDITED, Behind, Reason};
 use crate::api::{KlivAccount, KlivSecret, NotUpdated, Odd};
 
@@ -33,7 +33,7 @@ pub enum Attention<'a> {
 pub enum Need {
     /// What was written is not taken, for a reason where it is known here.
     Held(Option<Reason>),
-    /// Somebody asks for its value.
+    /// Somebody asks for its value, for a new one, or whether it may be deleted.
     Answer,
     /// It was to get a value that nobody made.
     Value,
@@ -54,6 +54,8 @@ impl Need {
             State::Waiting => Some(Self::Value),
             State::Untaken | State::Live => None,
         };
+        let about_a_value = matches!(Wanted::of(secret), Some(Wanted::NewValue | Wanted::Deletion));
+        let question = about_a_value.then_some(Self::Answer);
         let warnings = secret.status.iter().flat_map(|status| &status.warnings);
         let odd = warnings.filter_map(|warning| match warning.odd()? {
             due @ (Odd::Expired | Odd::ExpiresSoon | Odd::RotationDue) => Some(Self::Due(due)),
@@ -64,7 +66,7 @@ impl Need {
             | Odd::WhiteSpace) => Some(Self::Odd(odd)),
             Odd::AwaitingValue | Odd::NameSaysNothing | Odd::NoDescription | Odd::Unused => None,
         });
-        let mut needs: Vec<Self> = state.into_iter().chain(odd).collect();
+        let mut needs: Vec<Self> = state.into_iter().chain(question).chain(odd).collect();
         needs.sort_by_key(|need| need.rank());
         needs
     }

@@ -11,13 +11,16 @@ use super::super::frame::{Frame, Page, Problem, Section, done_at};
 use super::super::shown::{line, lines, seen};
 use super::super::visit::Visit;
 use super::super::words::Done;
+use super::super::words::requests::Requests as Words;
 use super::super::words::time::Moment;
 use super::fields::{Errors, Field, failed, sealed};
 use super::requests::created;
 use super::sealing::Sealing;
 use super::secret::{find, is_as_seen, may};
-use crate::account::{Asker, Caller, DryRun, Error, How, SealedAt, Target, receivers, waiting};
-use crate::account::{Provider, provider_of};
+use crate::account::{
+    Asker, Caller, DryRun, Error, How, Provider, SealedAt, Target, Wanted, provider_of, receivers,
+    waiting,
+};
 use crate::api::{KlivSecret, Question};
 
 #[derive(Template)]
@@ -30,10 +33,13 @@ pub(crate) struct Request {
     environment: Option<String>,
     /// None where nobody waits.
     question: Option<Shown>,
-    /// None where they can't be seen.
-    receivers: Option<Vec<String>>,
+    /// What it has now.
+    mask: String,
+    /// The functions that get the value, or would lose it; none where they can't be seen.
+    functions: Option<Vec<String>>,
     provider: Option<Provider>,
     may_answer: bool,
+    may_delete: bool,
     may_refuse: bool,
     seen: String,
     errors: Errors,
@@ -42,16 +48,37 @@ pub(crate) struct Request {
     sealing: Option<Sealing>,
 }
 
-/// A question as it is shown: all of it is the asker's but the first three.
+/// A question as it is shown: from the purpose on it is the asker's.
 struct Shown {
+    wants: Wanted,
+    wanted: &'static str,
     user: Option<String>,
     via: Option<String>,
     on_behalf_of: Option<String>,
     changed_by: Option<String>,
+    changed_for: Option<String>,
+    changed_via: Option<String>,
     asked: Option<Moment>,
     purpose: String,
     obtain_from: Option<String>,
     says: Option<String>,
+}
+
+impl Shown {
+    fn is_for_a_new_value(&self) -> bool {
+        self.wants == Wanted::NewValue
+    }
+
+    fn is_for_deletion(&self) -> bool {
+        self.wants == Wanted::Deletion
+    }
+}
+
+impl Request {
+    /// Whether there is a form for a value.
+    fn takes_a_value(&self) -> bool {
+        self.may_answer && self.question.as_ref().is_some_and(|asked| !asked.is_for_deletion())
+    }
 }
 
 #[derive(Default)]
@@ -66,18 +93,29 @@ impl Form {
         let frame = visit.frame(Section::Requests, Some(caller));
         let may = may(caller).await;
         let target = Target::of(secret);
-        let question = waiting(secret).ok();
-        let asked = created(secret).map(|time| frame.moment(time));
+        let wanted = Wanted::of(secret);
+        let question = wanted.zip(waiting(secret).ok());
+        // When a secret that is older than the question was made says nothing.
+        let asked = created(secret).filter(|_| wanted == Some(Wanted::Value));
+        let asked = asked.map(|time| frame.moment(time));
+        let mask = secret.status.as_ref().and_then(|status| status.masked_value.as_deref());
         Request {
             account: caller.namespace.to_string(),
             object: target.object(),
             provider: provider_of(&target.variable),
-            question: question.map(|(question, asker)| shown_as(question, asker, asked)),
-            receivers: who_gets_it(caller, &target).await,
+            question: question.map(|(wanted, (question, asker))| {
+                shown_as(&frame.t.requests, wanted, question, asker, asked)
+            }),
+            mask: line(mask.unwrap_or_default()),
+            functions: match wanted {
+                Some(Wanted::Deletion) => who_loses_it(caller, secret).await,
+                _ => who_gets_it(caller, &target).await,
+            },
             variable: target.variable,
             environment: target.environment,
             may_answer: may.change,
-            may_refuse: may.delete,
+            may_delete: may.delete,
+            may_refuse: if wanted == Some(Wanted::Value) { may.delete } else { may.change },
             seen: seen(secret),
             errors: self.errors,
             refused: self.refused,
@@ -88,13 +126,23 @@ impl Form {
     }
 }
 
-fn shown_as(question: &Question, asker: Asker, asked: Option<Moment>) -> Shown {
+fn shown_as(
+    t: &Words,
+    wants: Wanted,
+    question: &Question,
+    asker: Asker,
+    asked: Option<Moment>,
+) -> Shown {
     let text = |text: &String| line(text);
     Shown {
+        wants,
+        wanted: t.wants(wants),
         user: asker.user.as_ref().map(text),
         via: asker.via.as_ref().map(text),
         on_behalf_of: asker.on_behalf_of.as_ref().map(text),
         changed_by: asker.changed_by.as_ref().map(text),
+        changed_for: asker.changed_for.as_ref().map(text),
+        changed_via: asker.changed_via.as_ref().map(text),
         asked,
         purpose: lines(&question.purpose),
         obtain_from: question.obtain_from.as_ref().map(text),
@@ -109,6 +157,11 @@ async fn who_gets_it(caller: &Caller, target: &Target) -> Option<Vec<String>> {
     let (variable, environment) = (&target.variable, target.environment.as_deref());
     let status = status.unwrap_or_default();
     Some(receivers(&status, &labels, &deployments, variable, environment))
+}
+
+async fn who_loses_it(caller: &Caller, secret: &KlivSecret) -> Option<Vec<String>> {
+    let users = caller.users(secret).await.ok()?;
+    Some(users.iter().map(|user| line(&user.function)).collect())
 }
 
 pub(crate) async fn page(
@@ -150,9 +203,9 @@ pub(crate) async fn answer(
             StatusCode::CONFLICT
         }
         Some(act) => match write(&visit, &caller, &secret, act).await {
-            Ok(Done::Refused) => {
+            Ok(done @ Done::Refused) => {
                 let to = format!("/accounts/{account}/requests");
-                return Ok(done_at(&to, Done::Refused).into_response());
+                return Ok(done_at(&to, done).into_response());
             }
             Ok(done) => {
                 let to = format!("/accounts/{account}/secrets/{object}");
@@ -178,8 +231,9 @@ async fn write(
 ) -> Result<Done, Error> {
     match act {
         Act::Refuse => {
+            let wanted = Wanted::of(secret);
             caller.refuse(secret, DryRun::None).await?;
-            Ok(Done::Refused)
+            Ok(if wanted == Some(Wanted::Deletion) { Done::Kept } else { Done::Refused })
         }
         Act::Answer(value) => {
             let key = caller.sealing_key().await?;

@@ -11,7 +11,7 @@ use super::super::frame::{Frame, Page, Problem, Section};
 use super::super::shown::{line, lines};
 use super::super::visit::Visit;
 use super::super::words::time::Moment;
-use crate::account::waiting;
+use crate::account::{Wanted, waiting};
 use crate::api::KlivSecret;
 
 #[derive(Template)]
@@ -28,7 +28,11 @@ struct Row {
     variable: String,
     environment: Option<String>,
     purpose: String,
+    wants: &'static str,
+    is_deletion: bool,
     user: Option<String>,
+    /// Who may only have changed it, where nobody is known to have asked.
+    changed_by: Option<String>,
     asked: Option<Moment>,
 }
 
@@ -52,14 +56,20 @@ pub(crate) async fn page(
 }
 
 fn row(frame: &Frame, secret: &KlivSecret) -> Option<Row> {
+    let wanted = Wanted::of(secret)?;
     let (question, asker) = waiting(secret).ok()?;
+    // When a secret that is older than the question was made says nothing.
+    let asked = created(secret).filter(|_| wanted == Wanted::Value);
     Some(Row {
         object: secret.name_any(),
         variable: secret.spec.env_var.clone(),
         environment: secret.spec.environment.clone(),
         purpose: lines(&question.purpose),
+        wants: frame.t.requests.badge(wanted),
+        is_deletion: wanted == Wanted::Deletion,
+        changed_by: asker.changed_by.filter(|_| asker.user.is_none()).map(|user| line(&user)),
         user: asker.user.map(|user| line(&user)),
-        asked: created(secret).map(|time| frame.moment(time)),
+        asked: asked.map(|time| frame.moment(time)),
     })
 }
 

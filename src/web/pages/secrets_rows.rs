@@ -12,7 +12,7 @@ use super::super::words::Language;
 use super::super::words::state::{State, Tone, explained, reason, via, who};
 use super::super::words::time::Moment;
 use super::super::words::warning::{Told, told};
-use crate::account::due;
+use crate::account::{self, due};
 use crate::api::KlivSecret;
 use crate::api::condition::Reason;
 
@@ -196,6 +196,8 @@ pub(super) struct Row {
     /// What the state means and the way out, where something is wrong.
     pub(super) why: &'static str,
     pub(super) warnings: Vec<Told>,
+    /// What is asked of people about its value; else empty.
+    pub(super) question: &'static str,
     pub(super) created: Option<Moment>,
     pub(super) updated: Option<Moment>,
     pub(super) by: String,
@@ -222,6 +224,11 @@ impl Row {
             why: why.unwrap_or_default(),
             // The state says that already.
             warnings: warnings.filter(|told| told.reason != "AwaitingValue").collect(),
+            question: match account::Wanted::of(secret) {
+                // The state says that already.
+                None | Some(account::Wanted::Value) => "",
+                Some(wanted) => language.words().requests.badge(wanted),
+            },
             created: created(secret).map(moment),
             updated: status.updated_time.as_ref().map(|time| moment(time.0)),
             by: one_line(&who(by, status.on_behalf_of.as_deref(), language), 200),

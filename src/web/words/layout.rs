@@ -26,6 +26,7 @@ pub(crate) struct Layout {
     imported: &'static str,
     answered: &'static str,
     refused: &'static str,
+    kept: &'static str,
 }
 
 impl Layout {
@@ -41,6 +42,7 @@ impl Layout {
             Done::Imported => self.imported,
             Done::Answered => self.answered,
             Done::Refused => self.refused,
+            Done::Kept => self.kept,
         }
     }
 }
@@ -69,6 +71,7 @@ pub(crate) const EN: Layout = Layout {
     imported: "The secrets were imported. Their values can't be shown again.",
     answered: "The request was answered. The value can't be shown again.",
     refused: "The request was refused.",
+    kept: "The secret stays as it was: the proposal to delete it is gone.",
 };
 
 pub(crate) const SV: Layout = Layout {
@@ -95,4 +98,5 @@ pub(crate) const SV: Layout = Layout {
     imported: "Hemligheterna importerades. Deras värden kan inte visas igen.",
     answered: "Förfrågan besvarades. Värdet kan inte visas igen.",
     refused: "Förfrågan avslogs.",
+    kept: "Hemligheten är som den var: förslaget att ta bort den är borta.",
 };

@@ -151,10 +151,11 @@ pub(super) enum Done {
     Imported,
     Answered,
     Refused,
+    Kept,
 }
 
 impl Done {
-    const ALL: [(&'static str, Self); 9] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("created", Self::Created),
         ("updated", Self::Updated),
         ("purged", Self::Purged),
@@ -164,6 +165,7 @@ impl Done {
         ("imported", Self::Imported),
         ("answered", Self::Answered),
         ("refused", Self::Refused),
+        ("kept", Self::Kept),
     ];
 
     /// As it stands in an address.

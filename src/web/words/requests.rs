@@ -1,5 +1,7 @@
 //! What agents and colleagues ask for.
 
+use crate::account::Wanted;
+
 pub(crate) struct Requests {
     pub(crate) title: &'static str,
     pub(crate) intro: &'static str,
@@ -41,11 +43,56 @@ pub(crate) struct Requests {
     pub(crate) changed: &'static str,
     pub(crate) refuse_sure: &'static str,
     pub(crate) refuse_yes: &'static str,
+    pub(crate) wanted: &'static str,
+    value: &'static str,
+    new_value: &'static str,
+    deletion: &'static str,
+    value_badge: &'static str,
+    new_value_badge: &'static str,
+    deletion_badge: &'static str,
+    pub(crate) now: &'static str,
+    pub(crate) asked_or_changed: &'static str,
+    pub(crate) purpose_why: &'static str,
+    pub(crate) answer_new: &'static str,
+    pub(crate) answer_new_hint: &'static str,
+    pub(crate) save_new: &'static str,
+    pub(crate) refuse_new_hint: &'static str,
+    pub(crate) losers: &'static str,
+    pub(crate) no_losers: &'static str,
+    pub(crate) decide: &'static str,
+    pub(crate) decide_hint: &'static str,
+    pub(crate) to_delete: &'static str,
+    pub(crate) may_not_delete: &'static str,
+    pub(crate) look_deletion: &'static str,
+    pub(crate) keep_hint: &'static str,
+    pub(crate) keep: &'static str,
+    pub(crate) may_not_change: &'static str,
+}
+
+impl Requests {
+    /// What a question wants.
+    pub(crate) fn wants(&self, wanted: Wanted) -> &'static str {
+        match wanted {
+            Wanted::Value => self.value,
+            Wanted::NewValue => self.new_value,
+            Wanted::Deletion => self.deletion,
+        }
+    }
+
+    /// The same, short.
+    pub(crate) fn badge(&self, wanted: Wanted) -> &'static str {
+        match wanted {
+            Wanted::Value => self.value_badge,
+            Wanted::NewValue => self.new_value_badge,
+            Wanted::Deletion => self.deletion_badge,
+        }
+    }
 }
 
 pub(crate) const EN: Requests = Requests {
     title: "Requests",
-    intro: "Values that agents or colleagues need and do not have.",
+    intro: "What agents or colleagues ask of people: values that they need and do not have, new \
+            values, and whether a secret may be deleted.",
     empty: "Nobody is asking for anything.",
     empty_hint: "An agent, or a colleague, asks with kubectl kliv request NAME --purpose '…'. The \
                  value is given here by whoever has it, and the asker never sees it.",
@@ -91,11 +138,40 @@ pub(crate) const EN: Requests = Requests {
               it is now: read it again before you answer.",
     refuse_sure: "Refuse it? It can't be undone: whoever still wants the value has to ask again.",
     refuse_yes: "Yes, refuse it",
+    wanted: "What is wanted",
+    value: "the first value",
+    new_value: "a new value in place of the one in use",
+    deletion: "that the secret is deleted",
+    value_badge: "first value",
+    new_value_badge: "new value asked for",
+    deletion_badge: "deletion proposed",
+    now: "Value now",
+    asked_or_changed: "Asked, or changed since, by",
+    purpose_why: "Reason",
+    answer_new: "Give a new value",
+    answer_new_hint: "The asker is not shown the value: the functions above get it in place of the \
+                      one in use, which stays in the history.",
+    save_new: "Give the new value",
+    refuse_new_hint: "The request goes away, and the secret stays as it is. The audit trail keeps \
+                      that you changed it.",
+    losers: "Functions that would lose it",
+    no_losers: "none",
+    decide: "Decide",
+    decide_hint: "Nothing happens until somebody deletes the secret. The next page says what that \
+                  does, and asks once more.",
+    to_delete: "Go on to delete it",
+    may_not_delete: "To delete it takes the right to delete secrets, which you do not have.",
+    look_deletion: "Delete or keep",
+    keep_hint: "The proposal goes away, and the secret stays as it is.",
+    keep: "Keep it",
+    may_not_change: "To take the request away takes the right to update secrets, which you do not \
+                     have.",
 };
 
 pub(crate) const SV: Requests = Requests {
     title: "Förfrågningar",
-    intro: "Värden som agenter eller kollegor behöver men inte har.",
+    intro: "Vad agenter eller kollegor ber människor om: värden som de behöver men inte har, nya \
+            värden, och om en hemlighet får tas bort.",
     empty: "Ingen ber om något just nu.",
     empty_hint: "En agent eller kollega frågar med kubectl kliv request NAMN --purpose '…'. Den \
                  som har värdet lämnar det här, och den som frågade får aldrig se det.",
@@ -140,4 +216,32 @@ pub(crate) const SV: Requests = Requests {
               den är nu: läs den igen innan du svarar.",
     refuse_sure: "Avslå den? Det går inte att ångra: den som fortfarande vill ha värdet måste fråga igen.",
     refuse_yes: "Ja, avslå den",
+    wanted: "Vad som önskas",
+    value: "det första värdet",
+    new_value: "ett nytt värde i stället för det som används",
+    deletion: "att hemligheten tas bort",
+    value_badge: "första värdet",
+    new_value_badge: "nytt värde önskas",
+    deletion_badge: "föreslås tas bort",
+    now: "Värdet nu",
+    asked_or_changed: "Ställdes, eller ändrades sedan, av",
+    purpose_why: "Skäl",
+    answer_new: "Lämna ett nytt värde",
+    answer_new_hint: "Den som frågar får inte se värdet: det går till funktionerna ovan i stället \
+                      för det som används, som står kvar i historiken.",
+    save_new: "Lämna det nya värdet",
+    refuse_new_hint: "Förfrågan försvinner och hemligheten är som den var. I granskningsloggen \
+                      står kvar att du ändrade den.",
+    losers: "Funktioner som skulle förlora den",
+    no_losers: "inga",
+    decide: "Bestäm",
+    decide_hint: "Ingenting händer förrän någon tar bort hemligheten. Nästa sida säger vad det \
+                  innebär och frågar en gång till.",
+    to_delete: "Gå vidare och ta bort den",
+    may_not_delete: "För att ta bort den krävs rätt att ta bort hemligheter, och den har du inte.",
+    look_deletion: "Ta bort eller behåll",
+    keep_hint: "Förslaget försvinner och hemligheten är som den var.",
+    keep: "Behåll den",
+    may_not_change: "För att ta bort förfrågan krävs rätt att ändra hemligheter, och den har du \
+                     inte.",
 };

@@ -66,6 +66,8 @@ pub(crate) struct Secret {
     pub(crate) not_copied: &'static str,
     pub(crate) update: &'static str,
     pub(crate) answer: &'static str,
+    pub(crate) question: &'static str,
+    pub(crate) to_question: &'static str,
     pub(crate) delete: &'static str,
     pub(crate) events: &'static str,
     pub(crate) read_only: &'static str,
@@ -154,6 +156,8 @@ pub(crate) const EN: Secret = Secret {
     not_copied: "The browser did not allow copying: download it instead.",
     update: "Update",
     answer: "Give the value",
+    question: "Somebody asks for",
+    to_question: "See who asks, and why",
     delete: "Delete …",
     events: "Its audit trail",
     read_only: "You may look at this secret. Changing it takes the ClusterRole \
@@ -230,6 +234,8 @@ pub(crate) const SV: Secret = Secret {
     not_copied: "Webbläsaren tillät inte kopiering: ladda ner i stället.",
     update: "Uppdatera",
     answer: "Lämna värdet",
+    question: "Någon ber om",
+    to_question: "Se vem som ber, och varför",
     delete: "Ta bort …",
     events: "Hemlighetens granskningslogg",
     read_only: "Du får titta på hemligheten. För att ändra den krävs ClusterRole \

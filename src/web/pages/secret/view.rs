@@ -31,6 +31,8 @@ pub(crate) struct SecretPage {
     seen: String,
     /// Whether somebody asks for its value, and none has come.
     asks: bool,
+    /// What else is asked of people about it.
+    question: Option<&'static str>,
     /// Whether there is a sealed value to copy.
     is_sealed: bool,
 }
@@ -104,6 +106,7 @@ impl SecretPage {
         users: Result<Vec<User>, Error>,
         may: Rights,
     ) -> Self {
+        let wanted = Wanted::of(secret);
         Self {
             account,
             may,
@@ -113,7 +116,10 @@ impl SecretPage {
             functions: functions(users, published.ok().flatten(), frame.t.language),
             history: history(&frame, secret),
             seen: shown::seen(secret),
-            asks: Wanted::of(secret) == Some(Wanted::Value),
+            asks: wanted == Some(Wanted::Value),
+            question: wanted
+                .filter(|wanted| *wanted != Wanted::Value)
+                .map(|wanted| frame.t.requests.wants(wanted)),
             is_sealed: secret.spec.sealed.is_some(),
             object: secret.metadata.name.clone().unwrap_or_default(),
             frame,
