@@ -65,6 +65,7 @@ mod outage;
 mod place;
 mod poison;
 mod preconditions;
+mod questions;
 mod quiet;
 mod removal;
 mod rendered;

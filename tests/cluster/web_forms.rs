@@ -15,14 +15,14 @@ use crate::operator::Operator;
 use crate::web_page::{Answer, Page};
 
 /// The page as one person sees it, in an account.
-struct Web<'a> {
+pub(crate) struct Web<'a> {
     page: Page,
     account: &'a Account<'a>,
 }
 
 impl<'a> Web<'a> {
     /// As somebody who has some of the chart's roles in the account, or others.
-    async fn of(account: &'a Account<'a>, user: &str, roles: &[&str]) -> Self {
+    pub(crate) async fn of(account: &'a Account<'a>, user: &str, roles: &[&str]) -> Self {
         for role in roles {
             let name = format!("{user}-{role}");
             let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
@@ -33,20 +33,24 @@ impl<'a> Web<'a> {
         Self { page: Page::open(client, user, &account.namespace, NAMESPACE).await, account }
     }
 
-    async fn editor(account: &'a Account<'a>) -> Self {
+    pub(crate) async fn editor(account: &'a Account<'a>) -> Self {
         Self::of(account, "edda", &["kliv-secrets-editor", "view"]).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.page.get(&format!("/accounts/{}{path}", self.account.namespace)).await
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.page.post(&format!("/accounts/{}{path}", self.account.namespace), fields).await
     }
 
     /// A value sealed as the browser does it, and the time that it was sealed with.
-    async fn sealed(&self, target: &Target, before: Option<&KlivSecret>) -> (String, String) {
+    pub(crate) async fn sealed(
+        &self,
+        target: &Target,
+        before: Option<&KlivSecret>,
+    ) -> (String, String) {
         let key = self.account.caller().sealing_key().await.expect("a key");
         self.sealed_with(&key, target, before)
     }
@@ -70,20 +74,20 @@ impl<'a> Web<'a> {
     }
 
     /// As a form saw it.
-    async fn seen(&self, object: &str) -> String {
+    pub(crate) async fn seen(&self, object: &str) -> String {
         let metadata = self.now(object).await.metadata;
         format!("{}.{}", metadata.uid.expect("a uid"), metadata.generation.expect("one"))
     }
 }
 
 #[track_caller]
-fn is_done(answer: &Answer, path: &str) {
+pub(crate) fn is_done(answer: &Answer, path: &str) {
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     assert!(answer.location.ends_with(path), "{}", answer.location);
 }
 
 #[track_caller]
-fn says(answer: &Answer, status: StatusCode, words: &str) {
+pub(crate) fn says(answer: &Answer, status: StatusCode, words: &str) {
     assert_eq!(answer.status, status, "{}", answer.body);
     assert!(answer.body.contains(words), "{words}: {}", answer.body);
 }
