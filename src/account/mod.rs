@@ -39,6 +39,7 @@ mod providers;
 mod put;
 mod question;
 mod reach;
+mod refused_call;
 mod right;
 mod rights;
 mod rotate;

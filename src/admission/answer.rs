@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
 use serde_json::json;
 
-use crate::api::Refusal;
 use crate::api::names::GROUP;
+use crate::api::{KlivAuditEvent, Refusal};
 
 /// What the webhook answers. Holds ciphertext, names and fixed texts only.
 pub struct Answer {
@@ -20,6 +20,8 @@ pub struct Answer {
     pub name: Option<String>,
     /// What becomes of the write.
     pub verdict: Verdict,
+    /// Where it tells of a refused call of an agent: what is to be recorded of that.
+    pub call: Option<Box<KlivAuditEvent>>,
 }
 
 /// What becomes of a write.

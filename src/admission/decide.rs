@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Cause, Verdict};
 use super::edit::Edit;
+use super::refused_call;
 use super::review::{Object, Operation, Review};
 use super::scrub::scrub;
 use super::seal_write::{self, Outcome};
 use super::search::Needles;
 use super::stamp::{Writer, stamped, via, writer};
 use super::warn::warnings;
-use crate::api::names::{ANNOTATION_STAMPS, EXTRA_ON_BEHALF_OF};
+use crate::api::names::{ANNOTATION_REFUSED_CALL, ANNOTATION_STAMPS, EXTRA_ON_BEHALF_OF};
 use crate::api::{Intent, KlivSecretSpec, Source, What};
 use crate::seal::{CryptoRng, Plaintext, SealingKey};
 
@@ -25,17 +26,24 @@ pub fn answer(review: &[u8], key: &SealingKey, now: Timestamp, rng: &mut impl Cr
     let Ok(mut review) = Review::parse(review) else {
         let cause = Cause::fixed("request", "is not an admission review; nothing was stored");
         let verdict = Verdict::Refused(cause);
-        return Answer { uid: String::new(), namespace: None, name: None, verdict };
+        return Answer { uid: String::new(), namespace: None, name: None, verdict, call: None };
     };
     let uid = review.uid().to_owned();
     let namespace = review.namespace().filter(|text| is_printable_name(text)).map(str::to_owned);
     let Some(operation) = review.operation() else {
-        return Answer { uid, namespace, name: None, verdict: Verdict::untouched() };
+        return Answer { uid, namespace, name: None, verdict: Verdict::untouched(), call: None };
     };
+    let object = review.take_object();
+    if operation == Operation::Create
+        && let Some(call) = object.annotation(ANNOTATION_REFUSED_CALL)
+    {
+        let (cause, call) = refused_call::told(&review, call, now);
+        return Answer { uid, namespace, name: None, verdict: Verdict::Refused(cause), call };
+    }
     let mut write = Write {
         operation,
         stored: review.take_old_object(),
-        edit: Edit::new(review.take_object()),
+        edit: Edit::new(object),
         review: &review,
     };
     let value = match write.edit.object.spec_mut() {
@@ -45,7 +53,7 @@ pub fn answer(review: &[u8], key: &SealingKey, now: Timestamp, rng: &mut impl Cr
     let name = write.printable_name(value.as_ref().ok().and_then(Option::as_ref));
     let verdict =
         value.and_then(|value| write.decide(value, key, now, rng)).unwrap_or_else(Verdict::Refused);
-    Answer { uid, namespace, name, verdict }
+    Answer { uid, namespace, name, verdict, call: None }
 }
 
 /// One write of a KlivSecret.

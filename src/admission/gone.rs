@@ -38,6 +38,7 @@ pub fn seen(review: &[u8], now: Timestamp) -> (Answer, Result<Option<KlivAuditEv
         namespace,
         name,
         verdict: Verdict::untouched(),
+        call: None,
     };
     let Ok(mut review) = Review::parse(review) else {
         return (allowed(String::new(), None, None), Err(Lost));
@@ -59,27 +60,35 @@ fn event(
     answer: &Answer,
     now: Timestamp,
 ) -> Option<KlivAuditEvent> {
+    let user = review.user().filter(|user| !user.is_empty())?;
+    let person = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
+    let spec = KlivAuditEventSpec {
+        secret: Some(answer.name.clone()?),
+        secret_uid: Some(stored.uid()?.to_owned()),
+        actor: person(user),
+        via: via(user).to_owned(),
+        on_behalf_of: review.extra(EXTRA_ON_BEHALF_OF).map(person),
+        detail: unrecorded(stored),
+        ..KlivAuditEventSpec::new(AuditAction::Deleted, now)
+    };
+    pending(review, "true", spec)
+}
+
+/// An event that waits for the controller; none where the request has no id or account.
+pub(super) fn pending(
+    review: &Review,
+    label: &str,
+    spec: KlivAuditEventSpec,
+) -> Option<KlivAuditEvent> {
     // The request's id becomes part of a name.
-    let request = answer.uid.to_ascii_lowercase();
+    let request = review.uid().to_ascii_lowercase();
     if request.is_empty() || request.ends_with('-') {
         return None;
     }
-    let user = review.user().filter(|user| !user.is_empty())?;
-    let person = |text: &str| harmless(text, MAX_USER_CHARS).into_owned();
-    let mut event = KlivAuditEvent::new(
-        &format!("{PENDING_PREFIX}{request}"),
-        KlivAuditEventSpec {
-            secret: Some(answer.name.clone()?),
-            secret_uid: Some(stored.uid()?.to_owned()),
-            actor: person(user),
-            via: via(user).to_owned(),
-            on_behalf_of: review.extra(EXTRA_ON_BEHALF_OF).map(person),
-            detail: unrecorded(stored),
-            ..KlivAuditEventSpec::new(AuditAction::Deleted, now)
-        },
-    );
-    event.metadata.namespace = Some(answer.namespace.clone()?);
-    event.metadata.labels = Some(BTreeMap::from([(LABEL_PENDING.into(), "true".into())]));
+    let account = review.namespace().filter(|text| is_printable_name(text))?;
+    let mut event = KlivAuditEvent::new(&format!("{PENDING_PREFIX}{request}"), spec);
+    event.metadata.namespace = Some(account.to_owned());
+    event.metadata.labels = Some(BTreeMap::from([(LABEL_PENDING.into(), label.into())]));
     Some(event)
 }
 

@@ -11,12 +11,13 @@
 //!                                      │
 //!  API server ◄── JSON patch or 422 ── answer
 //!
-//!  API server ── a delete ──► gone: always allowed ──► record ── who did it ──► API server
+//!  API server ── a delete ──► gone: always allowed ─────────┬► record ── who did it ──► API server
+//!  API server ── a create that names a refused call ──► 422 ─┘
 //! ```
 //!
 //! The door holds a public key only: it can seal and never open. Its one right in the
 //! cluster, and its one call, is to make the KlivAuditEvent that says who deletes a
-//! secret. Everything but `server`, `files` and `record` is pure: [`answer`] is the whole
+//! secret, or whose agent made a call that was refused. Everything but `server`, `files` and `record` is pure: [`answer`] is the whole
 //! of it for writes, [`seen`] for deletes; `room` bounds what the server holds in memory.
 //!
 //! Nothing here prints, logs or returns what was written: a review is held in a type
@@ -33,6 +34,7 @@ mod files;
 mod generate;
 mod gone;
 mod record;
+mod refused_call;
 mod review;
 mod room;
 mod scrub;

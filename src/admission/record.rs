@@ -1,5 +1,5 @@
-//! Hands what was seen of deletes to the API server, as best it can: the deletes go on
-//! meanwhile, and wait only where too many come at once.
+//! Hands what was seen of deletes and of refused calls to the API server, as best it can: they
+//! go on meanwhile, and deletes wait only where too many come at once.
 #![expect(clippy::disallowed_types, reason = "makes the events that wait for the controller")]
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client, Error};
 use tokio::sync::mpsc;
 
-use crate::api::{KlivAuditEvent, names};
+use crate::api::{AuditAction, KlivAuditEvent, names};
 use crate::runtime::{Metrics, client};
 
 /// How many events wait at most. One is some KiB at most.
@@ -23,14 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub async fn record(client: Client, mut seen: mpsc::Receiver<KlivAuditEvent>, metrics: Metrics) {
     stream::poll_fn(|context| seen.poll_recv(context))
         .for_each_concurrent(AT_ONCE, |event| async {
+            let is_call = event.spec.action == AuditAction::CallRefused;
+            let seen = |result| match is_call {
+                true => metrics.refused_call_seen(result),
+                false => metrics.delete_seen(result),
+            };
             let made = tokio::time::timeout(PATIENCE, make(&client, event)).await;
             let lost = match made {
-                Ok(Ok(())) => return metrics.delete_seen("recorded"),
+                Ok(Ok(())) => return seen("recorded"),
                 Ok(Err(error)) => client::plain(&error),
                 Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
             };
-            metrics.delete_seen("lost");
-            tracing::warn!(why = lost, "it can't be recorded who deleted a KlivSecret");
+            seen("lost");
+            if is_call {
+                tracing::warn!(why = lost, "a refused call of an agent can't be recorded");
+            } else {
+                tracing::warn!(why = lost, "it can't be recorded who deleted a KlivSecret");
+            }
         })
         .await;
 }

@@ -22,8 +22,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::files::{Served, certificate, sealing_key};
+use super::refused_call::NOT_DONE;
 use super::room::{Place, Room, SentAway};
-use super::{Answer, Lost, answer, seen};
+use super::{Answer, Lost, Verdict, answer, seen};
 use crate::api::KlivAuditEvent;
 use crate::runtime::{Check, Metrics, clock, entropy};
 use crate::seal::SealingKey;
@@ -56,7 +57,7 @@ const SLOWED: Duration = Duration::from_millis(500);
 const WAIT_FOR_ROOM: usize = 256;
 
 /// Why what was seen of a delete is lost: fixed texts.
-const NO_ROOM: &str = "too many deletes at once";
+const NO_ROOM: &str = "too many at once";
 const UNREADABLE: &str = "the review can't be read";
 
 /// How long requests that have begun may take when the process ends.
@@ -76,7 +77,7 @@ pub struct WebhookConfig {
     pub ready: Check,
     /// Where answers are counted.
     pub metrics: Metrics,
-    /// Who records deletes. What does not fit in within half a second is lost.
+    /// Who records deletes, and refused calls of agents. What does not fit in within half a second is lost.
     pub deletes: mpsc::Sender<KlivAuditEvent>,
 }
 
@@ -230,6 +231,18 @@ impl Door {
         }
     }
 
+    /// Hands on what was seen of a refused call; whether there was room. Half of it is left to
+    /// deletes: calls come without a write that counts, and push nobody's delete out.
+    fn notes(&self, call: KlivAuditEvent) -> bool {
+        let has_room = self.deletes.capacity() * 2 > self.deletes.max_capacity();
+        let is_done = has_room && self.deletes.try_send(call).is_ok();
+        if !is_done {
+            self.metrics.refused_call_seen("lost");
+            tracing::warn!(why = NO_ROOM, "a refused call of an agent can't be recorded");
+        }
+        is_done
+    }
+
     async fn answers(&self, request: Request, answer: impl FnOnce(&[u8]) -> Answer) -> Response {
         let mut place = self.room.enter();
         let read = tokio::time::timeout(PATIENCE, read(request, &mut place)).await;
@@ -240,7 +253,12 @@ impl Door {
                 return status.into_response();
             }
         };
-        let answer = answer(&review);
+        let mut answer = answer(&review);
+        if let Some(call) = answer.call.take()
+            && !self.notes(*call)
+        {
+            answer.verdict = Verdict::Refused(NOT_DONE);
+        }
         let result = answer.verdict.word();
         self.metrics.reviewed(result);
         // Names only, and only well-formed ones: never anything of the object.

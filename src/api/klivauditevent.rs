@@ -89,7 +89,8 @@ pub struct KlivAuditEventSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub secret: Option<String>,
-    /// The KlivSecret's uid: one that was deleted and made again is another.
+    /// The KlivSecret's uid: one that was deleted and made again is another. Of a refused call
+    /// the id of the request that told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub secret_uid: Option<String>,
@@ -173,6 +174,8 @@ pub enum AuditAction {
     Published,
     /// A write was accepted by the API server and is not carried out.
     Refused,
+    /// An agent's call was refused: its arguments held what looks like a credential.
+    CallRefused,
     /// Values are sealed with a new key from here on.
     KeyRotated,
     /// A sealed value did not open.

@@ -16,6 +16,7 @@ mod klivsecret;
 pub mod names;
 mod odd;
 mod recognise;
+pub mod refused_call;
 mod stamps;
 pub mod text;
 pub mod warning;

@@ -30,6 +30,9 @@ pub const FUNCTION_LABEL: (&str, &str) = ("app.kubernetes.io/component", "edge-f
 
 /// On a KlivSecret: who changed the spec and when ([`Stamps`](super::Stamps)).
 pub const ANNOTATION_STAMPS: &str = "secrets.kliv.dev/stamps";
+/// On a KlivSecret that is to be made, and never is: the agents' door tells the front door of
+/// a call that it refused ([`refused_call`](super::refused_call)).
+pub const ANNOTATION_REFUSED_CALL: &str = "secrets.kliv.dev/refused-call";
 /// On a function: `none`, or a comma-separated list of variables; absent means all.
 pub const ANNOTATION_INJECT: &str = "secrets.kliv.dev/inject";
 /// On a function: variables that it can't do without, comma-separated.
@@ -48,8 +51,10 @@ pub const ANNOTATION_REVISION: &str = "secrets.kliv.dev/revision";
 /// certificate now. Gone once there is one.
 pub const ANNOTATION_RENEW: &str = "secrets.kliv.dev/renew";
 
-/// On a KlivAuditEvent that waits for the controller, with the value `true`.
+/// On a KlivAuditEvent that waits for the controller: `true` where it tells of a delete …
 pub const LABEL_PENDING: &str = "secrets.kliv.dev/pending";
+/// … and this where it tells of a refused call, of which no watch of secrets would tell.
+pub const PENDING_CALL: &str = "call";
 /// How its name begins; the uid of the request follows.
 pub const PENDING_PREFIX: &str = "pending-";
 

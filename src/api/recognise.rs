@@ -89,7 +89,7 @@ pub(crate) enum Rest {
 }
 
 impl Rest {
-    fn fits(&self, rest: &str) -> bool {
+    pub(crate) fn fits(&self, rest: &str) -> bool {
         match *self {
             Self::Any => true,
             Self::Long(least) => rest.len() >= least && !rest.contains(char::is_whitespace),

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::api::condition::Reason;
+use crate::api::refused_call;
 
 /// More about an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +37,8 @@ pub enum Detail {
     Went(String),
     /// The value of a version came back; with a word on that, where there is one.
     IsBack(i64, Option<Box<Self>>),
+    /// A call of this was refused.
+    CallRefused(String),
     /// Values are sealed with another key from here on.
     KeyRotated(String),
     /// A revision is published, and there is no function.
@@ -86,6 +89,7 @@ impl fmt::Display for Detail {
             Self::IsBack(version, Some(more)) => {
                 write!(f, "{}{version}{}; {more}", BACK.0, BACK.1)
             }
+            Self::CallRefused(call) => f.write_str(&refused_call::said(call)),
             Self::KeyRotated(key) => write!(f, "{}{key}{}", KEY.0, KEY.1),
             Self::Published(revision) => write!(f, "revision {revision}{PUBLISHED}"),
             Self::Live(revision, updated, total) => {
@@ -113,6 +117,9 @@ impl Detail {
         }
         if let Some(time) = between(WENT) {
             return Some(Self::Went(time.to_owned()));
+        }
+        if let Some(call) = between(refused_call::SAID) {
+            return Some(Self::CallRefused(call.to_owned()));
         }
         if let Some(key) = between(KEY) {
             return Some(Self::KeyRotated(key.to_owned()));
@@ -157,6 +164,7 @@ mod tests {
             Detail::Went("2026-11-24T10:00:00Z".into()),
             Detail::IsBack(7, None),
             Detail::IsBack(7, Some(Box::new(Detail::UnseenChange))),
+            Detail::CallRefused("request_secret".into()),
             Detail::KeyRotated("a1b2".into()),
             Detail::Published(4),
             Detail::Live(4, 1, 2),

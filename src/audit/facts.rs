@@ -25,7 +25,8 @@ pub struct Facts<'a> {
     /// Its secrets.
     pub secrets: Vec<Seen<'a>>,
     /// Secrets that are surely gone, by uid; and who deleted them, where that is known. One of
-    /// which the record knows nothing is told of where somebody saw it go.
+    /// which the record knows nothing is told of where somebody saw it go. Among these are
+    /// refused calls, by the id of the request that told of each.
     pub gone: &'a BTreeMap<String, Option<KlivAuditEventSpec>>,
     /// A revision that has arrived: its number, and at how many functions of how many.
     pub arrived: Option<(i64, i32, i32)>,
@@ -98,14 +99,14 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
     let is_stranger = |uid: &str| {
         !there.contains(uid)
             && known(Some(record), uid).is_none()
-            && deleted_of(record).all(|told| told != uid)
+            && noticed_in(record).all(|told| told != uid)
     };
     for (uid, notice) in facts.gone {
         if let Some(notice) = notice
             && is_stranger(uid)
             && room(&events, 1)
         {
-            events.push(deleted_unknown(uid, notice, facts.now));
+            events.push(of_stranger(uid, notice, facts.now));
         }
     }
     for seen in &facts.secrets {
@@ -169,10 +170,17 @@ pub fn has_no_room_for(record: Option<&AuditRecord>, uid: &str) -> bool {
         && known(record, uid).is_none()
 }
 
-/// The uids of secrets of which it is about to be told that they are deleted.
-pub fn deleted_of(record: &AuditRecord) -> impl Iterator<Item = &str> {
-    let deleted = record.pending.iter().filter(|event| event.action == AuditAction::Deleted);
-    deleted.filter_map(|event| event.secret_uid.as_deref())
+/// Whether it is an event that the front door may have left a notice of.
+#[must_use]
+pub fn has_notice(event: &KlivAuditEventSpec) -> bool {
+    matches!(event.action, AuditAction::Deleted | AuditAction::CallRefused)
+}
+
+/// Of which notices it is about to be told: the uids of deleted secrets, the ids of requests
+/// that told of refused calls.
+pub fn noticed_in(record: &AuditRecord) -> impl Iterator<Item = &str> {
+    let noticed = record.pending.iter().filter(|event| has_notice(event));
+    noticed.filter_map(|event| event.secret_uid.as_deref())
 }
 
 /// Whether the record has told everything that this status covers.
@@ -196,19 +204,30 @@ fn deleted(
     event.secret_uid = Some(known.uid.clone());
     event.version = Some(known.version).filter(|version| *version > 0);
     match seen {
-        Some(seen) => {
-            let words = |text: &String, longest| harmless(text, longest).into_owned();
-            event.actor = words(&seen.actor, MAX_USER_CHARS);
-            event.via =
-                Some(&seen.via).filter(|via| Stamps::is_word(via)).cloned().unwrap_or_default();
-            event.on_behalf_of = seen.on_behalf_of.as_ref().map(|name| words(name, MAX_USER_CHARS));
-            event.detail = seen
-                .detail
-                .as_ref()
-                .map(|detail| words(detail, KlivAuditEventSpec::LONGEST_DETAIL));
-        }
+        Some(seen) => seen_by(&mut event, seen),
         None => event.detail = Some(Detail::UnseenDelete.into()),
     }
+    event
+}
+
+/// Takes over what the front door saw.
+fn seen_by(event: &mut KlivAuditEventSpec, seen: &KlivAuditEventSpec) {
+    let words = |text: &String, longest| harmless(text, longest).into_owned();
+    event.actor = words(&seen.actor, MAX_USER_CHARS);
+    event.via = Some(&seen.via).filter(|via| Stamps::is_word(via)).cloned().unwrap_or_default();
+    event.on_behalf_of = seen.on_behalf_of.as_ref().map(|name| words(name, MAX_USER_CHARS));
+    event.detail =
+        seen.detail.as_ref().map(|detail| words(detail, KlivAuditEventSpec::LONGEST_DETAIL));
+}
+
+/// What a notice tells of which nothing is known otherwise.
+fn of_stranger(uid: &str, seen: &KlivAuditEventSpec, now: Timestamp) -> KlivAuditEventSpec {
+    if seen.action != AuditAction::CallRefused {
+        return deleted_unknown(uid, seen, now);
+    }
+    let mut event = KlivAuditEventSpec::new(AuditAction::CallRefused, seen.time.0.min(now));
+    event.secret_uid = Some(uid.to_owned());
+    seen_by(&mut event, seen);
     event
 }
 

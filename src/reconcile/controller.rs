@@ -208,6 +208,10 @@ impl Engine {
     fn take_in(&mut self, seen: Seen) -> bool {
         self.uncounted = true;
         match seen {
+            Seen::Notice(account) => {
+                self.notice([account].into());
+                false
+            }
             Seen::Change(change) => {
                 self.change(change, World::apply);
                 false
@@ -251,7 +255,7 @@ impl Engine {
         }
     }
 
-    /// These accounts have notices of deletes.
+    /// These accounts have notices, of deletes or of refused calls.
     fn notice(&mut self, accounts: BTreeSet<String>) {
         for account in &accounts {
             self.gather.touch(account, clock::monotonic());

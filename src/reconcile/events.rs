@@ -87,6 +87,7 @@ impl Note {
             AuditAction::Answered => (false, "Answered"),
             AuditAction::Published => (false, "RevisionLive"),
             AuditAction::Refused => (true, "Refused"),
+            AuditAction::CallRefused => (true, "CallRefused"),
             AuditAction::KeyRotated => (false, "KeyRotated"),
             AuditAction::OpeningFailed => (true, "OpeningFailed"),
             AuditAction::Resumed => (true, "AuditResumed"),

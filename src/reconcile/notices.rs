@@ -1,4 +1,4 @@
-//! What the webhook noted of who deletes secrets, sorted out. However many notices an account
+//! What the webhook noted of who deletes secrets, and of refused calls, sorted out. However many notices an account
 //! has, no more of them is kept than can be dealt with in one go.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::trail_memory::Trailed;
-use crate::api::{AuditRecord, KlivAuditEventSpec};
+use crate::api::names::PENDING_PREFIX;
+use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
 use crate::audit::{self, MAX_PENDING};
 
 /// A notice of a delete that never came true is dropped after this long.
@@ -25,7 +26,7 @@ pub struct Notices {
     expired: Timestamp,
     /// The newest notice of each secret: its name, and what it says.
     newest: BTreeMap<String, (String, KlivAuditEventSpec)>,
-    /// Secrets that neither are there nor are known.
+    /// Secrets that neither are there nor are known; and refused calls.
     strangers: BTreeSet<String>,
     /// Names of those that nothing waits for.
     over: Vec<String>,
@@ -37,7 +38,7 @@ impl Notices {
     #[must_use]
     pub fn new(record: Option<&AuditRecord>, there: BTreeSet<String>, now: Timestamp) -> Self {
         let known = record.iter().flat_map(|record| &record.secrets);
-        let told = record.into_iter().flat_map(audit::deleted_of);
+        let told = record.into_iter().flat_map(audit::noticed_in);
         Self {
             there,
             known: known.map(|known| known.uid.clone()).collect(),
@@ -51,7 +52,11 @@ impl Notices {
     }
 
     /// Takes in one, by its name.
-    pub fn take(&mut self, name: String, notice: KlivAuditEventSpec) {
+    pub fn take(&mut self, name: String, mut notice: KlivAuditEventSpec) {
+        if notice.action == AuditAction::CallRefused {
+            // Nothing waits for anything to be gone: it is told of as what nobody knows of.
+            notice.secret_uid = name.strip_prefix(PENDING_PREFIX).map(str::to_owned);
+        }
         let Some(uid) = notice.secret_uid.clone() else { return self.is_over(name) };
         let is_there = self.there.contains(&uid);
         if self.told.contains(&uid) || is_there && notice.time.0 < self.expired {

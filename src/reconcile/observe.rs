@@ -18,7 +18,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::observed::{AccountObject, SecretObject};
 use super::world::{Change, Kind};
-use crate::api::names::{ACCOUNT_NAME, GROUP, VERSION};
+use crate::api::KlivAuditEvent;
+use crate::api::names::{ACCOUNT_NAME, GROUP, LABEL_PENDING, PENDING_CALL, VERSION};
 use crate::inject::Function;
 
 /// What a watch tells.
@@ -29,15 +30,19 @@ pub(super) enum Seen {
     Listing(Change),
     /// A list is complete; these (namespace, name) are all there are.
     Listed(Kind, BTreeSet<(String, String)>),
+    /// A refused call waits in this account to be told of.
+    Notice(String),
 }
 
 /// Watches KlivSecrets, KlivAccounts, functions and namespaces until the receiver is
-/// gone.
+/// gone; and notices of refused calls, which nothing else tells of.
 pub(super) async fn all(client: Client, function_selector: String, tx: Sender<Seen>) {
     let config = || watcher::Config::default().page_size(500);
     let secrets = Api::<DynamicObject>::all_with(client.clone(), &resource("KlivSecret"));
     let accounts = Api::<DynamicObject>::all_with(client.clone(), &resource("KlivAccount"));
     let functions = Api::<DeserializeGuard<Deployment>>::all(client.clone());
+    let notices = Api::<PartialObjectMeta<KlivAuditEvent>>::all(client.clone());
+    let calls = format!("{LABEL_PENDING}={PENDING_CALL}");
     let namespaces = Api::<PartialObjectMeta<Namespace>>::all(client);
     tokio::join!(
         pass_on(Kind::Secrets, watch(secrets, config()).default_backoff(), secret, &tx),
@@ -49,6 +54,7 @@ pub(super) async fn all(client: Client, function_selector: String, tx: Sender<Se
             &tx
         ),
         pass_on(Kind::Namespaces, watch(namespaces, config()).default_backoff(), namespace, &tx),
+        notice(watch(notices, config().labels(&calls)).default_backoff(), &tx),
     );
 }
 
@@ -92,6 +98,34 @@ async fn pass_on<K, S>(
         };
         if let Some(seen) = seen
             && tx.send(seen).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Of notices nothing is kept but where they are: what they say is read when their account is
+/// gone through.
+async fn notice<S>(stream: S, tx: &Sender<Seen>)
+where
+    S: futures::Stream<Item = watcher::Result<Event<PartialObjectMeta<KlivAuditEvent>>>>,
+{
+    let mut stream = pin!(stream);
+    while let Some(event) = stream.next().await {
+        let account = match event {
+            Ok(Event::InitApply(notice) | Event::Apply(notice)) => notice.metadata.namespace,
+            Ok(Event::Init | Event::InitDone | Event::Delete(_)) => None,
+            Err(error) => {
+                tracing::warn!(
+                    watch = "notices",
+                    error = class(&error),
+                    "watch interrupted; tried again"
+                );
+                None
+            }
+        };
+        if let Some(account) = account
+            && tx.send(Seen::Notice(account)).await.is_err()
         {
             return;
         }

@@ -19,7 +19,7 @@ use super::observed::Account;
 use super::retention::{self, Kept};
 use super::trail_memory::{TrailEnd, Trailed};
 use crate::api::names::{FIELD_MANAGER, LABEL_PENDING};
-use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
+use crate::api::{AuditRecord, KlivAuditEventSpec};
 use crate::audit;
 use crate::runtime::{client, clock, entropy};
 
@@ -135,7 +135,7 @@ impl Applier {
         let there = self.secrets_there(namespace).await?;
         let mut told = BTreeSet::new();
         self.each_event(namespace, |event| {
-            if event.action == AuditAction::Deleted {
+            if audit::has_notice(&event) {
                 told.extend(event.secret_uid.filter(|uid| notices.strangers().contains(uid)));
             }
         })

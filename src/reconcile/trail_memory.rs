@@ -187,7 +187,7 @@ impl TrailMemory {
 
     /// Takes in the record as it was just written.
     pub(super) fn recorded(&mut self, record: Option<&AuditRecord>) {
-        self.deleted.extend(record.into_iter().flat_map(audit::deleted_of).map(str::to_owned));
+        self.deleted.extend(record.into_iter().flat_map(audit::noticed_in).map(str::to_owned));
         if let Some(gone) = &mut self.gone {
             gone.retain(|uid, _| !self.deleted.contains(uid));
         }

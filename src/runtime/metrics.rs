@@ -22,6 +22,7 @@ struct Inner {
     refusals: Family<Refusal, Counter>,
     reviews: Family<Outcome, Counter>,
     deletes: Family<Outcome, Counter>,
+    calls: Family<Outcome, Counter>,
     web_refusals: Family<Cause, Counter>,
     sign_ins: Family<SignIn, Counter>,
     mcp_refusals: Family<Cause, Counter>,
@@ -128,6 +129,7 @@ impl Metrics {
             refusals: Family::default(),
             reviews: Family::default(),
             deletes: Family::default(),
+            calls: Family::default(),
             web_refusals: Family::default(),
             sign_ins: Family::default(),
             mcp_refusals: Family::default(),
@@ -148,6 +150,7 @@ impl Metrics {
             refusals,
             reviews,
             deletes,
+            calls,
             web_refusals,
             sign_ins,
             mcp_refusals,
@@ -186,6 +189,11 @@ impl Metrics {
             "deletes_seen",
             "Deletes seen at the front door, by what became of the word of who did it",
             deletes.clone(),
+        );
+        registry.register(
+            "refused_calls_seen",
+            "Refused calls of agents that the front door was told of, by what became of the word",
+            calls.clone(),
         );
         registry.register(
             "web_refused",
@@ -229,6 +237,7 @@ impl Metrics {
         tally.register(registry);
         // A count that begins with the first loss shows no increase.
         drop(deletes.get_or_create(&Outcome { result: "lost" }));
+        drop(calls.get_or_create(&Outcome { result: "lost" }));
         Self(Arc::new(inner))
     }
 
@@ -261,6 +270,12 @@ impl Metrics {
     /// the audit trail says that nobody could see it.
     pub fn delete_seen(&self, result: &'static str) {
         self.0.deletes.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// The front door was told of a refused call of an agent, and that was `recorded`, or is
+    /// `lost`.
+    pub fn refused_call_seen(&self, result: &'static str) {
+        self.0.calls.get_or_create(&Outcome { result }).inc();
     }
 
     /// The web server turned a request away: `host`, `site`, `method`, `content_type`, `rate`,

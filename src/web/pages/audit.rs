@@ -171,7 +171,10 @@ fn row(frame: &Frame, event: &KlivAuditEventSpec) -> Row {
     let t = &frame.t.audit;
     let tone = match event.action {
         AuditAction::Refused | AuditAction::OpeningFailed | AuditAction::Compromised => Tone::Bad,
-        AuditAction::Deleted | AuditAction::Resumed | AuditAction::Requested => Tone::Warn,
+        AuditAction::Deleted
+        | AuditAction::CallRefused
+        | AuditAction::Resumed
+        | AuditAction::Requested => Tone::Warn,
         AuditAction::Published => Tone::Good,
         _ => Tone::Plain,
     };

@@ -41,12 +41,12 @@ pub(crate) struct Audit {
     pub(crate) newest: &'static str,
     pub(crate) export: &'static str,
     pub(crate) export_hint: &'static str,
-    actions: [&'static str; 12],
+    actions: [&'static str; 13],
     detail_of: fn(&str) -> Option<String>,
 }
 
 /// The actions that there are, in the order of their words.
-pub(crate) const ACTIONS: [AuditAction; 12] = [
+pub(crate) const ACTIONS: [AuditAction; 13] = [
     AuditAction::Created,
     AuditAction::Updated,
     AuditAction::RolledBack,
@@ -56,6 +56,7 @@ pub(crate) const ACTIONS: [AuditAction; 12] = [
     AuditAction::Answered,
     AuditAction::Published,
     AuditAction::Refused,
+    AuditAction::CallRefused,
     AuditAction::KeyRotated,
     AuditAction::OpeningFailed,
     AuditAction::Resumed,
@@ -142,6 +143,7 @@ pub(crate) const EN: Audit = Audit {
         "answered",
         "published",
         "refused",
+        "agent's call refused",
         "key rotated",
         "did not open",
         "trail resumed",
@@ -201,6 +203,7 @@ pub(crate) const SV: Audit = Audit {
         "besvarad",
         "publicerad",
         "avvisad",
+        "agentens anrop avvisat",
         "nyckel bytt",
         "gick inte att öppna",
         "loggen återupptagen",
@@ -270,6 +273,9 @@ fn more_in_swedish(detail: &Detail) -> String {
         Detail::IsBack(version, None) => format!("värdet från version {version} är tillbaka"),
         Detail::IsBack(version, Some(more)) => {
             format!("värdet från version {version} är tillbaka; {}", more_in_swedish(more))
+        }
+        Detail::CallRefused(call) => {
+            format!("ett anrop av {call} avvisades: något i det såg ut som en inloggningsuppgift")
         }
         Detail::KeyRotated(key) => format!("värden förseglas med nyckel {key} härifrån"),
         Detail::Published(revision) => {
