@@ -42,5 +42,5 @@ pub use klivsecret::{
 pub use odd::Odd;
 pub(crate) use recognise::recognisable;
 pub use recognise::{Mode, Recognised, recognise};
-pub(crate) use recognise::{Rest, TABLE as CREDENTIALS};
+pub(crate) use recognise::{Rest, Row as CredentialRow, TABLE as CREDENTIALS};
 pub use stamps::{Stamp, Stamps, What};

@@ -1,5 +1,7 @@
 //! `kubectl kliv mcp`.
 
+use std::time::Duration;
+
 use rmcp::ServiceExt as _;
 
 use super::failure::Failure;
@@ -9,7 +11,10 @@ use crate::account::Caller;
 use crate::api::names::AGENT_FIELD_MANAGER;
 use crate::mcp::{Agent, Says, Settings, StateKey, Visit};
 use crate::runtime::args::origin;
-use crate::runtime::entropy;
+use crate::runtime::{LogFormat, entropy, logs};
+
+/// How long what is still to be told may take when the client has gone.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Serve an AI agent on standard input and output, as yourself
 ///
@@ -28,6 +33,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    // To standard error, which the client keeps: what the audit trail could not be told.
+    logs::start(LogFormat::Text, "warn").map_err(|error| Failure::plain(error.to_string()))?;
     let caller = session.caller().await?;
     let who = who(&caller).await?;
     let caller = Caller { field_manager: AGENT_FIELD_MANAGER, ..caller };
@@ -41,8 +48,11 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         state: StateKey::generate(&mut entropy::system()),
     };
     let visit = Visit { caller, who, says: Says::default() };
-    let serving = Agent::of(visit, settings).serve(rmcp::transport::stdio()).await;
+    let agent = Agent::of(visit, settings);
+    let serving = agent.clone().serve(rmcp::transport::stdio()).await;
     let serving = serving.map_err(|_| Failure::plain("the client did not begin as MCP does"))?;
-    serving.waiting().await.map_err(|_| Failure::plain("the server ended"))?;
-    Ok(())
+    let ended = serving.waiting().await;
+    // The last call may just have been refused.
+    let _ = tokio::time::timeout(FAREWELL, agent.settled()).await;
+    ended.map(drop).map_err(|_| Failure::plain("the server ended"))
 }

@@ -18,9 +18,11 @@ use super::arguments::take_value;
 use super::ask::{Asked, Bound, StateKey, answered, ask};
 use super::call::{Call, Says};
 use super::line::Line;
+use super::refused::Refusing;
 use super::tool::{Entry, Outcome};
-use super::{prompts, resources, tools};
+use super::{prompts, resources, shape, tools};
 use crate::account::Caller;
+use crate::api::refused_call::{PROMPT, RESOURCE, UNKNOWN_TOOL};
 use crate::runtime::{Metrics, clock};
 
 /// What models are told of the server as a whole.
@@ -57,6 +59,7 @@ pub struct Agent {
     table: Arc<[Entry]>,
     /// Where calls are counted, in a server for many.
     metrics: Option<Metrics>,
+    refusing: Arc<Refusing>,
 }
 
 impl Agent {
@@ -70,7 +73,8 @@ impl Agent {
     #[must_use]
     pub fn of_each_request(settings: Settings) -> Self {
         let table = tools::all(settings.chat_values).into();
-        Self { settings: Arc::new(settings), only: None, table, metrics: None }
+        let refusing = Arc::new(Refusing::new());
+        Self { settings: Arc::new(settings), only: None, table, metrics: None, refusing }
     }
 
     /// The same, which counts calls.
@@ -90,6 +94,11 @@ impl Agent {
         if let Some(metrics) = &self.metrics {
             metrics.mcp_called(tool, outcome);
         }
+    }
+
+    /// Waits until the audit trail has been told of what was refused; before a process ends.
+    pub async fn settled(&self) {
+        self.refusing.settled().await;
     }
 
     fn visit(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Visit>, ErrorData> {
@@ -154,6 +163,7 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let visit = self.visit(&context)?;
+        self.refusing.other(&visit, RESOURCE, [&*request.uri], None)?;
         Ok(resources::read(&request.uri, &visit.caller).await?.into())
     }
 
@@ -168,8 +178,11 @@ impl ServerHandler for Agent {
     async fn get_prompt(
         &self,
         request: GetPromptRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
+        let visit = self.visit(&context)?;
+        let arguments = request.arguments.as_ref();
+        self.refusing.other(&visit, PROMPT, [&*request.name], arguments)?;
         Ok(prompts::get(&request.name, request.arguments.as_ref())?.into())
     }
 
@@ -190,10 +203,22 @@ impl ServerHandler for Agent {
         let visit = self.visit(&context)?;
         let Some(entry) = self.table.iter().find(|entry| entry.described.name == request.name)
         else {
+            let arguments = request.arguments.as_ref();
+            self.refusing.other(&visit, UNKNOWN_TOOL, [&*request.name], arguments)?;
             return Err(ErrorData::invalid_params("there is no such tool", None));
         };
         let mut arguments = request.arguments.take().unwrap_or_default();
+        // It is seen by nothing but its tool.
         let value = entry.value.and_then(|name| take_value(&mut arguments, name));
+        let began = clock::monotonic();
+        let refused = self.refusing.tool(&visit, &entry.described, &arguments);
+        let fits = refused.and_then(|()| {
+            shape::check(&entry.described.input_schema, &arguments, entry.value)
+        });
+        if let Err(failure) = fits {
+            self.told(&entry.described.name, &visit.caller.namespace, "failed", began);
+            return Ok(CallToolResult::error(vec![ContentBlock::text(failure.text())]).into());
+        }
         let says = says(&visit, &context);
         let bound = Bound {
             who: &visit.who,
@@ -211,7 +236,6 @@ impl ServerHandler for Agent {
             now: clock::now(),
             line: Line::of(&context),
         };
-        let began = clock::monotonic();
         let outcome = (entry.run)(&call, arguments.clone()).await;
         let word = match &outcome {
             Ok(Outcome::Done(_)) => "done",

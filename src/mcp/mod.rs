@@ -5,7 +5,7 @@
 //!  agent's client ──stdio──► kubectl kliv mcp          the kubeconfig's user, one account
 //!  agent's client ──HTTP───► http: guard ► who asks ►  the token's owner, the path's account
 //!                               │
-//!                               └─► Agent ► arguments ► tool ► account (as the caller) ► API server
+//!                               └─► Agent ► suspicious ► shape ► tool ► account (as the caller) ► API server
 //!                                     │                   │
 //!                                     │                   └─► Outcome: an answer, or a person to ask
 //!                                     └─► ask: in the wire form of the client's revision
@@ -19,7 +19,8 @@
 //!
 //! One field of one tool takes a value: `value` of `store_secret`. It is sealed before
 //! anything is sent, and is there only where chat values are on. Whatever else looks like a
-//! credential is refused. All text of objects goes out as [`Untrusted`](text::Untrusted) data.
+//! credential is refused before anything is read or sent, and the account's audit trail tells of
+//! it ([`refused`]). All text of objects goes out as [`Untrusted`](text::Untrusted) data.
 //!
 //! To add a tool: a file in `tools` with an `impl Tool`, and its line in [`tools`].
 
@@ -28,14 +29,18 @@ mod arguments;
 mod ask;
 mod asked;
 mod call;
+mod drawn;
 mod failure;
 pub mod http;
 mod limit;
 mod line;
 mod people;
 mod prompts;
+mod refused;
 mod resources;
 mod schema;
+mod shape;
+mod suspicious;
 mod text;
 mod tool;
 mod tools;

@@ -19,6 +19,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::drawn::{is_drawn, is_mixed, is_uid, tokens};
 use crate::api::text::is_harmless;
 use crate::api::{CREDENTIALS, Rest};
 
@@ -103,9 +104,7 @@ fn goes_on(row: &crate::api::CredentialRow, text: &str) -> bool {
     let after = after.trim_end_matches(['.', ':', '!', '?']);
     let is_place = begins.contains("://");
     match rest {
-        Rest::Hex(_) | Rest::Capitals(_) => {
-            rest.fits(until(after, |c| !c.is_ascii_alphanumeric()))
-        }
+        Rest::Hex(_) | Rest::Capitals(_) => rest.fits(until(after, |c| !c.is_ascii_alphanumeric())),
         Rest::Words(_) => *begins == "eyJ" && rest.fits(after),
         // Without its password it is no secret.
         Rest::Any | Rest::Long(_) if is_place && !kind.contains("webhook") => false,
@@ -122,8 +121,20 @@ fn goes_on(row: &crate::api::CredentialRow, text: &str) -> bool {
 
 /// What a password or a token is called, where it is given.
 const CALLED: [&str; 14] = [
-    "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key",
-    "accesskey", "access_key", "accountkey", "private_key", "credential",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "accesskey",
+    "access_key",
+    "accountkey",
+    "private_key",
+    "credential",
 ];
 
 /// `password=…`, `"token": "…"`, `Bearer …`.
@@ -140,9 +151,10 @@ fn is_assigned(text: &str) -> bool {
     });
     let schemes = ["bearer ", "basic "];
     given
-        || schemes.iter().flat_map(|scheme| small.match_indices(scheme)).any(|(at, scheme)| {
-            is_given(&value(&text[at + scheme.len()..]), 16)
-        })
+        || schemes
+            .iter()
+            .flat_map(|scheme| small.match_indices(scheme))
+            .any(|(at, scheme)| is_given(&value(&text[at + scheme.len()..]), 16))
 }
 
 fn is_given(value: &str, least: usize) -> bool {
@@ -168,9 +180,11 @@ fn is_placeholder(text: &str) -> bool {
     let small = text.to_ascii_lowercase();
     let letters: String = small.chars().filter(char::is_ascii_alphabetic).collect();
     let meant = ["password", "passwd", "pass", "secret", "pwd", "pw", "token", "key", "apikey"];
-    let is_meant = meant.iter().any(|word| letters.strip_suffix(word).is_some_and(|before| {
-        ["", "your", "my", "the", "db", "app", "api", "user", "some"].contains(&before)
-    }));
+    let is_meant = meant.iter().any(|word| {
+        letters.strip_suffix(word).is_some_and(|before| {
+            ["", "your", "my", "the", "db", "app", "api", "user", "some"].contains(&before)
+        })
+    });
     text.is_empty()
         || text.starts_with(['$', '<', '{', '[', '*', '%'])
         || (is_meant || letters.contains("example") || letters.contains("changeme"))
@@ -178,125 +192,222 @@ fn is_placeholder(text: &str) -> bool {
         || small.chars().all(|c| "x*.-_•…".contains(c))
 }
 
-/// What can be a token: without uids, which name objects.
-fn tokens(text: &str) -> impl Iterator<Item = String> {
-    let all = text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=_-".contains(c));
-    all.flat_map(|run| run.split('/').any(is_uid).then(|| without_uids(run)).map_or_else(
-        || vec![run.to_owned()],
-        |parts| parts,
-    ))
-}
-
-fn without_uids(run: &str) -> Vec<String> {
-    run.split('/').filter(|part| !is_uid(part)).map(str::to_owned).collect()
-}
-
-/// Whether a token, or a part of it, looks drawn.
-fn is_drawn(token: &str) -> bool {
-    const SEPARATORS: [char; 5] = ['+', '/', '=', '_', '-'];
-    let parts = || token.split(SEPARATORS).filter(|part| !part.is_empty());
-    if parts().any(is_drawn_part) {
-        return true;
-    }
-    // Base64 has separators in between, though few.
-    let joined = Zeroizing::new(parts().collect::<String>());
-    let kinds = Kinds::of(&joined);
-    joined.len() >= 24
-        && parts().count() <= 1 + joined.len() / 8
-        && kinds.count() == 3
-        && kinds.changes * 4 >= joined.len()
-        && entropy(&joined) >= 3.5
-        && !is_wordy(&joined)
-}
-
-fn is_drawn_part(part: &str) -> bool {
-    let (length, kinds) = (part.len(), Kinds::of(part));
-    if length >= 32 && part.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return entropy(part) >= 2.5;
-    }
-    match (kinds.small, kinds.capitals, kinds.digits) {
-        (1.., 1.., 1..) => {
-            length >= 20
-                && kinds.changes * 4 >= length
-                && entropy(part) >= 3.2
-                && !is_wordy(part)
-        }
-        (1.., 0, 3..) => {
-            length >= 24 && kinds.changes >= 4 && kinds.changes * 7 >= length && entropy(part) >= 3.2
-        }
-        (0, 1.., 1..) => length >= 24 && kinds.changes >= 2 && entropy(part) >= 3.0,
-        (1.., 1.., 0) => length >= 24 && kinds.changes * 3 >= length && !is_wordy(part),
-        _ => false,
-    }
-}
-
-/// How many characters of each kind a token has, and how often the kind changes.
-#[derive(Default)]
-struct Kinds {
-    small: usize,
-    capitals: usize,
-    digits: usize,
-    changes: usize,
-}
-
-impl Kinds {
-    fn of(token: &str) -> Self {
-        let mut kinds = Self::default();
-        let mut before = None;
-        for byte in token.bytes() {
-            let (kind, count) = match byte {
-                b'0'..=b'9' => (0, &mut kinds.digits),
-                b'A'..=b'Z' => (1, &mut kinds.capitals),
-                _ => (2, &mut kinds.small),
-            };
-            *count += 1;
-            kinds.changes += usize::from(before.replace(kind).is_some_and(|before| before != kind));
-        }
-        kinds
-    }
-
-    fn count(&self) -> usize {
-        [self.small, self.capitals, self.digits].iter().filter(|count| **count > 0).count()
-    }
-}
-
-/// Whether it holds letters and digits, or small letters and capitals in change.
-fn is_mixed(text: &str) -> bool {
-    let has_digit = text.bytes().any(|b| b.is_ascii_digit());
-    let has_letter = text.bytes().any(|b| b.is_ascii_alphabetic());
-    has_digit && has_letter || Kinds::of(text).changes >= 4
-}
-
-/// Whether most of it is words in camel case.
-fn is_wordy(token: &str) -> bool {
-    let mut covered = 0;
-    for word in token.split(|c: char| !c.is_ascii_lowercase()) {
-        if word.len() >= 3 {
-            covered += word.len() + 1;
-        }
-    }
-    covered * 2 >= token.len()
-}
-
-/// Bits a character.
-fn entropy(token: &str) -> f64 {
-    let mut counts = [0_u32; 256];
-    token.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
-    let length = f64::from(u32::try_from(token.len()).unwrap_or(u32::MAX));
-    let share = |count: &u32| f64::from(*count) / length;
-    counts.iter().filter(|count| **count > 0).map(share).map(|share| -share * share.log2()).sum()
-}
-
-/// In the form of Kubernetes, e.g. `6c41d3f0-8c41-4a3a-9d8c-1f1b7c8f7f60`.
-fn is_uid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
 /// As far as no character ends it.
 fn until(text: &str, ends: impl Fn(char) -> bool) -> &str {
     text.find(ends).map_or(text, |end| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const ALNUM: &str = "[0-9A-Za-z]";
+
+    /// One of each kind that `api::recognise` knows, as its provider draws it.
+    fn made() -> impl Strategy<Value = String> {
+        let rows = CREDENTIALS.iter().filter(|row| {
+            // What is a place or a document is tried by hand.
+            !row.0.starts_with(['{', '-']) && (!row.0.contains("://") || row.3.contains("webhook"))
+        });
+        let kinds = rows.map(|(begins, rest, ..)| {
+            let drawn = match rest {
+                Rest::Hex(n) => format!("[0-9a-f]{{{n}}}"),
+                Rest::Capitals(n) => format!("[2-7A-Z]{{{n}}}"),
+                Rest::Words(_) => format!("{ALNUM}{{17}}\\.eyJ{ALNUM}{{40}}\\.{ALNUM}{{43}}"),
+                Rest::Any | Rest::Long(_) => format!("{ALNUM}{{24,48}}"),
+            };
+            drawn.prop_map_into(begins)
+        });
+        proptest::strategy::Union::new(kinds)
+    }
+
+    trait AsBegun {
+        fn prop_map_into(self, begins: &'static str) -> BoxedStrategy<String>;
+    }
+
+    impl AsBegun for String {
+        fn prop_map_into(self, begins: &'static str) -> BoxedStrategy<String> {
+            let drawn = proptest::string::string_regex(&self).expect("a pattern");
+            // As good as never drawn so: without a digit, or of one kind.
+            let drawn = drawn.prop_filter("mixed", |text| is_mixed(text) || text.len() < 20);
+            drawn.prop_map(move |drawn| format!("{begins}{drawn}")).boxed()
+        }
+    }
+
+    /// What stands around it.
+    fn clothed(credential: &str) -> [String; 9] {
+        [
+            credential.to_owned(),
+            format!("The key is {credential}."),
+            format!("STRIPE_API_KEY={credential}"),
+            format!("{{\"key\":\"{credential}\"}}"),
+            format!("Authorization: Bearer {credential}"),
+            format!("export KEY='{credential}'; run"),
+            format!("nyckeln är “{credential}”, tack"),
+            format!("`{credential}`\n"),
+            format!("https://example.org/?key={credential}&x=1"),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_made_credential_of_every_known_kind_is_seen_in_any_clothing(credential in made()) {
+            for text in clothed(&credential) {
+                prop_assert!(is_suspicious(&text), "{text}");
+            }
+        }
+
+        #[test]
+        fn a_credential_is_seen_also_with_what_is_invisible_in_it(credential in made()) {
+            let (start, end) = credential.split_at(credential.len() / 2);
+            let parted = format!("{start}\u{200b}{end}\u{feff}");
+            prop_assert!(is_suspicious(&parted));
+        }
+
+        #[test]
+        fn a_password_in_a_url_is_seen(
+            scheme in "https|postgres|mysql|mongodb\\+srv|redis|amqp|smtp",
+            user in "[a-z]{0,8}",
+            password in "[a-zA-Z]{3}[0-9]{2}[a-zA-Z0-9!_.~-]{3,20}",
+        ) {
+            let url = format!("{scheme}://{user}:{password}@db.example.org:5432/app?ssl=true");
+            for text in [url.clone(), format!("use \"{url}\" for it")] {
+                prop_assert!(is_suspicious(&text), "{text}");
+            }
+        }
+    }
+
+    /// How many of a thousand are seen, drawn with a fixed seed.
+    fn seen_of_a_thousand(pattern: &str) -> usize {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let strategy = proptest::string::string_regex(pattern).expect("a pattern");
+        let draws = (0..1000).map(|_| strategy.new_tree(&mut runner).expect("drawn").current());
+        draws.filter(|text| clothed(text).iter().all(|text| is_suspicious(text))).count()
+    }
+
+    #[test]
+    fn random_tokens_are_seen_but_for_the_few_that_chance_makes_plain() {
+        for (what, pattern, least) in [
+            ("base62 of 24", "[0-9A-Za-z]{24}", 970),
+            ("base62 of 32", "[0-9A-Za-z]{32}", 990),
+            ("base62 of 40", "[0-9A-Za-z]{40}", 995),
+            ("base64 of 32", "[0-9A-Za-z+/]{32}", 970),
+            ("base64 of 44", "[0-9A-Za-z+/]{43}=", 985),
+            ("base64url of 43", "[0-9A-Za-z_-]{43}", 985),
+            ("hex of 32", "[0-9a-f]{32}", 1000),
+            ("hex of 64", "[0-9a-f]{64}", 1000),
+            ("capital hex of 32", "[0-9A-F]{32}", 1000),
+            ("small letters and digits of 32", "[0-9a-z]{32}", 985),
+            ("base32 of 32", "[2-7A-Z]{32}", 980),
+        ] {
+            let seen = seen_of_a_thousand(pattern);
+            assert!(seen >= least, "{what}: {seen}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_and_a_credential_all_the_same_is_seen() {
+        for text in [
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+            "postgres://app:hunter2@db/app",
+            "redis://:hunter2@cache:6379",
+            "https://anna:s3cr3t99@example.org/",
+            "https://hooks.slack.com/services/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",
+            "password=hunter2hunter2",
+            "it is password: correct8horse!",
+            "\"client_secret\": \"a1b2c3d4e5\"",
+            "Endpoint=sb://x;SharedAccessKey=9hJ2/kLm+4nP7qRs1tUv3wXy5zA8bC0dEfGhIjKlMnO=",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+            "sk-proj-abc123xyz789",
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "kliv1.7f3a9c1b2d4e5f60718293a4b5c6d7e8.AbCdEf0123456789abcdefGHIJ",
+        ] {
+            assert!(is_suspicious(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_people_and_agents_write_passes() {
+        for text in [
+            "",
+            "To send order confirmations through SendGrid.",
+            "För att skicka kvitton till kunderna; nyckeln behövs bara i produktion.",
+            "Charges cards when somebody checks out. Needs the secret key, not the publishable one.",
+            "The key begins with sk_live_ in production and with sk_test_ in test.",
+            "Looks like sk-proj-… or sk-ant-…, some 50 characters.",
+            "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx",
+            "postgres://user:password@host:5432/db",
+            "postgres://app:$DB_PASSWORD@db/app",
+            "postgres://<user>:<password>@<host>/<database>",
+            "postgres://db.example.org/app",
+            "https://dashboard.stripe.com/apikeys",
+            "https://platform.openai.com/settings/organization/api-keys",
+            "https://console.cloud.google.com/apis/credentials?project=my-project-123456",
+            "https://github.com/settings/personal-access-tokens/new",
+            "https://hooks.slack.com/",
+            "https://medium.com/@anna/how-to-rotate-keys-2026",
+            "http://localhost:8080/@scope/pkg",
+            "https://app.example.org/accounts/acme/requests/stripe-api-key.production",
+            "OPENAI_API_KEY",
+            "STRIPE_WEBHOOK_SIGNING_SECRET_2",
+            "AWS_S3_BUCKET_EU_WEST_1",
+            "openai-api-key.production",
+            "kliv-secrets-editor",
+            "order-worker-7d9c5b8f6d-x2x9k",
+            "system:serviceaccount:acme:edge-functions",
+            "arn:aws:iam::123456789012:role/OrderWorkerRole",
+            "6c41d3f0-8c41-4a3a-9d8c-1f1b7c8f7f60",
+            "uid 6C41D3F0-8C41-4A3A-9D8C-1F1B7C8F7F60 of the account",
+            "2026-11-24T10:00:00.123456789Z",
+            "2026-11-24T10:00:00+01:00",
+            "v1.32.4-rc.1+build.20261124",
+            "commit b1656f7 (b1656f7a9c)",
+            "anna.andersson@example.org",
+            "+46 70 123 45 67, org.nr 556677-8899",
+            "live_mode, test_mode, sandbox_account_2 and production_like_environment",
+            "re_engagement_campaign_2026 and npm_config_registry",
+            "password: at least 12 characters",
+            "token: see the provider's page",
+            "secret: STRIPE_API_KEY_V2",
+            "password=<your password>, secret=${SECRET_1}",
+            "Bearer tokens are read from OPENAI_API_KEY",
+            "basic authentication against api2.example.org",
+            "createServerSideStripeClientForCheckout",
+            "getUser2FactorAuthenticationTokenFromRequest",
+            "src/functions/orderConfirmation/sendReceiptMail2.ts",
+            "apps/v1/namespaces/acme/Deployments/OrderWorker",
+            "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+            "realisationsvinstbeskattningsreglerna",
+            "claude-code/2.1.34 (Linux; x86_64)",
+            "gpt-5.2-turbo-2026-10-01",
+            "4,99 € / 1000 SMS",
+        ] {
+            assert!(!is_suspicious(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_found_at_any_depth_and_named_by_the_tools_own_arguments_alone() {
+        const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+        let schema = json!({ "properties": { "purpose": {}, "names": {}, "value": {} } });
+        let schema = schema.as_object().unwrap();
+        let found = |arguments: Value, value| {
+            find(arguments.as_object().unwrap(), schema, value).map(|found| found.argument)
+        };
+        assert_eq!(found(json!({ "purpose": KEY }), None), Some(Some("purpose")));
+        assert_eq!(found(json!({ "names": [1, { "a": [KEY] }] }), None), Some(Some("names")));
+        assert_eq!(found(json!({ "names": { KEY: 1 } }), None), Some(Some("names")));
+        assert_eq!(found(json!({ KEY: 1 }), None), Some(None));
+        assert_eq!(found(json!({ "prupose": KEY }), None), Some(None));
+        assert_eq!(found(json!({ "value": KEY }), None), Some(Some("value")));
+        assert_eq!(found(json!({ "value": KEY }), Some("value")), None);
+        assert_eq!(found(json!({ "value": "a", "purpose": KEY }), Some("value")), Some(Some("purpose")));
+        assert_eq!(found(json!({ "names": { "value": KEY } }), Some("value")), Some(Some("names")));
+        assert_eq!(found(json!({ "purpose": "to pay", "names": [] }), None), None);
+    }
 }
