@@ -57,7 +57,7 @@ const SLOWED: Duration = Duration::from_millis(500);
 const WAIT_FOR_ROOM: usize = 256;
 
 /// Why what was seen of a delete is lost: fixed texts.
-const NO_ROOM: &str = "too many at once";
+const NO_ROOM: &str = "too many deletes at once";
 const UNREADABLE: &str = "the review can't be read";
 
 /// How long requests that have begun may take when the process ends.
@@ -238,7 +238,10 @@ impl Door {
         let is_done = has_room && self.deletes.try_send(call).is_ok();
         if !is_done {
             self.metrics.refused_call_seen("lost");
-            tracing::warn!(why = NO_ROOM, "a refused call of an agent can't be recorded");
+            tracing::warn!(
+                why = "too many at once",
+                "a refused call of an agent can't be recorded"
+            );
         }
         is_done
     }

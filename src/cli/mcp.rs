@@ -10,8 +10,8 @@ use super::ui::who;
 use crate::account::Caller;
 use crate::api::names::AGENT_FIELD_MANAGER;
 use crate::mcp::{Agent, Says, Settings, StateKey, Visit};
-use crate::runtime::args::origin;
-use crate::runtime::{LogFormat, entropy, logs};
+use crate::runtime::args::{LogFormat, origin};
+use crate::runtime::{entropy, logs};
 
 /// How long what is still to be told may take when the client has gone.
 const FAREWELL: Duration = Duration::from_secs(3);

@@ -271,10 +271,7 @@ mod tests {
                 json!({ "name": "A", "alphabet": "morse" }),
                 "`alphabet` has to be one of: `hex`, `base64`, `letters`",
             ),
-            (
-                json!({ "name": "A", "more": { "length": 1 } }),
-                "`more.length` has to be 16 or more",
-            ),
+            (json!({ "name": "A", "more": { "length": 1 } }), "`more.length` has to be 16 or more"),
             (
                 json!({ "name": "A", "more": { "lenght": 20 } }),
                 "there is an argument in `more` that is not known: did you mean `length`?; known \
@@ -313,9 +310,28 @@ mod tests {
 
     /// What is checked, and what only describes.
     const KEYWORDS: [&str; 22] = [
-        "$defs", "$ref", "$schema", "additionalProperties", "allOf", "anyOf", "const", "default",
-        "description", "enum", "examples", "format", "items", "maxItems", "maxLength", "maximum",
-        "minItems", "minLength", "minimum", "oneOf", "title", "writeOnly",
+        "$defs",
+        "$ref",
+        "$schema",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "const",
+        "default",
+        "description",
+        "enum",
+        "examples",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minimum",
+        "oneOf",
+        "title",
+        "writeOnly",
     ];
 
     fn beyond(schema: &Value) -> Vec<String> {

@@ -406,7 +406,10 @@ mod tests {
         assert_eq!(found(json!({ "prupose": KEY }), None), Some(None));
         assert_eq!(found(json!({ "value": KEY }), None), Some(Some("value")));
         assert_eq!(found(json!({ "value": KEY }), Some("value")), None);
-        assert_eq!(found(json!({ "value": "a", "purpose": KEY }), Some("value")), Some(Some("purpose")));
+        assert_eq!(
+            found(json!({ "value": "a", "purpose": KEY }), Some("value")),
+            Some(Some("purpose"))
+        );
         assert_eq!(found(json!({ "names": { "value": KEY } }), Some("value")), Some(Some("names")));
         assert_eq!(found(json!({ "purpose": "to pay", "names": [] }), None), None);
     }

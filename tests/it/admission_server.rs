@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use getrandom::rand_core::UnwrapErr;
 use kliv_secrets::admission::{ServeError, WebhookConfig, serve};
-use kliv_secrets::api::KlivAuditEvent;
+use kliv_secrets::api::refused_call::{ANNOTATION, NOT_NOTED, NOTED};
+use kliv_secrets::api::{AuditAction, KlivAuditEvent};
 use kliv_secrets::runtime::args::LogFormat;
 use kliv_secrets::runtime::{Check, Metrics, Readiness, logs};
 use kliv_secrets::seal::Keyring;
@@ -207,6 +208,31 @@ async fn a_delete_is_allowed_at_once_and_what_was_seen_of_it_handed_on_or_lost()
     door.lost(1);
     door.stop.cancel();
     assert!(door.deletes.recv().await.is_none(), "whoever records can end");
+}
+
+#[tokio::test]
+async fn a_refused_call_is_handed_on_or_said_to_be_lost_and_takes_no_room_from_deletes() {
+    let (mut door, certificate, _) = Door::open().await;
+    let told = create(json!({
+        "metadata": {
+            "name": "refused-call", "annotations": { ANNOTATION: "request_secret" },
+        },
+        "spec": {},
+    }));
+    let field = async || {
+        let (_, body) = door.post("/mutate", &certificate, &told).await.expect("answered");
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(answer["response"]["allowed"], false);
+        answer["response"]["status"]["details"]["causes"][0]["field"].clone()
+    };
+    assert_eq!(field().await, NOTED);
+    assert_eq!(field().await, NOT_NOTED);
+    let page = door.metrics.text().expect("text");
+    assert!(page.contains("refused_calls_seen_total{result=\"lost\"} 1\n"), "{page}");
+    let event = door.deletes.try_recv().expect("the first");
+    assert_eq!(event.spec.action, AuditAction::CallRefused);
+    assert!(door.deletes.try_recv().is_err(), "there was no room for the second");
+    door.lost(0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod account_bundle;
 mod account_rights;
 mod account_send;
 mod account_unsealed;
+mod admission_calls;
 mod admission_examples;
 mod admission_leaks;
 mod admission_record;

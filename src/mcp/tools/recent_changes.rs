@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Error, Filter, NotLive, Subject, Target};
 use crate::api::KlivAuditEventSpec;
+use crate::api::refused_call;
 use crate::api::text::harmless;
 use crate::audit::{Detail, Finding, Verdict};
 use crate::mcp::call::Call;
@@ -172,6 +173,7 @@ fn row(event: &KlivAuditEventSpec) -> Row {
 /// A detail in words that quote nothing but numbers; none where there is nothing to say so.
 fn words(detail: &Detail) -> Option<String> {
     Some(match detail {
+        Detail::CallRefused(call) => refused_call::said(refused_call::named(call)?),
         Detail::KeyRotated(_) => "values are sealed with a new key from here on".to_owned(),
         Detail::Went(_) => "a value still waited, and its secret was deleted since".to_owned(),
         Detail::Because(reason, _) => held(Some(*reason)).to_owned(),

@@ -1,5 +1,6 @@
 //! Who deleted what, and what of the audit trail is kept.
 
+use kliv_secrets::api::refused_call::said;
 use kliv_secrets::api::{AuditAction, ChainLink, KlivAuditEventSpec};
 use kliv_secrets::audit::MAX_PENDING;
 use kliv_secrets::reconcile::{Kept, Notices, Old, Trailed, inspect, old};
@@ -93,6 +94,91 @@ fn however_many_notices_there_are_no_more_is_kept_than_can_be_dealt_with() {
     assert_eq!(gone.len(), MAX_PENDING + 1);
     assert!(gone["known"].is_some(), "a flood hides nobody");
     assert!(names.len() <= 500 + MAX_PENDING + 1 && has_more);
+}
+
+fn call_of(actor: &str, at: Timestamp) -> KlivAuditEventSpec {
+    KlivAuditEventSpec {
+        actor: actor.into(),
+        via: "agent".into(),
+        detail: Some(said("request_secret")),
+        ..KlivAuditEventSpec::new(AuditAction::CallRefused, at)
+    }
+}
+
+#[test]
+fn each_notice_of_a_refused_call_counts_once_by_the_request_that_told_of_it() {
+    let told = knowing(&[]);
+    let event = KlivAuditEventSpec { secret_uid: Some("r4".into()), ..call_of("anna", ago(1)) };
+    let told = AuditRecord { pending: vec![event], ..told };
+    // That a secret has the same id says nothing.
+    let mut notices = Notices::new(Some(&told), set(&["r1"]), now());
+    for name in ["pending-r1", "pending-r2", "pending-r3", "pending-r4", "r5"] {
+        notices.take(name.into(), call_of("anna", ago(90_000)));
+    }
+    let (gone, mut names, _) = sorted(notices, &[], &["r3"]);
+    assert_eq!(by(&gone), [("r1", Some("anna")), ("r2", Some("anna"))]);
+    names.sort();
+    let over = |name: &str| (name.to_owned(), None);
+    let waits = |name: &str, uid: &str| (name.to_owned(), Some(uid.to_owned()));
+    let wanted = [
+        waits("pending-r1", "r1"),
+        waits("pending-r2", "r2"),
+        over("pending-r3"),
+        over("pending-r4"),
+        over("r5"),
+    ];
+    assert_eq!(names, wanted);
+}
+
+/// Also where the account has nothing yet: its record begins with it.
+#[test]
+fn a_refused_call_is_told_once_with_what_the_front_door_saw_and_nothing_is_published_for_it() {
+    let mut account = account([]);
+    let mut memory = looked();
+    let seen = KlivAuditEventSpec { secret_uid: Some("r1".into()), ..call_of("anna", ago(5)) };
+    let found = |seen: &KlivAuditEventSpec| {
+        let gone = BTreeMap::from([("r1".to_owned(), Some(seen.clone()))]);
+        let notices = vec![("pending-r1".to_owned(), Some("r1".to_owned()))];
+        Effect::Trail(Trailed::Gone { gone, notices, has_more: false })
+    };
+    memory.fold(&found(&seen), now());
+    let plan = |account: &Account, memory: &Memory| {
+        kliv_secrets::reconcile::plan(account, memory, &timings(), now()).actions
+    };
+    assert!(matches!(plan(&account, &memory)[..], [Action::CreateAccount]));
+
+    account.object = account_object(json!({}));
+    account.object.as_mut().expect("there").status.audit = Some(knowing(&[]));
+    let actions = plan(&account, &memory);
+    let [Action::WriteAccount(_, status)] = &actions[..] else { panic!("one write") };
+    assert!(status.sets.is_empty() && status.revision == 0);
+    let record = status.audit.clone().expect("a record");
+    let [event] = &record.pending[..] else { panic!("one event") };
+    let wanted = KlivAuditEventSpec {
+        sequence: Some(1),
+        hash: event.hash.clone(),
+        time: event.time.clone(),
+        ..seen.clone()
+    };
+    assert_eq!(*event, wanted);
+
+    // It is recorded, and was looked for once more: it is not told again, and its notice goes.
+    account.object.as_mut().expect("there").status = (**status).clone();
+    let mut memory = looked();
+    memory.fold(&Effect::Trail(Trailed::Told(Box::new(event.clone()))), now());
+    let mut notices = Notices::new(Some(&record), set(&[]), now());
+    notices.take("pending-r1".into(), call_of("anna", ago(5)));
+    memory.fold(&Effect::Trail(notices.sorted(&set(&[]), &set(&[]))), now());
+    for action in plan(&account, &memory) {
+        match action {
+            Action::DropNotices(names) => assert_eq!(names, ["pending-r1"]),
+            Action::WriteAccount(_, status) => {
+                let record = status.audit.expect("a record");
+                assert!(record.pending.is_empty() && record.head.sequence == 1);
+            }
+            other => panic!("{other}"),
+        }
+    }
 }
 
 #[test]
