@@ -212,9 +212,8 @@ impl ServerHandler for Agent {
         let value = entry.value.and_then(|name| take_value(&mut arguments, name));
         let began = clock::monotonic();
         let refused = self.refusing.tool(&visit, &entry.described, &arguments);
-        let fits = refused.and_then(|()| {
-            shape::check(&entry.described.input_schema, &arguments, entry.value)
-        });
+        let fits = refused
+            .and_then(|()| shape::check(&entry.described.input_schema, &arguments, entry.value));
         if let Err(failure) = fits {
             self.told(&entry.described.name, &visit.caller.namespace, "failed", began);
             return Ok(CallToolResult::error(vec![ContentBlock::text(failure.text())]).into());

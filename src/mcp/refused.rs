@@ -37,7 +37,7 @@ impl Refusing {
         }
     }
 
-    /// Whether a call of a tool may go on.
+    /// Whether a call of a tool may go on; the value that it may take was taken out.
     ///
     /// # Errors
     /// Something in it looks like a credential.
@@ -45,10 +45,9 @@ impl Refusing {
         &self,
         visit: &Visit,
         tool: &Tool,
-        value: Option<&str>,
         arguments: &JsonObject,
     ) -> Result<(), Failure> {
-        let found = suspicious::find(arguments, &tool.input_schema, value);
+        let found = suspicious::find(arguments, &tool.input_schema);
         // A tool of ours without its line there is a mistake that a test finds.
         let call = refused_call::named(&tool.name).unwrap_or(refused_call::UNKNOWN_TOOL);
         found.map_or(Ok(()), |found| Err(self.refuse(visit, call, found)))
@@ -68,7 +67,7 @@ impl Refusing {
     ) -> Result<(), ErrorData> {
         let none = JsonObject::new();
         let is_found = texts.into_iter().any(suspicious::is_suspicious)
-            || arguments.is_some_and(|all| suspicious::find(all, &none, None).is_some());
+            || arguments.is_some_and(|all| suspicious::find(all, &none).is_some());
         if !is_found {
             return Ok(());
         }

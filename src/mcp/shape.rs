@@ -12,23 +12,31 @@ use serde_json::Value;
 use super::failure::Failure;
 use crate::inject::nearby;
 
-/// Whether arguments fit a tool's input schema.
+/// Whether arguments fit a tool's input schema, but for the value that was `taken` out of them.
 ///
 /// # Errors
 /// What does not, by the argument's path.
-pub(super) fn check(schema: &JsonObject, arguments: &JsonObject) -> Result<(), Failure> {
-    Schema(schema).object(schema, arguments, "").map_err(Failure::new)
+pub(super) fn check(
+    schema: &JsonObject,
+    arguments: &JsonObject,
+    taken: Option<&str>,
+) -> Result<(), Failure> {
+    let schema = Schema { root: schema, taken };
+    schema.object(schema.root, arguments, "").map_err(Failure::new)
 }
 
 /// A tool's input schema.
-struct Schema<'a>(&'a JsonObject);
+struct Schema<'a> {
+    root: &'a JsonObject,
+    taken: Option<&'a str>,
+}
 
 impl Schema<'_> {
     /// Whether a value fits; where it does not, why, with the argument's path.
     fn value(&self, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
         let Some(schema) = schema.as_object() else { return Ok(()) };
         if let Some(of) = schema.get("$ref").and_then(Value::as_str) {
-            let definition = self.0.get("$defs").zip(of.strip_prefix("#/$defs/"));
+            let definition = self.root.get("$defs").zip(of.strip_prefix("#/$defs/"));
             let definition = definition.and_then(|(all, name)| all.get(name));
             return definition.map_or(Ok(()), |definition| self.value(definition, value, path));
         }
@@ -104,6 +112,9 @@ impl Schema<'_> {
             return Err(format!("`{}` is missing", within(name)));
         }
         for (name, field) in fields {
+            if path.is_empty() && self.taken == Some(name.as_str()) && field.is_null() {
+                continue;
+            }
             let Some((name, schema)) = own.get_key_value(name) else {
                 match schema.get("additionalProperties") {
                     Some(Value::Bool(false)) => return Err(unknown(name, own, path)),
@@ -239,13 +250,14 @@ mod tests {
 
     fn refused(arguments: Value) -> Option<String> {
         let arguments = arguments.as_object().unwrap();
-        check(&schema(), arguments).err().map(|failure| failure.text().to_owned())
+        check(&schema(), arguments, Some("name")).err().map(|failure| failure.text().to_owned())
     }
 
     #[test]
     fn what_fits_passes() {
         for arguments in [
             json!({ "name": "A" }),
+            json!({ "name": null }),
             json!({ "name": "åäöåäöåä", "environment": null, "days": 3650 }),
             json!({ "name": "A", "names": ["a", "bbbb"], "alphabet": "letters" }),
             json!({ "name": "A", "alphabet": null, "more": { "length": 16 } }),

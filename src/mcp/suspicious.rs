@@ -31,21 +31,16 @@ pub(super) struct Suspicious<'a> {
     pub(super) argument: Option<&'a str>,
 }
 
-/// Looks through the arguments of a tool with this input schema; but for the one that may hold
-/// a value.
-pub(super) fn find<'a>(
-    arguments: &JsonObject,
-    schema: &'a JsonObject,
-    value: Option<&str>,
-) -> Option<Suspicious<'a>> {
+/// Looks through the arguments of a tool with this input schema. The value that it may take is
+/// not among them any more.
+pub(super) fn find<'a>(arguments: &JsonObject, schema: &'a JsonObject) -> Option<Suspicious<'a>> {
     let own = schema.get("properties").and_then(Value::as_object);
     for (name, argument) in arguments {
         let known = own.and_then(|own| own.get_key_value(name)).map(|(name, _)| name.as_str());
         if known.is_none() && is_suspicious(name) {
             return Some(Suspicious { argument: None });
         }
-        let may = value == Some(name.as_str());
-        if !may && is_anywhere_in(argument) {
+        if is_anywhere_in(argument) {
             return Some(Suspicious { argument: known });
         }
     }
@@ -396,21 +391,16 @@ mod tests {
         const KEY: &str = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
         let schema = json!({ "properties": { "purpose": {}, "names": {}, "value": {} } });
         let schema = schema.as_object().unwrap();
-        let found = |arguments: Value, value| {
-            find(arguments.as_object().unwrap(), schema, value).map(|found| found.argument)
+        let found = |arguments: Value| {
+            find(arguments.as_object().unwrap(), schema).map(|found| found.argument)
         };
-        assert_eq!(found(json!({ "purpose": KEY }), None), Some(Some("purpose")));
-        assert_eq!(found(json!({ "names": [1, { "a": [KEY] }] }), None), Some(Some("names")));
-        assert_eq!(found(json!({ "names": { KEY: 1 } }), None), Some(Some("names")));
-        assert_eq!(found(json!({ KEY: 1 }), None), Some(None));
-        assert_eq!(found(json!({ "prupose": KEY }), None), Some(None));
-        assert_eq!(found(json!({ "value": KEY }), None), Some(Some("value")));
-        assert_eq!(found(json!({ "value": KEY }), Some("value")), None);
-        assert_eq!(
-            found(json!({ "value": "a", "purpose": KEY }), Some("value")),
-            Some(Some("purpose"))
-        );
-        assert_eq!(found(json!({ "names": { "value": KEY } }), Some("value")), Some(Some("names")));
-        assert_eq!(found(json!({ "purpose": "to pay", "names": [] }), None), None);
+        assert_eq!(found(json!({ "purpose": KEY })), Some(Some("purpose")));
+        assert_eq!(found(json!({ "names": [1, { "a": [KEY] }] })), Some(Some("names")));
+        assert_eq!(found(json!({ "names": { KEY: 1 } })), Some(Some("names")));
+        assert_eq!(found(json!({ KEY: 1 })), Some(None));
+        assert_eq!(found(json!({ "prupose": KEY })), Some(None));
+        assert_eq!(found(json!({ "value": null, "purpose": KEY })), Some(Some("purpose")));
+        assert_eq!(found(json!({ "names": { "value": KEY } })), Some(Some("names")));
+        assert_eq!(found(json!({ "value": null, "purpose": "to pay", "names": [] })), None);
     }
 }
