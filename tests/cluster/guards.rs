@@ -1,6 +1,7 @@
 //! What belongs to the controller alone, and what no annotation may hold.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use kliv_secrets::api::refused_call::said;
 use kliv_secrets::api::{KlivAccount, KlivAuditEvent, KlivSecret};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use serde_json::{Value, json};
@@ -149,10 +150,35 @@ async fn the_webhook_says_who_deletes_a_secret_and_nothing_else() {
         json_patch::merge(&mut object, &change);
         refuses(what, events.create(&post, &parse(object)).await, words);
     }
+    let call = json!({
+        "metadata": {"name": "pending-2", "labels": {"secrets.kliv.dev/pending": "call"}},
+        "spec": {
+            "time": "2026-11-24T10:00:00Z", "action": "CallRefused", "actor": "anna",
+            "via": "agent", "detail": said("prompts/get"),
+        },
+    });
+    for (what, change) in [
+        ("a delete by this label", json!({"spec": {"action": "Deleted"}})),
+        (
+            "a call by the other",
+            json!({"metadata": {"labels": {"secrets.kliv.dev/pending": "true"}}}),
+        ),
+        ("a secret", json!({"spec": {"secret": "a"}})),
+        ("a uid", json!({"spec": {"secretUid": "u"}})),
+        ("other words", json!({"spec": {"detail": said("sk_live_51")}})),
+        ("no words", json!({"spec": {"detail": null}})),
+        ("nobody", json!({"spec": {"actor": null}})),
+    ] {
+        let mut object = call.clone();
+        json_patch::merge(&mut object, &change);
+        refuses(what, events.create(&post, &parse(object)).await, words);
+    }
     let theirs: Api<KlivAuditEvent> = Api::namespaced(place.admin.clone(), &place.namespace);
     let words = "written by kliv-secrets alone";
     refuses("somebody's", theirs.create(&post, &parse(pending.clone())).await, words);
+    refuses("somebody's", theirs.create(&post, &parse(call.clone())).await, words);
 
+    events.create(&post, &parse(call)).await.expect("the webhook can");
     events.create(&post, &parse(pending)).await.expect("the webhook can");
 
     let label = Patch::Merge(json!({"metadata": {"labels": null}}));

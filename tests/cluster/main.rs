@@ -54,6 +54,7 @@ mod mcp_door;
 mod mcp_http;
 mod mcp_identity;
 mod mcp_reads;
+mod mcp_refusals;
 mod mcp_rights;
 mod mcp_stdio;
 mod mcp_writes;
