@@ -195,6 +195,7 @@ fn until(text: &str, ends: impl Fn(char) -> bool) -> &str {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
     use serde_json::json;
 
     use super::*;
