@@ -5,13 +5,13 @@
 //!  audit trail             ──► Ending: that it was taken away, by whom
 //! ```
 
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Call;
 use super::text::Untrusted;
+use super::words::{self, Asked, Via, small};
 use crate::account::{
     Asker, Held, Live, Stage, Target, Waited, Wanted, replaceable, stage, waiting,
 };
@@ -19,8 +19,6 @@ use crate::api::{AuditAction, KlivAccount, KlivAuditEventSpec, KlivSecret, NotUp
 
 /// The longest text of somebody that is passed on, characters.
 pub(super) const LONGEST: usize = 1024;
-/// The same of a name.
-const LONGEST_NAME: usize = 256;
 
 /// How far a question is.
 #[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,34 +36,12 @@ pub(super) enum Status {
     Gone,
 }
 
-/// What people are asked for.
-#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Wants {
-    /// The first value.
-    Value,
-    /// A new value, in place of the one in use.
-    NewValue,
-    /// That somebody deletes the secret, or keeps it.
-    Deletion,
-}
-
-impl From<Wanted> for Wants {
-    fn from(wanted: Wanted) -> Self {
-        match wanted {
-            Wanted::Value => Self::Value,
-            Wanted::NewValue => Self::NewValue,
-            Wanted::Deletion => Self::Deletion,
-        }
-    }
-}
-
 /// What became of a question.
 #[derive(Serialize, JsonSchema, Clone, PartialEq, Debug)]
 pub(super) struct Became {
     pub(super) status: Status,
     /// What people are asked for, while they are.
-    pub(super) wanted: Option<Wants>,
+    pub(super) wanted: Option<Asked>,
     /// The secret's name.
     pub(super) secret: String,
     /// The environment variable that code reads.
@@ -76,7 +52,7 @@ pub(super) struct Became {
     pub(super) has_value: bool,
     /// Where a person answers. Only people can open it.
     pub(super) link: Option<String>,
-    /// How a person answers in a terminal.
+    /// How a person gives the value, or deletes the secret, in a terminal.
     pub(super) command: Option<String>,
     /// What the value is needed for, as the asker wrote.
     pub(super) purpose: Option<Untrusted>,
@@ -99,8 +75,8 @@ pub(super) struct AskedBy {
     user: Option<Untrusted>,
     /// The human that he acts for.
     on_behalf_of: Option<Untrusted>,
-    /// Through what: `agent`, `web`, `cli`, `kubectl`, `gitops`, `api`.
-    via: Option<String>,
+    /// Through what.
+    via: Option<Via>,
     /// What the asker calls itself. Nobody has checked it.
     calls_itself: Option<Untrusted>,
 }
@@ -159,7 +135,7 @@ pub(super) struct Ending {
     /// The human that he acts for.
     on_behalf_of: Option<Untrusted>,
     /// Through what.
-    via: Option<String>,
+    via: Option<Via>,
 }
 
 /// What was read of a place.
@@ -183,16 +159,21 @@ impl Became {
         let created = first.and_then(|secret| secret.metadata.creation_timestamp.as_ref());
         Self {
             status,
-            wanted: wanted.map(Wants::from),
+            wanted: seen.secret.and_then(Asked::of),
             link: wanted.and_then(|_| call.answer_link(&object)),
-            command: wanted.map(|_| answer_line(call, &object)),
+            command: wanted.map(|wanted| match wanted {
+                Wanted::Deletion => {
+                    format!("kubectl kliv delete {object} -n {}", call.caller.namespace)
+                }
+                Wanted::Value | Wanted::NewValue => answer_line(call, &object),
+            }),
             secret: object,
             variable: target.variable,
             environment: target.environment,
             has_value,
             purpose: asked.as_ref().map(|(question, _)| text(&question.purpose)),
             asked_by: asked.map(|(_, asker)| AskedBy::of(asker)),
-            asked_at: created.map(|Time(time)| rfc3339(*time)),
+            asked_at: created.map(|Time(time)| words::time(*time)),
             delivery: seen.secret.filter(|_| has_value).map(|secret| delivery(secret, seen)),
             ended: None,
             next: next(status, wanted),
@@ -221,10 +202,10 @@ impl Became {
 impl AskedBy {
     fn of(asker: Asker) -> Self {
         Self {
-            user: asker.user.as_deref().map(name),
-            on_behalf_of: asker.on_behalf_of.as_deref().map(name),
-            via: asker.via,
-            calls_itself: asker.says.as_deref().map(name),
+            user: Untrusted::name(asker.user.as_deref()),
+            on_behalf_of: Untrusted::name(asker.on_behalf_of.as_deref()),
+            via: asker.via.as_deref().and_then(Via::of),
+            calls_itself: Untrusted::name(asker.says.as_deref()),
         }
     }
 }
@@ -282,10 +263,10 @@ pub(super) fn ending<'a>(
     let (waited, event) = last?;
     Some(Ending {
         waited,
-        at: rfc3339(event.time.0),
-        by: Some(event.actor.as_str()).filter(|by| !by.is_empty()).map(name),
-        on_behalf_of: event.on_behalf_of.as_deref().map(name),
-        via: Some(event.via.clone()).filter(|via| !via.is_empty()),
+        at: words::time(event.time.0),
+        by: Untrusted::name(Some(&event.actor)),
+        on_behalf_of: Untrusted::name(event.on_behalf_of.as_deref()),
+        via: Via::of(&event.via),
     })
 }
 
@@ -351,20 +332,8 @@ fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
 impl From<NotUpdated> for Lagging {
     fn from(behind: NotUpdated) -> Self {
         let reason = behind.behind().map_or("unknown", |behind| behind.as_str());
-        Self { function: behind.name, reason: in_small_letters(reason) }
+        Self { function: behind.name, reason: small(reason) }
     }
-}
-
-/// `RollingOut` as `rolling_out`.
-fn in_small_letters(word: &str) -> String {
-    let mut small = String::with_capacity(word.len() + 4);
-    for c in word.chars() {
-        if c.is_ascii_uppercase() && !small.is_empty() {
-            small.push('_');
-        }
-        small.push(c.to_ascii_lowercase());
-    }
-    small
 }
 
 /// What a person types to answer.
@@ -374,14 +343,6 @@ pub(super) fn answer_line(call: &Call<'_>, object: &str) -> String {
 
 fn text(text: &str) -> Untrusted {
     Untrusted::new(text, LONGEST)
-}
-
-fn name(text: &str) -> Untrusted {
-    Untrusted::new(text, LONGEST_NAME)
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    format!("{time:.0}")
 }
 
 #[cfg(test)]
@@ -521,11 +482,5 @@ mod tests {
         assert_eq!(told, wanted);
         let unseen = Seen { secret: Some(&valued), account: None };
         assert_eq!(delivery(&valued, &unseen).functions, None, "none would be said to be none");
-    }
-
-    #[test]
-    fn words_are_in_small_letters() {
-        assert_eq!(in_small_letters("RollingOut"), "rolling_out");
-        assert_eq!(in_small_letters("Manual"), "manual");
     }
 }

@@ -47,6 +47,7 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod mcp_asks;
 mod mcp_chart;
 #[path = "../mcp-door/mod.rs"]
 #[expect(dead_code, reason = "shared with tests that need only cargo, which use the rest")]

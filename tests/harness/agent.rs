@@ -121,28 +121,47 @@ impl AgentClient {
     }
 
     /// A request; its result, or its error.
-    pub async fn request(&mut self, method: &str, mut params: Value) -> Result<Value, Value> {
+    pub async fn request(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        let id = self.begin(method, params).await;
+        let mut said = self.hear(|said| said["id"] == id).await;
+        match said.get_mut("result") {
+            Some(result) => Ok(result.take()),
+            None => Err(said["error"].take()),
+        }
+    }
+
+    /// Sends a request, and does not wait for what is said to it: its id.
+    pub async fn begin(&mut self, method: &str, mut params: Value) -> u64 {
         self.last += 1;
         if self.revision == Revision::Of2026 {
-            params["_meta"] = json!({
-                "io.modelcontextprotocol/protocolVersion": self.revision.name(),
-                "io.modelcontextprotocol/clientInfo": { "name": "test-agent", "version": "1" },
-                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
-            });
+            let meta = &mut params["_meta"];
+            let about = "io.modelcontextprotocol";
+            meta[format!("{about}/protocolVersion")] = json!(self.revision.name());
+            meta[format!("{about}/clientInfo")] = json!({ "name": "test-agent", "version": "1" });
+            meta[format!("{about}/clientCapabilities")] = self.capabilities.clone();
         }
         let id = self.last;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await;
+        id
+    }
+
+    /// Gives a request up.
+    pub async fn give_up(&mut self, id: u64) {
+        let which = json!({ "requestId": id });
+        let method = "notifications/cancelled";
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": which })).await;
+    }
+
+    /// The next message that is such a one; what is said before it is only kept.
+    pub async fn hear(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let mut line = String::new();
             let read = self.reads.read_line(&mut line).await.expect("hears");
             assert!(read > 0, "the server ended");
             self.heard.push_str(&line);
-            let mut said: Value = serde_json::from_str(&line).expect("JSON");
-            if said["id"] == id {
-                return match said.get_mut("result") {
-                    Some(result) => Ok(result.take()),
-                    None => Err(said["error"].take()),
-                };
+            let said: Value = serde_json::from_str(&line).expect("JSON");
+            if wanted(&said) {
+                return said;
             }
         }
     }

@@ -12,6 +12,9 @@ mod admission_record;
 mod admission_server;
 mod admission_support;
 mod admission_writes;
+#[path = "../harness/agent.rs"]
+#[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]
+mod agent;
 mod audit_chain;
 mod audit_facts;
 #[path = "../inject-cases/mod.rs"]
@@ -22,6 +25,7 @@ mod cli_support;
 mod cli_way;
 mod generated;
 mod inject;
+mod mcp_asks;
 mod mcp_docs;
 #[path = "../mcp-door/mod.rs"]
 #[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{DryRun, Error, Target, Wanted, replaceable};
-use crate::mcp::asked::Wants;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::tool::{Effect, Outcome, Tool};
+use crate::mcp::words::Asked;
 
 pub(super) struct CancelRequest;
 
@@ -25,7 +25,7 @@ pub(super) struct Output {
     /// Whether a question was taken back; if not, none waited.
     cancelled: bool,
     /// What it asked for.
-    wanted: Option<Wants>,
+    wanted: Option<Asked>,
     /// The secret's name.
     secret: String,
     /// Whether the secret is there, with its value.
@@ -79,7 +79,7 @@ asked for is not needed any more, and only for what you asked yourself, or a per
             Wanted::NewValue => "The question is gone. The value in use stays.",
             Wanted::Deletion => "The proposal is gone. The secret stays.",
         };
-        let (cancelled, wanted) = (true, Some(wanted.into()));
+        let (cancelled, wanted) = (true, Asked::of(secret));
         Ok(Outcome::Done(Output { cancelled, wanted, secret: name, has_value, words }))
     }
 }

@@ -7,16 +7,15 @@ use crate::account::{DryRun, Error, Invalid, Target, Wanted, provider_of, replac
 use crate::api::text::harmless;
 use crate::api::warning::says_nothing;
 use crate::api::{KlivSecret, KlivSecretSpec, Question};
-use crate::mcp::ask::Ask;
-use crate::mcp::asked::{LONGEST, Wants, answer_line};
+use crate::mcp::asked::{LONGEST, answer_line};
 use crate::mcp::call::{Call, Person};
 use crate::mcp::failure::Failure;
 use crate::mcp::limit::room_for_one_more;
+use crate::mcp::people::{requested_by, shown};
 use crate::mcp::text::Untrusted;
 use crate::mcp::tool::{Effect, Outcome, Tool};
+use crate::mcp::words::Asked;
 
-/// The longest name that an asker can call itself, characters.
-const LONGEST_ASKER: usize = 256;
 /// A purpose has so many letters at least, in any script.
 const LETTERS: usize = 5;
 
@@ -76,7 +75,7 @@ pub(super) struct Output {
     is_new: bool,
     /// What people are asked for: the first value, or something that was asked of a secret
     /// that has one.
-    wanted: Option<Wants>,
+    wanted: Option<Asked>,
     /// The secret's name.
     secret: String,
     /// The environment variable that code reads.
@@ -127,7 +126,7 @@ update_secret.";
 
     async fn run(call: &Call<'_>, input: Input) -> Result<Outcome<Output>, Failure> {
         let target = Target::parse(&input.name, input.environment.as_deref())?;
-        let question = question(&input, call.says.name.as_deref())?;
+        let question = question(&input, requested_by(call))?;
         let name = target.object();
         let (secret, is_new) = match call.caller.find_object(&name).await? {
             Some(there) => (there, false),
@@ -138,23 +137,18 @@ update_secret.";
             return Err(Error::from(Invalid::OtherVariable { name, variable }).into());
         }
         let output = told(call, &secret, &question, is_new);
-        if output.status != Status::Pending || call.person.is_some() {
+        if output.status != Status::Pending {
             return Ok(Outcome::Done(output));
         }
-        let Some(url) = output.link.clone() else { return Ok(Outcome::Done(output)) };
-        // Shown to the person by the client: none of the agent's words.
-        let message = format!(
-            "The account {} waits for the value of {}. Open the page to look at who asks and \
-             why, and to give it or refuse.",
-            call.caller.namespace, output.secret,
-        );
-        let id = secret.metadata.uid.unwrap_or(name);
-        Ok(Outcome::Ask(Ask::Link { url, message, is_new, id }, output))
+        Ok(match shown(call, &secret, "a value is asked for", is_new) {
+            Some(ask) => Outcome::Ask(ask, output),
+            None => Outcome::Done(output),
+        })
     }
 }
 
 /// The question, where it makes sense. Nothing of it is quoted.
-fn question(input: &Input, asker: Option<&str>) -> Result<Question, Failure> {
+fn question(input: &Input, requested_by: Option<String>) -> Result<Question, Failure> {
     let purpose = input.purpose.trim();
     if purpose.chars().filter(|c| c.is_alphabetic()).count() < LETTERS {
         return Err(Failure::new(
@@ -170,7 +164,7 @@ fn question(input: &Input, asker: Option<&str>) -> Result<Question, Failure> {
     Ok(Question {
         purpose: purpose.to_owned(),
         obtain_from: said(input.obtain_from.as_deref()),
-        requested_by: asker.map(|name| harmless(name, LONGEST_ASKER).into_owned()),
+        requested_by,
         ..Question::default()
     })
 }
@@ -234,7 +228,7 @@ fn told(call: &Call<'_>, secret: &KlivSecret, wanted: &Question, is_new: bool) -
     Output {
         status,
         is_new,
-        wanted: waits.map(Wants::from),
+        wanted: Asked::of(secret),
         link: waits.and_then(|_| call.answer_link(&object)),
         command: waits.map(|_| answer_line(call, &object)),
         provider: provider_of(&place.variable)
@@ -312,16 +306,5 @@ mod tests {
         assert!(question(&from, None).is_err());
         let described = Input { description: long, ..input("to send receipts") };
         assert!(question(&described, None).is_err());
-    }
-
-    #[test]
-    fn who_asks_is_what_the_client_calls_itself_and_can_not_hide_or_flood() {
-        let asked = |name: &str| {
-            let asked = question(&input("to send receipts"), Some(name));
-            asked.unwrap().requested_by.unwrap()
-        };
-        assert_eq!(asked("claude-code"), "claude-code");
-        assert_eq!(asked("a\u{202e}b"), "a\\u{202e}b");
-        assert_eq!(asked(&"x".repeat(999)).chars().count(), 256);
     }
 }

@@ -1,0 +1,461 @@
+#![expect(clippy::disallowed_types, reason = "a client of an API server that is made up")]
+//! How agents ask people, in both revisions of the protocol, before an API server that keeps
+//! KlivSecrets and nothing else.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::body::{Body, to_bytes};
+use http::{Method, Request, Response, header};
+use kliv_secrets::account::{Caller, Namespace};
+use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
+use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::agent::{AgentClient, Called, Revision};
+
+const WEB: &str = "https://secrets.example.org";
+const LINK: &str = "https://secrets.example.org/accounts/acme/requests/sendgrid-api-key";
+/// Parts of objects that no output may hold.
+const CANARIES: [&str; 3] = ["c4n4ry****mask", "kliv1.c4n4ry", "kliv1.0ld-c4n4ry"];
+const BOTH: [Revision; 2] = [Revision::Of2025, Revision::Of2026];
+
+/// The API server.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Keeps>>);
+
+#[derive(Default)]
+struct Keeps {
+    secrets: BTreeMap<String, Value>,
+    /// What was sent, by method and name.
+    writes: Vec<String>,
+    /// Somebody else is quicker at the next create.
+    quicker: Option<Value>,
+}
+
+impl Kept {
+    fn with(secrets: impl IntoIterator<Item = Value>) -> Self {
+        let kept = Self::default();
+        for secret in secrets {
+            let name = secret["metadata"]["name"].as_str().expect("a name").to_owned();
+            kept.0.lock().expect("no panic").secrets.insert(name, secret);
+        }
+        kept
+    }
+
+    fn writes(&self) -> Vec<String> {
+        self.0.lock().expect("no panic").writes.clone()
+    }
+
+    fn secret(&self, name: &str) -> Value {
+        self.0.lock().expect("no panic").secrets.get(name).cloned().unwrap_or_default()
+    }
+
+    fn change(&self, name: &str, change: Value) {
+        let mut kept = self.0.lock().expect("no panic");
+        json_patch::merge(kept.secrets.get_mut(name).expect("a secret"), &change);
+    }
+
+    fn client(&self) -> Client {
+        let kept = self.clone();
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let kept = kept.clone();
+            async move { Ok::<_, Infallible>(kept.answer(request).await) }
+        });
+        Client::new(service, "acme")
+    }
+
+    async fn answer(&self, request: Request<kube::client::Body>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(Body::new(body), usize::MAX).await.expect("a body");
+        let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+        if head.uri.query().is_some_and(|query| query.contains("watch=")) {
+            // Nothing happens, for ever.
+            let nothing = futures::stream::pending::<Result<Vec<u8>, Infallible>>();
+            return response.body(Body::from_stream(nothing)).expect("an answer");
+        }
+        let (status, answer) = self.answered(&head.method, head.uri.path(), sent);
+        let body = serde_json::to_vec(&answer).expect("JSON");
+        response.status(status).body(body.into()).expect("an answer")
+    }
+
+    fn answered(&self, method: &Method, path: &str, mut sent: Value) -> (u16, Value) {
+        let mut kept = self.0.lock().expect("no panic");
+        let secrets = "/apis/secrets.kliv.dev/v1alpha1/namespaces/acme/klivsecrets";
+        let Some(name) = path.strip_prefix(secrets) else { return failure(404) };
+        let name = name.trim_start_matches('/').to_owned();
+        match (method, name.as_str()) {
+            (&Method::GET, "") => {
+                let items: Vec<_> = kept.secrets.values().cloned().collect();
+                (200, json!({ "metadata": { "resourceVersion": "9" }, "items": items }))
+            }
+            (&Method::POST, "") => {
+                let name = sent["metadata"]["name"].as_str().expect("a name").to_owned();
+                kept.writes.push(format!("POST {name}"));
+                if let Some(quicker) = kept.quicker.take() {
+                    kept.secrets.insert(name.clone(), quicker);
+                }
+                if kept.secrets.contains_key(&name) {
+                    return failure(409);
+                }
+                sent["metadata"]["uid"] = json!("u-1");
+                sent["metadata"]["generation"] = json!(1);
+                sent["metadata"]["resourceVersion"] = json!("1");
+                sent["metadata"]["creationTimestamp"] = json!("2026-11-24T10:00:00Z");
+                kept.secrets.insert(name, sent.clone());
+                (201, sent)
+            }
+            (&Method::GET, name) => match kept.secrets.get(name) {
+                Some(secret) => (200, secret.clone()),
+                None => failure(404),
+            },
+            (&Method::DELETE, name) => {
+                kept.writes.push(format!("DELETE {name}"));
+                match kept.secrets.remove(name) {
+                    Some(secret) => (200, secret),
+                    None => failure(404),
+                }
+            }
+            _ => failure(405),
+        }
+    }
+}
+
+fn failure(code: u16) -> (u16, Value) {
+    let details = json!({ "kind": "klivsecrets" });
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "details": details, "message": "",
+    });
+    (code, status)
+}
+
+fn server(kept: &Kept, web: Option<&str>) -> Agent {
+    let caller = Caller {
+        client: kept.client(),
+        namespace: Namespace::try_from("acme").expect("a name"),
+        operator_namespace: Namespace::try_from("ours").expect("a name"),
+        field_manager: AGENT_FIELD_MANAGER,
+    };
+    let state = StateKey::from_file(&[7; 32]).expect("a key");
+    let settings = Settings { chat_values: false, web: web.map(str::to_owned), state };
+    Agent::of(Visit { caller, who: "anna".into(), says: Says::default() }, settings)
+}
+
+async fn agent(kept: &Kept, revision: Revision) -> AgentClient {
+    AgentClient::of(server(kept, Some(WEB)), revision).await
+}
+
+/// One that shows its person links.
+async fn showing(kept: &Kept, revision: Revision) -> AgentClient {
+    AgentClient::that_asks(server(kept, Some(WEB)), revision).await
+}
+
+fn ask() -> Value {
+    json!({
+        "name": "SENDGRID_API_KEY", "purpose": "to send receipts by mail",
+        "obtain_from": "Settings, API Keys",
+    })
+}
+
+fn waiting(name: &str) -> Value {
+    let variable = name.to_uppercase().replace('-', "_");
+    json!({
+        "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivSecret",
+        "metadata": { "name": name, "uid": format!("u-{name}"), "resourceVersion": "1" },
+        "spec": { "envVar": variable, "request": { "purpose": "to send receipts by mail" } },
+    })
+}
+
+fn valued(name: &str) -> Value {
+    let mut secret = waiting(name);
+    secret["metadata"]["generation"] = json!(2);
+    secret["spec"]["sealed"] = json!(CANARIES[1]);
+    let entry = |version: i64, sealed: &str| {
+        json!({
+            "version": version, "generation": version, "time": "2026-11-24T10:00:00Z",
+            "maskedValue": CANARIES[0], "sealed": sealed,
+        })
+    };
+    secret["status"] = json!({
+        "observedGeneration": 2, "version": 2, "maskedValue": CANARIES[0],
+        "history": [entry(2, CANARIES[1]), entry(1, CANARIES[2])],
+        "conditions": [{
+            "type": "Ready", "status": "True", "reason": "Published", "message": "",
+            "lastTransitionTime": "2026-11-24T10:00:00Z",
+        }],
+    });
+    secret
+}
+
+#[tokio::test]
+async fn since_2026_07_28_a_person_is_shown_the_link_and_the_same_call_says_what_he_did() {
+    let kept = Kept::default();
+    let mut agent = showing(&kept, Revision::Of2026).await;
+    let asked = agent.call("request_secret", ask()).await.asks();
+    let question = &asked["inputRequests"]["person"];
+    assert_eq!(question["method"], "elicitation/create");
+    assert_eq!(question["params"]["mode"], "url");
+    assert_eq!(question["params"]["url"], LINK);
+    let message = question["params"]["message"].as_str().expect("a message");
+    assert!(message.contains("sendgrid-api-key") && !message.contains("receipts"), "{message}");
+    for (did, word) in [("accept", "opened"), ("decline", "declined"), ("cancel", "dismissed")] {
+        let answer = agent.again("request_secret", ask(), &asked, did).await.answer();
+        assert_eq!(answer["status"], "pending");
+        assert_eq!(answer["person"], word);
+        assert_eq!(answer["is_new"], false);
+    }
+    // He has answered before the call came back.
+    kept.change("sendgrid-api-key", json!({ "spec": { "sealed": CANARIES[1] } }));
+    let answer = agent.again("request_secret", ask(), &asked, "accept").await.answer();
+    assert_eq!(answer["status"], "has_value");
+    assert_eq!(kept.writes(), ["POST sendgrid-api-key"]);
+}
+
+#[tokio::test]
+async fn a_state_of_another_call_is_refused_with_what_to_do() {
+    let kept = Kept::default();
+    let mut agent = showing(&kept, Revision::Of2026).await;
+    let asked = agent.call("request_secret", ask()).await.asks();
+    let mut other = ask();
+    other["environment"] = json!("production");
+    let Called::Error(error) = agent.again("request_secret", other, &asked, "accept").await else {
+        panic!("it is refused");
+    };
+    assert_eq!(error["code"], -32602);
+    assert!(error["message"].as_str().is_some_and(|words| words.contains("call again without")));
+    assert_eq!(kept.writes(), ["POST sendgrid-api-key"], "nothing else was asked");
+}
+
+#[tokio::test]
+async fn before_2026_07_28_only_the_call_that_asked_ends_in_the_error_with_the_link() {
+    let kept = Kept::default();
+    let mut agent = showing(&kept, Revision::Of2025).await;
+    let Called::Error(error) = agent.call("request_secret", ask()).await else {
+        panic!("the person is shown the link");
+    };
+    assert_eq!(error["code"], -32042);
+    let elicitation = &error["data"]["elicitations"][0];
+    assert_eq!(elicitation["mode"], "url");
+    assert_eq!(elicitation["url"], LINK);
+    assert_eq!(elicitation["elicitationId"], "u-1");
+    let answer = agent.call("request_secret", ask()).await.answer();
+    assert_eq!(answer["status"], "pending");
+    assert_eq!(kept.writes(), ["POST sendgrid-api-key"]);
+}
+
+#[tokio::test]
+async fn a_client_that_shows_no_links_gets_the_link_and_the_command_in_the_ordinary_result() {
+    for revision in BOTH {
+        let kept = Kept::default();
+        let mut agent = agent(&kept, revision).await;
+        let answer = agent.call("request_secret", ask()).await.answer();
+        assert_eq!(answer["status"], "pending");
+        assert_eq!(answer["is_new"], true);
+        assert_eq!(answer["variable"], "SENDGRID_API_KEY");
+        assert_eq!(answer["link"], LINK);
+        assert_eq!(answer["command"], "kubectl kliv answer sendgrid-api-key -n acme");
+        assert_eq!(answer["provider"]["name"], "SendGrid");
+        let from = json!({ "untrusted_text": "Settings, API Keys" });
+        assert_eq!(answer["obtain_from"], from);
+        let question = &kept.secret("sendgrid-api-key")["spec"]["request"];
+        assert_eq!(question["requestedBy"], "test-agent");
+        assert_eq!(question["purpose"], "to send receipts by mail");
+    }
+}
+
+#[tokio::test]
+async fn without_a_web_page_there_is_the_command_and_nobody_is_shown_anything() {
+    for revision in BOTH {
+        let kept = Kept::default();
+        let mut agent = AgentClient::that_asks(server(&kept, None), revision).await;
+        let answer = agent.call("request_secret", ask()).await.answer();
+        assert_eq!(answer["link"], Value::Null);
+        assert_eq!(answer["command"], "kubectl kliv answer sendgrid-api-key -n acme");
+    }
+}
+
+#[tokio::test]
+async fn asking_again_writes_nothing_and_says_where_the_words_differ() {
+    let kept = Kept::default();
+    let mut agent = agent(&kept, Revision::Of2026).await;
+    let first = agent.call("request_secret", ask()).await.answer();
+    let again = agent.call("request_secret", ask()).await.answer();
+    assert_eq!(first["is_new"], true);
+    assert_eq!(again["is_new"], false);
+    assert_eq!(again["differs"], false);
+    let mut other = ask();
+    other["purpose"] = json!("to send newsletters");
+    let other = agent.call("request_secret", other).await.answer();
+    assert_eq!(other["differs"], true);
+    assert_eq!(other["purpose"], json!({ "untrusted_text": "to send receipts by mail" }));
+    assert_eq!(kept.writes(), ["POST sendgrid-api-key"]);
+}
+
+#[tokio::test]
+async fn somebody_who_asks_at_the_same_moment_has_asked() {
+    let kept = Kept::default();
+    kept.0.lock().expect("no panic").quicker = Some(waiting("sendgrid-api-key"));
+    let mut agent = agent(&kept, Revision::Of2026).await;
+    let answer = agent.call("request_secret", ask()).await.answer();
+    assert_eq!(answer["status"], "pending");
+    assert_eq!(answer["is_new"], false);
+}
+
+#[tokio::test]
+async fn what_has_its_value_is_not_asked_for_and_another_variables_place_is_not_taken() {
+    let kept = Kept::with([valued("sendgrid-api-key")]);
+    let mut agent = showing(&kept, Revision::Of2026).await;
+    let answer = agent.call("request_secret", ask()).await.answer();
+    assert_eq!(answer["status"], "has_value");
+    assert!(answer["next"].as_str().is_some_and(|next| next.contains("update_secret")));
+    let mut other = ask();
+    other["name"] = json!("sendgrid_API_KEY");
+    let words = agent.call("request_secret", other).await.refused();
+    assert!(words.contains("SENDGRID_API_KEY"), "{words}");
+    assert!(kept.writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_says_nothing_and_a_purpose_that_does_not_are_refused() {
+    let kept = Kept::default();
+    let mut agent = agent(&kept, Revision::Of2026).await;
+    for (field, value) in [
+        ("name", "API_KEY"),
+        ("name", "SECRET_2"),
+        ("name", "PATH"),
+        ("name", "A=b"),
+        ("purpose", "  "),
+        ("purpose", "?"),
+        ("environment", "Prod!"),
+    ] {
+        let mut arguments = ask();
+        arguments[field] = json!(value);
+        agent.call("request_secret", arguments).await.refused();
+    }
+    assert!(kept.writes().is_empty());
+}
+
+#[tokio::test]
+async fn twenty_questions_wait_at_most_whoever_asked() {
+    let asked = (0..20).map(|n| waiting(&format!("service-{n}-key")));
+    let kept = Kept::with(asked);
+    let mut agent = agent(&kept, Revision::Of2026).await;
+    let words = agent.call("request_secret", ask()).await.refused();
+    assert!(words.contains("cancel_request") && words.contains("service-7-key"), "{words}");
+    // What waits already is no question more.
+    let mut again = ask();
+    again["name"] = json!("SERVICE_7_KEY");
+    agent.call("request_secret", again).await.answer();
+    let cancelled = agent.call("cancel_request", json!({ "name": "SERVICE_7_KEY" })).await.answer();
+    assert_eq!(cancelled["cancelled"], true);
+    agent.call("request_secret", ask()).await.answer();
+    assert_eq!(kept.writes(), ["DELETE service-7-key", "POST sendgrid-api-key"]);
+}
+
+#[tokio::test]
+async fn what_was_answered_is_not_taken_back() {
+    let kept = Kept::with([valued("sendgrid-api-key")]);
+    let mut agent = agent(&kept, Revision::Of2026).await;
+    let name = json!({ "name": "SENDGRID_API_KEY" });
+    let answer = agent.call("cancel_request", name).await.answer();
+    assert_eq!(answer["cancelled"], false);
+    assert_eq!(answer["has_value"], true);
+    let answer = agent.call("cancel_request", json!({ "name": "OTHER_KEY" })).await.answer();
+    assert_eq!(answer["cancelled"], false);
+    assert!(kept.writes().is_empty());
+}
+
+#[tokio::test]
+async fn waiting_returns_when_the_time_is_over_and_tells_meanwhile_that_it_waits() {
+    let kept = Kept::with([waiting("sendgrid-api-key")]);
+    for revision in BOTH {
+        let mut agent = agent(&kept, revision).await;
+        let arguments = json!({ "name": "SENDGRID_API_KEY", "timeout_seconds": 1 });
+        let call = json!({
+            "name": "wait_for_secret", "arguments": arguments, "_meta": { "progressToken": "p1" },
+        });
+        let id = agent.begin("tools/call", call).await;
+        let told = agent.hear(|said| said["method"] == "notifications/progress").await;
+        assert_eq!(told["params"]["progressToken"], "p1");
+        assert_eq!(told["params"]["total"], 1.0);
+        let said = agent.hear(|said| said["id"] == id).await;
+        let answer = &said["result"]["structuredContent"];
+        assert_eq!(answer["timed_out"], true);
+        assert_eq!(answer["request"]["status"], "pending");
+        assert_eq!(answer["request"]["link"], LINK);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_the_client_gives_up_ends_and_the_next_call_is_answered() {
+    let kept = Kept::with([waiting("sendgrid-api-key")]);
+    let server = server(&kept, Some(WEB));
+    let mut agent = AgentClient::of(server, Revision::Of2026).await;
+    let arguments = json!({ "name": "SENDGRID_API_KEY", "timeout_seconds": 300 });
+    let call = json!({
+        "name": "wait_for_secret", "arguments": arguments, "_meta": { "progressToken": 1 },
+    });
+    let id = agent.begin("tools/call", call).await;
+    agent.hear(|said| said["method"] == "notifications/progress").await;
+    // The call holds the API server's client; nothing else does but the server itself.
+    let held = Arc::strong_count(&kept.0);
+    agent.give_up(id).await;
+    let answer = agent.call("get_request", json!({ "name": "SENDGRID_API_KEY" })).await.answer();
+    assert_eq!(answer["status"], "pending");
+    while Arc::strong_count(&kept.0) >= held {
+        tokio::task::yield_now().await;
+    }
+    assert!(!agent.heard().contains(&format!("\"id\":{id},\"result\"")), "nobody waits for it");
+}
+
+#[tokio::test]
+async fn a_wait_that_makes_no_sense_is_refused_and_where_nobody_waits_it_returns_at_once() {
+    let kept = Kept::with([valued("sendgrid-api-key")]);
+    let mut agent = agent(&kept, Revision::Of2026).await;
+    for seconds in [json!(0), json!(301), json!(-1), json!("60")] {
+        let arguments = json!({ "name": "SENDGRID_API_KEY", "timeout_seconds": seconds });
+        agent.call("wait_for_secret", arguments).await.refused();
+    }
+    let name = json!({ "name": "SENDGRID_API_KEY" });
+    let answer = agent.call("wait_for_secret", name).await.answer();
+    assert_eq!(answer["timed_out"], false);
+    assert_eq!(answer["request"]["status"], "answered");
+    let gone = agent.call("wait_for_secret", json!({ "name": "OTHER_KEY" })).await.answer();
+    assert_eq!(gone["request"]["status"], "gone");
+}
+
+#[tokio::test]
+async fn nothing_that_is_said_of_a_question_holds_a_mask_or_a_ciphertext() {
+    let mut rotates = valued("rotates-key");
+    rotates["spec"]["request"]["replaces"] = json!(2);
+    let mut goes = valued("goes-key");
+    goes["spec"]["request"]["deletion"] = json!(true);
+    let mut held = valued("held-key");
+    held["status"]["conditions"][0]["reason"] = json!("DecryptionFailed");
+    held["status"]["conditions"][0]["status"] = json!("False");
+    let kept = Kept::with([valued("sendgrid-api-key"), rotates, goes, held]);
+    for revision in BOTH {
+        let mut agent = showing(&kept, revision).await;
+        for name in ["SENDGRID_API_KEY", "ROTATES_KEY", "GOES_KEY", "HELD_KEY", "NO_SUCH_KEY"] {
+            for tool in ["get_request", "wait_for_secret"] {
+                let mut arguments = json!({ "name": name });
+                if tool == "wait_for_secret" {
+                    arguments["timeout_seconds"] = json!(1);
+                }
+                agent.call(tool, arguments).await.answer();
+            }
+            let mut arguments = ask();
+            arguments["name"] = json!(name);
+            if name != "NO_SUCH_KEY" {
+                agent.call("request_secret", arguments).await.answer();
+            }
+        }
+        for canary in CANARIES {
+            assert!(!agent.heard().contains(canary), "{canary}");
+        }
+    }
+}
