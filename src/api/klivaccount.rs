@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Behind;
-use super::{KlivAuditEventSpec, Stamp, Stamps};
+use super::{AboutValue, KlivAuditEventSpec, Stamp, Stamps};
 
 /// What the account has published and which functions are on it. Made by the
 /// controller, always named `default`.
@@ -191,12 +191,23 @@ pub struct KnownSecret {
     /// It was told that somebody asks for a value, and none has come.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked: bool,
+    /// What was asked of people about its value when that was last looked at.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub asked_about: AboutValue,
+    /// It was read off the secret itself, since the record began anew: what was asked before
+    /// that is not known.
+    #[serde(skip)]
+    pub is_resumed: bool,
     /// The latest `status.refuseSealedBefore` of which it was told what that put an end to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_before: Option<Time>,
     /// `spec.refuseSealedBefore`, where that is still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub will_refuse: Option<Time>,
+}
+
+fn is_nothing(asked: &AboutValue) -> bool {
+    *asked == AboutValue::default()
 }
 
 impl KnownSecret {

@@ -166,11 +166,29 @@ pub struct Question {
     pub deletion: Option<bool>,
 }
 
+/// What is asked of people about a value that is there.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AboutValue {
+    /// A new value in place of this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<i64>,
+    /// Whether the secret may be deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deletion: bool,
+}
+
 impl Question {
+    /// What it asks about a value that is there.
+    #[must_use]
+    pub fn about_value(&self) -> AboutValue {
+        AboutValue { replaces: self.replaces, deletion: self.deletion == Some(true) }
+    }
+
     /// Whether it asks for the first value: only such a one can stand without a value.
     #[must_use]
     pub fn is_for_the_first_value(&self) -> bool {
-        self.replaces.is_none() && self.deletion != Some(true)
+        self.about_value() == AboutValue::default()
     }
 }
 

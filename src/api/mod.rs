@@ -36,8 +36,8 @@ pub use klivaccount::{
 };
 pub use klivauditevent::{AuditAction, KlivAuditEvent, KlivAuditEventSpec};
 pub use klivsecret::{
-    Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus, Question,
-    Warning, WriteOnly,
+    AboutValue, Alphabet, Generate, HistoryEntry, KlivSecret, KlivSecretSpec, KlivSecretStatus,
+    Question, Warning, WriteOnly,
 };
 pub use odd::Odd;
 pub(crate) use recognise::recognisable;

@@ -23,6 +23,12 @@ pub enum Detail {
     OnlySpec,
     /// Something changed, and it still waits for its value.
     StillAsked,
+    /// A new value is asked for, in place of one that is there.
+    NewValueAsked,
+    /// It is proposed to delete the secret.
+    DeletionProposed,
+    /// A question about the value was taken away.
+    QuestionGone,
     /// One of several changes called the values before compromised.
     OneOfSeveral,
     /// A time that was named before has come.
@@ -50,7 +56,7 @@ pub enum Detail {
 }
 
 /// Those of which nothing more is to be said.
-const FIXED: [(Detail, &str); 11] = [
+const FIXED: [(Detail, &str); 14] = [
     (Detail::UnseenChange, "observed: nobody could see who changed it"),
     (Detail::UnseenDelete, "observed: nobody could see who deleted it"),
     (Detail::Overwritten, "this value was overwritten before it was published"),
@@ -61,6 +67,9 @@ const FIXED: [(Detail, &str); 11] = [
     (Detail::ValueStayed, "the value stayed as it was"),
     (Detail::OnlySpec, "the value stayed as it was, something else of the spec changed"),
     (Detail::StillAsked, "something of the spec changed; it still waits for its value"),
+    (Detail::NewValueAsked, "a new value is asked for; the one in use stays until it comes"),
+    (Detail::DeletionProposed, "it is proposed to delete it; the value stays as it was"),
+    (Detail::QuestionGone, "a question about it was taken away; the value stays as it was"),
     (Detail::OneOfSeveral, "one of several changes asked for it: nobody could see which"),
     (Detail::ItsTimeCame, "the time that spec.refuseSealedBefore names has come"),
     (Detail::Unknown, "of this secret nothing else could be recorded before it was deleted"),

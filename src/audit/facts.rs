@@ -58,6 +58,7 @@ pub fn start<'a>(
             // That of a value which waits is the next one, where all before it were told.
             refused: refusal(status).filter(|_| untold.is_none()).map(|_| stamp + 1),
             asked: awaits(status),
+            is_resumed: true,
             refused_before: status.refuse_sealed_before.clone(),
             ..KnownSecret::default()
         })

@@ -12,8 +12,8 @@ use crate::api::condition::{self, Reason};
 use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{
-    AuditAction, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret, Stamp, Stamps,
-    What,
+    AboutValue, AuditAction, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret,
+    Stamp, Stamps, What,
 };
 
 /// One secret, as it is now.
@@ -34,6 +34,8 @@ pub struct Seen<'a> {
     pub next: &'a KlivSecretStatus,
     /// Whether it asks for a value and has none.
     pub asks: bool,
+    /// What is asked of people about the value that it has.
+    pub asks_about: AboutValue,
     /// Whether the keyring is lost: then it is no news that nothing opens.
     pub is_blind: bool,
 }
@@ -61,6 +63,7 @@ pub(super) fn of_secret(
         refused: known.refused,
         waiting: None,
         purges: Purges::of(seen, &known, &news, lost),
+        is_alone: lost == 0 && news.len() == 1 && !known.is_resumed,
         earliest: Stamp::earliest(seen.created),
         now,
     };
@@ -84,6 +87,8 @@ pub(super) fn of_secret(
         waiting: line.filter(|line| line.chars().count() <= KnownSecret::LONGEST_WAITING),
         refused: teller.refused,
         asked: teller.asked,
+        asked_about: seen.asks_about,
+        is_resumed: false,
         refused_before: refused_before.max(known.refused_before.clone()),
         will_refuse: seen.will_refuse.map(Time),
     };
@@ -128,6 +133,8 @@ struct Teller<'a> {
     refused: Option<i64>,
     waiting: Option<&'a Stamp>,
     purges: Purges,
+    /// Whether only one change is news: then whatever is new is its doing.
+    is_alone: bool,
     earliest: Timestamp,
     now: Timestamp,
 }
@@ -194,6 +201,10 @@ impl<'a> Teller<'a> {
             What::Spec if self.purges == Purges::ByTheChange(stamp.seq) => {
                 self.purges = Purges::No;
                 self.tell(AuditAction::Compromised, Some(stamp), None);
+            }
+            What::Spec if self.is_alone && self.seen.asks_about != self.known.asked_about => {
+                let (action, detail) = asked_about(self.known.asked_about, self.seen.asks_about);
+                self.tell(action, Some(stamp), Some(detail));
             }
             What::Spec => {
                 let detail = if self.asked { Detail::StillAsked } else { Detail::OnlySpec };
@@ -339,6 +350,17 @@ impl<'a> Teller<'a> {
         }
         event.detail = detail;
         self.events.push(event);
+    }
+}
+
+/// What a change did to the question about a value.
+fn asked_about(before: AboutValue, now: AboutValue) -> (AuditAction, Detail) {
+    if now.deletion && !before.deletion {
+        return (AuditAction::Requested, Detail::DeletionProposed);
+    }
+    match now.replaces {
+        Some(_) => (AuditAction::Requested, Detail::NewValueAsked),
+        None => (AuditAction::Updated, Detail::QuestionGone),
     }
 }
 

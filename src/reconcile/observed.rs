@@ -19,8 +19,8 @@ use super::warnings::Reminders;
 use crate::api::condition::Reason;
 use crate::api::names::ANNOTATION_STAMPS;
 use crate::api::{
-    Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source, Stamps, Wrong,
-    check_environment, is_well_formed, object_name,
+    AboutValue, Intent, KlivAccountStatus, KlivSecretSpec, KlivSecretStatus, Refusal, Source,
+    Stamps, Wrong, check_environment, is_well_formed, object_name,
 };
 use crate::inject::{Function, is_set_name};
 
@@ -64,6 +64,8 @@ pub struct SecretObject {
     pub stamps: Stamps,
     /// What its people want to be reminded of.
     pub reminders: Reminders,
+    /// What is asked of people about the value that it has.
+    pub asks_about: AboutValue,
     /// `spec.refuseSealedBefore`.
     pub refuse_sealed_before: Option<Timestamp>,
     /// What is recorded.
@@ -252,6 +254,10 @@ impl SecretObject {
             place,
             stamps: stamps.unwrap_or_default(),
             reminders: spec.as_ref().map(Reminders::of).unwrap_or_default(),
+            asks_about: spec
+                .as_ref()
+                .and_then(|spec| Some(spec.request.as_ref()?.about_value()))
+                .unwrap_or_default(),
             refuse_sealed_before: spec.and_then(|spec| spec.refuse_sealed_before.map(|t| t.0)),
             status: part(&object.data, "status").unwrap_or_default(),
             candidate: Candidate::Nothing,

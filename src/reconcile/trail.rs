@@ -122,6 +122,7 @@ impl<'a> Trail<'a> {
                     will_refuse: secret.refuse_sealed_before.filter(|time| *time > self.now),
                     next: nexts.get(secret.name.as_str())?,
                     asks: matches!(secret.intent, Ok(Intent { source: Source::Question(_), .. })),
+                    asks_about: secret.asks_about,
                     is_blind,
                 })
             });

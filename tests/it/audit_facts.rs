@@ -7,8 +7,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kliv_secrets::api::condition::{Reason, conditions};
 use kliv_secrets::api::names::MAX_USER_CHARS;
 use kliv_secrets::api::{
-    AuditAction, AuditRecord, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus, KnownSecret,
-    Stamp, Stamps, What,
+    AboutValue, AuditAction, AuditRecord, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus,
+    KnownSecret, Stamp, Stamps, What,
 };
 use kliv_secrets::audit::{Facts, MAX_PENDING, Seen, start, tell};
 
@@ -22,6 +22,7 @@ struct Story {
     status: KlivSecretStatus,
     waits: bool,
     asks: bool,
+    asks_about: AboutValue,
     will_refuse: Option<Timestamp>,
 }
 
@@ -34,6 +35,7 @@ impl Story {
             status: KlivSecretStatus::default(),
             waits: false,
             asks: false,
+            asks_about: AboutValue::default(),
             will_refuse: None,
         }
     }
@@ -104,6 +106,7 @@ impl Story {
             will_refuse: self.will_refuse,
             next: &self.status,
             asks: self.asks,
+            asks_about: self.asks_about,
             is_blind: false,
         };
         look(&mut self.record, vec![seen], &BTreeMap::new(), self.now)
@@ -152,6 +155,45 @@ fn a_refusal_is_told_once_by_who_caused_it_and_each_later_change_by_who_made_it(
         assert_eq!(story.publish(1).told(), ["Created by anna v1"]);
         assert_eq!(story.value("cleo").is(reason, true).told(), [format!("{action} by cleo")]);
     }
+}
+
+#[test]
+fn a_question_about_a_value_is_told_by_who_asked_where_only_one_change_can_be_his() {
+    let mut story = Story::new();
+    story.value("anna").publish(1).told();
+    let said = |story: &mut Story| -> Vec<String> {
+        let events = story.events();
+        assert!(story.events().is_empty(), "told twice");
+        let detail = |event: &KlivAuditEventSpec| event.detail.clone().unwrap_or_default();
+        events.iter().map(|event| format!("{}: {}", word(event), detail(event))).collect()
+    };
+    let anew = AboutValue { replaces: Some(1), deletion: false };
+    let deletion = AboutValue { replaces: None, deletion: true };
+    let stays = "; the value stays as it was";
+    let only_spec = "the value stayed as it was, something else of the spec changed";
+
+    story.spec("bot").asks_about = anew;
+    let asked = "a new value is asked for; the one in use stays until it comes";
+    assert_eq!(said(&mut story), [format!("Requested by bot: {asked}")]);
+    assert_eq!(said(story.spec("bert")), [format!("Updated by bert: {only_spec}")]);
+    story.spec("bot").asks_about = deletion;
+    assert_eq!(said(&mut story), [format!("Requested by bot: it is proposed to delete it{stays}")]);
+    story.spec("anna").asks_about = AboutValue::default();
+    let gone = format!("a question about it was taken away{stays}");
+    assert_eq!(said(&mut story), [format!("Updated by anna: {gone}")]);
+    // Of two changes nobody can tell which asked; nor is it told later, of another one.
+    story.spec("bot").spec("cleo").asks_about = deletion;
+    let both = ["bot", "cleo"].map(|user| format!("Updated by {user}: {only_spec}"));
+    assert_eq!(said(&mut story), both);
+    assert_eq!(said(story.spec("bert")), [format!("Updated by bert: {only_spec}")]);
+    // A record that began anew does not know what was asked before.
+    story.status.recorded_stamp = story.stamps.newest();
+    story.record = start([("api-key", "u", &story.status)], 1);
+    assert_eq!(said(story.spec("bert")), [format!("Updated by bert: {only_spec}")]);
+    // The value that was asked for is a new one as any other.
+    story.asks_about = anew;
+    said(&mut story);
+    assert_eq!(story.value("anna").publish(10).told(), ["Updated by anna v2"]);
 }
 
 #[test]
@@ -348,6 +390,7 @@ fn a_record_knows_of_no_more_secrets_than_its_crd_takes() {
         will_refuse: None,
         next: status,
         asks: false,
+        asks_about: AboutValue::default(),
         is_blind: false,
     };
     let mut record = AuditRecord::default();

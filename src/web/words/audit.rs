@@ -253,6 +253,13 @@ fn more_in_swedish(detail: &Detail) -> String {
         Detail::ValueStayed => "värdet blev som det var".to_owned(),
         Detail::OnlySpec => "värdet blev som det var, något annat ändrades".to_owned(),
         Detail::StillAsked => "något ändrades; den väntar fortfarande på sitt värde".to_owned(),
+        Detail::NewValueAsked => {
+            "ett nytt värde önskas; det som används finns kvar tills det kommer".to_owned()
+        }
+        Detail::DeletionProposed => {
+            "det föreslås att den tas bort; värdet är som det var".to_owned()
+        }
+        Detail::QuestionGone => "en fråga om den togs tillbaka; värdet är som det var".to_owned(),
         Detail::OneOfSeveral => {
             "en av flera ändringar begärde det: ingen kunde se vilken".to_owned()
         }
