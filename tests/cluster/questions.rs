@@ -280,7 +280,11 @@ async fn a_secret_that_is_proposed_to_be_deleted_is_kept_on_the_page_or_deleted(
 
     is_done(&kept, "/secrets/api-token?done=kept");
     assert_eq!(seen(&account).await.spec, before.spec);
-    says(&web.get("/secrets/api-token?done=kept").await, StatusCode::OK, "The secret stays as it was");
+    says(
+        &web.get("/secrets/api-token?done=kept").await,
+        StatusCode::OK,
+        "The secret stays as it was",
+    );
 
     propose(&account).await;
     let read = web.seen("api-token").await;
