@@ -100,7 +100,7 @@ enum Look<'a> {
         words: &'static str,
     },
     Secret {
-        name: &'a str,
+        variable: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         environment: Option<&'a str>,
         #[serde(flatten)]
@@ -156,7 +156,7 @@ fn look(attention: Attention<'_>) -> Look<'_> {
             }
         }
         Attention::Secret(secret, need) => Look::Secret {
-            name: &secret.spec.env_var,
+            variable: &secret.spec.env_var,
             environment: secret.spec.environment.as_deref(),
             need: needs(secret, need),
         },
@@ -240,7 +240,7 @@ mod tests {
                 (&secret, &json!("white_space")),
             ]
         );
-        assert_eq!(looks[2]["name"], "A_KEY");
+        assert_eq!(looks[2]["variable"], "A_KEY");
     }
 
     #[test]

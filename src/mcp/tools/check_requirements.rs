@@ -52,7 +52,7 @@ pub(super) struct Output {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 struct Row {
     /// The variable.
-    name: String,
+    variable: String,
     /// What there is of it.
     status: Status,
     /// Which environment the secret is for that gives it; absent: every one.
@@ -79,7 +79,7 @@ struct Row {
     /// What to do next.
     next_step: NextStep,
     /// The same in words.
-    words: &'static str,
+    next: &'static str,
 }
 
 /// What there is of a variable: `live`: a value that functions get; `waiting`: it waits for a
@@ -278,9 +278,9 @@ fn row(
         same.truncate(SUGGESTED);
     }
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-    let (next_step, words) = next(status, state, not_received);
+    let (next_step, next) = next(status, state, not_received);
     Row {
-        name: name.to_owned(),
+        variable: name.to_owned(),
         status,
         environment: found.and_then(|secret| secret.spec.environment.clone()),
         held: state.and_then(Held::of),
@@ -290,7 +290,7 @@ fn row(
         required,
         not_received,
         next_step,
-        words,
+        next,
     }
 }
 
@@ -501,7 +501,13 @@ mod tests {
             .map(|row| {
                 let text = |field: &str| row[field].as_str().unwrap_or("-").to_owned();
                 let required = row["required"] == true;
-                (text("name"), text("status"), text("not_received"), text("next_step"), required)
+                (
+                    text("variable"),
+                    text("status"),
+                    text("not_received"),
+                    text("next_step"),
+                    required,
+                )
             })
             .collect();
         let row = |name: &str, status: &str, not: &str, next: &str, required| {
