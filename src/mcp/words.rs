@@ -6,10 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::text::Untrusted;
-use crate::account::State;
+use crate::account::{State, Wanted};
 use crate::api::condition::Reason;
 use crate::api::warning::Oddity;
-use crate::api::{Odd, Warning};
+use crate::api::{KlivSecret, Odd, Warning};
 
 /// What functions have of a secret: `live`: its value; `waiting`: nothing, it waits for a
 /// value; `not_taken_yet`: the operator has not looked at the last change yet, look again soon;
@@ -89,6 +89,29 @@ pub(super) fn held(reason: Option<Reason>) -> &'static str {
             "it is not taken, for a reason that this server does not know. A person can look with \
              kubectl kliv describe"
         }
+    }
+}
+
+/// What people are asked, where a question waits for them: `value`: the first value;
+/// `new_value`: one in place of that in use; `deletion`: whether to delete the secret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Asked {
+    /// The first value.
+    Value,
+    /// A new value.
+    NewValue,
+    /// Whether to delete it.
+    Deletion,
+}
+
+impl Asked {
+    pub(super) fn of(secret: &KlivSecret) -> Option<Self> {
+        Wanted::of(secret).map(|wanted| match wanted {
+            Wanted::Value => Self::Value,
+            Wanted::NewValue => Self::NewValue,
+            Wanted::Deletion => Self::Deletion,
+        })
     }
 }
 

@@ -4,16 +4,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{
-    Error, Reached, State, Update, Using, Wanted, falls_back, reach, rotation_due,
-};
+use crate::account::{Error, Reached, State, Update, Using, falls_back, reach, rotation_due};
 use crate::api::KlivSecret;
-use crate::mcp::asked::Wants;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::text::Untrusted;
 use crate::mcp::tool::{Effect, Outcome, Tool};
-use crate::mcp::words::{Held, Odds, StateWord, Via, time};
+use crate::mcp::words::{Asked, Held, Odds, StateWord, Via, time};
 
 pub(super) struct ListSecrets;
 
@@ -92,7 +89,7 @@ pub(super) struct Row {
     held: Option<Held>,
     /// What people are asked for, while they are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    wanted: Option<Wants>,
+    wanted: Option<Asked>,
     /// When its value last changed, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     updated: Option<String>,
@@ -260,7 +257,7 @@ fn row(secret: &KlivSecret, reached: Option<&[Reached]>, now: Timestamp) -> Row 
         description: description.map(|text| Untrusted::new(text, DESCRIPTION)),
         state: state.into(),
         held: Held::of(state),
-        wanted: Wanted::of(secret).map(Wants::from),
+        wanted: Asked::of(secret),
         updated: update.map(|update| time(update.time)),
         by: update.and_then(|update| Untrusted::name(update.by)),
         on_behalf_of: update.and_then(|update| Untrusted::name(update.on_behalf_of)),

@@ -191,6 +191,9 @@ fn words(detail: &Detail) -> Option<String> {
         | Detail::ValueStayed
         | Detail::OnlySpec
         | Detail::StillAsked
+        | Detail::NewValueAsked
+        | Detail::DeletionProposed
+        | Detail::QuestionGone
         | Detail::OneOfSeveral
         | Detail::ItsTimeCame
         | Detail::Unknown
