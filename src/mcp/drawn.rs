@@ -6,11 +6,9 @@ use zeroize::Zeroizing;
 /// What can be a token: without uids, which name objects.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = String> {
     let all = text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=_-".contains(c));
-    all.flat_map(|run| {
-        run.split('/')
-            .any(is_uid)
-            .then(|| without_uids(run))
-            .map_or_else(|| vec![run.to_owned()], |parts| parts)
+    all.flat_map(|run| match run.split('/').any(is_uid) {
+        true => without_uids(run),
+        false => vec![run.to_owned()],
     })
 }
 

@@ -107,8 +107,8 @@ impl Schema<'_> {
             path => format!("{path}.{name}"),
         };
         let required = schema.get("required").and_then(Value::as_array);
-        let required = required.into_iter().flatten().filter_map(Value::as_str);
-        for name in required.filter(|name| !fields.contains_key(*name)) {
+        let mut required = required.into_iter().flatten().filter_map(Value::as_str);
+        if let Some(name) = required.find(|name| !fields.contains_key(*name)) {
             return Err(format!("`{}` is missing", within(name)));
         }
         for (name, field) in fields {
