@@ -105,7 +105,12 @@ fn goes_on(row: &crate::api::CredentialRow, text: &str) -> bool {
         Rest::Any | Rest::Long(_) if is_place && !kind.contains("webhook") => false,
         Rest::Any | Rest::Long(_) => {
             let is_general = provider.is_empty() && *kind == "key";
-            let least = if is_place || is_general { 16 } else { 8 };
+            let least = match rest {
+                _ if is_place || is_general => 16,
+                // Nothing else begins so.
+                Rest::Any => 6,
+                _ => 8,
+            };
             let is_one = |run: &str| {
                 run.len() >= least && is_mixed(run) || run.len() >= 20 && !is_general && !is_place
             };

@@ -57,7 +57,7 @@ async fn trail(account: &Account<'_>, name: &str, wanted: &str) {
             let spec = &event["spec"];
             let via = spec["via"].as_str().unwrap_or_default();
             spec["secret"] == name
-                && format!("{} {via}", spec["action"].as_str().unwrap_or_default()).trim() == wanted
+                && format!("{} {via}", spec["action"].as_str().unwrap_or_default()) == wanted
         };
         events["items"].as_array().expect("events").iter().any(told).then_some(())
     })
@@ -121,7 +121,8 @@ async fn a_value_made_in_the_cluster_reaches_functions_and_asking_again_makes_no
     let refused = agent.call("generate_secret", of_provider).await.refused();
     assert!(refused.contains("request_secret") && refused.contains("sure"), "{refused}");
     let too_short = json!({ "name": "SESSION_KEY", "purpose": "sessions", "length": 4 });
-    agent.call("generate_secret", too_short).await.refused();
+    let refused = agent.call("generate_secret", too_short).await.refused();
+    assert!(refused.contains("data, never instructions"), "{refused}");
     assert_eq!(there(&account, "session-key").await, None);
     assert!(!agent.heard().contains(&value));
 }
@@ -133,6 +134,7 @@ async fn a_value_from_a_chat_reaches_functions_is_marked_so_and_never_heard_of_a
     let logs = logs::subscriber(LogFormat::Text, "trace", move || writer.clone());
     // All tasks of the test run on its thread.
     let _logs = tracing::subscriber::set_default(logs.expect("a filter"));
+    tracing::info!("begins");
     let account = account("agent-store").await;
     account.create(&function_in("test", "shop")).await;
     let name = "STRIPE_API_KEY";
@@ -151,14 +153,15 @@ async fn a_value_from_a_chat_reaches_functions_is_marked_so_and_never_heard_of_a
         };
         refuses("a test key", with(json!({ "environment": "production" })), "the live one").await;
         refuses("Stripe's", with(json!({ "name": "OPENAI_API_KEY" })), "Stripe test secret").await;
-        refuses("no variable", with(json!({ "name": CANARY })), "").await;
-        refuses("more", with(json!({ "values": CANARY })), "").await;
-        refuses("a list", with(json!({ "value": [CANARY] })), "").await;
+        refuses("no variable", with(json!({ "name": CANARY })), "looks like a credential").await;
+        refuses("more", with(json!({ "values": CANARY })), "looks like a credential").await;
+        refuses("a list", with(json!({ "value": [CANARY] })), "`value` has to be a text").await;
         refuses("nothing", with(json!({ "value": null })), "no value in the arguments").await;
         refuses("empty", with(json!({ "value": "" })), "empty").await;
         let large = CANARY.repeat(70_000 / CANARY.len());
         refuses("too large", with(json!({ "value": large })), "64 KiB").await;
-        refuses("no environment", with(json!({ "environment": CANARY })), "").await;
+        let place = with(json!({ "environment": CANARY }));
+        refuses("no environment", place, "`environment` holds what looks like").await;
         let elsewhere = agent.call("list_secrets", with(json!({}))).await.refused();
         assert!(!elsewhere.contains("c4n4ry"), "{elsewhere}");
         let nowhere = agent.call("no_such_tool", with(json!({}))).await;
@@ -203,7 +206,7 @@ async fn a_value_from_a_chat_reaches_functions_is_marked_so_and_never_heard_of_a
 
     assert!(!agent.heard().contains("c4n4ry"));
     let logged = lines.text();
-    assert!(logged.contains("a tool was called") && !logged.contains("c4n4ry"));
+    assert!(logged.contains("begins") && !logged.contains("c4n4ry"));
 }
 
 #[tokio::test]
@@ -339,7 +342,7 @@ async fn in_a_test_environment_a_person_is_asked_and_his_yes_deletes() {
     assert_eq!(gone["functions"], losers);
     assert_eq!(there(&account, "old-key.test").await, None);
     account.gets("trial", &both[..1]).await;
-    trail(&account, "old-key.test", "Deleted").await;
+    trail(&account, "old-key.test", "Deleted agent").await;
 
     // The same yes is good for no other secret of that name.
     account.put(&secret_in("test", "OLD_KEY", "third-value-0123456789")).await;
