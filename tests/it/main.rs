@@ -13,7 +13,7 @@ mod admission_server;
 mod admission_support;
 mod admission_writes;
 #[path = "../harness/agent.rs"]
-#[expect(dead_code, unreachable_pub, reason = "shared with tests on a cluster, which use the rest")]
+#[expect(unreachable_pub, reason = "shared with tests on a cluster, which use the rest")]
 mod agent;
 mod audit_chain;
 mod audit_facts;
