@@ -153,7 +153,7 @@ impl Became {
         let object = target.object();
         let wanted = seen.secret.and_then(Wanted::of);
         let asked = seen.secret.and_then(|secret| waiting(secret).ok());
-        let status = status(seen.secret);
+        let status = Status::of(seen.secret);
         let has_value = seen.secret.is_some_and(|secret| replaceable(secret).is_ok());
         let first = seen.secret.filter(|_| wanted == Some(Wanted::Value));
         let created = first.and_then(|secret| secret.metadata.creation_timestamp.as_ref());
@@ -210,34 +210,34 @@ impl AskedBy {
     }
 }
 
-fn status(secret: Option<&KlivSecret>) -> Status {
-    let Some(secret) = secret else { return Status::Gone };
-    match (Wanted::of(secret), replaceable(secret).is_ok(), &secret.spec.request) {
-        (Some(_), ..) | (None, false, _) => Status::Pending,
-        (None, true, Some(_)) => Status::Answered,
-        (None, true, None) => Status::NotAsked,
+impl Status {
+    /// As it is now.
+    pub(super) fn of(secret: Option<&KlivSecret>) -> Self {
+        let Some(secret) = secret else { return Self::Gone };
+        match (Wanted::of(secret), replaceable(secret).is_ok(), &secret.spec.request) {
+            (Some(_), ..) | (None, false, _) => Self::Pending,
+            (None, true, Some(_)) => Self::Answered,
+            (None, true, None) => Self::NotAsked,
+        }
     }
 }
 
-/// How a question ended that was seen waiting `before`, by what there is now; none while it
-/// waits.
-pub(super) fn ended(before: (Wanted, &KlivSecret), now: Option<&KlivSecret>) -> Option<Status> {
-    let (wanted, before) = before;
+/// How what was pending `before` has ended, by what there is now; none while it is.
+pub(super) fn ended(before: &KlivSecret, now: Option<&KlivSecret>) -> Option<Status> {
+    let wanted = Wanted::of(before);
     let Some(now) = now else {
-        return Some(match wanted {
-            Wanted::Value => Status::Refused,
-            Wanted::NewValue | Wanted::Deletion => Status::Gone,
-        });
+        // Only one that was asked for and had no value goes with its question.
+        return Some(if wanted == Some(Wanted::Value) { Status::Refused } else { Status::Gone });
     };
-    if Wanted::of(now).is_some() {
+    if Status::of(Some(now)) == Status::Pending {
         return None;
     }
     let version = |secret: &KlivSecret| secret.status.as_ref().and_then(|status| status.version);
     // Whoever refuses takes the question away; whoever answers leaves it there.
     let was_answered = match wanted {
-        Wanted::Value => true,
-        Wanted::NewValue => now.spec.request.is_some() || version(now) > version(before),
-        Wanted::Deletion => false,
+        None | Some(Wanted::Value) => true,
+        Some(Wanted::NewValue) => now.spec.request.is_some() || version(now) > version(before),
+        Some(Wanted::Deletion) => false,
     };
     Some(if was_answered { Status::Answered } else { Status::Refused })
 }
@@ -247,17 +247,18 @@ pub(super) fn ending<'a>(
     events: impl Iterator<Item = &'a KlivAuditEventSpec>,
     object: &str,
 ) -> Option<Ending> {
-    let mut waits = false;
+    // None while nothing is told of it: one that waits only for a moment may not be.
+    let mut waits = None;
     let mut last = None;
     for event in events.filter(|event| event.secret.as_deref() == Some(object)) {
         match event.action {
-            AuditAction::Requested => waits = true,
-            AuditAction::Answered | AuditAction::Created => waits = false,
+            AuditAction::Requested => waits = Some(true),
             AuditAction::Deleted => {
-                last = Some((waits, event));
-                waits = false;
+                last = Some((waits.take().unwrap_or(event.version.is_none()), event));
             }
-            _ => {}
+            // Something else was changed, and it waits as before.
+            AuditAction::Updated if waits.is_some() => {}
+            _ => waits = Some(false),
         }
     }
     let (waited, event) = last?;
@@ -401,18 +402,17 @@ mod tests {
             (Some(secret(valued, 1)), Status::NotAsked),
         ];
         for (secret, wanted) in table {
-            assert_eq!(status(secret.as_ref()), wanted, "{:?}", secret.map(|s| s.spec.request));
+            assert_eq!(Status::of(secret.as_ref()), wanted, "{:?}", secret.map(|s| s.spec.request));
         }
     }
 
     #[test]
-    fn how_a_question_ended_that_was_seen_waiting() {
+    fn how_what_was_seen_pending_has_ended() {
         let valued = || secret(json!({ "sealed": "kliv1.x" }), 1);
         let (first, new, deletion) =
             (secret(asked(), 0), secret(anew(1), 1), secret(proposed(), 1));
-        let first = (Wanted::Value, &first);
-        let new = (Wanted::NewValue, &new);
-        let deletion = (Wanted::Deletion, &deletion);
+        let (first, new, deletion) = (&first, &new, &deletion);
+        let generated = &secret(json!({ "generate": {} }), 0);
         let later = |spec, version| Some(secret(spec, version));
         let table = [
             (first, later(asked(), 0), None),
@@ -426,6 +426,9 @@ mod tests {
             (deletion, later(proposed(), 1), None),
             (deletion, Some(valued()), Some(Status::Refused)),
             (deletion, None, Some(Status::Gone)),
+            (generated, later(json!({ "generate": {} }), 0), None),
+            (generated, Some(valued()), Some(Status::Answered)),
+            (generated, None, Some(Status::Gone)),
         ];
         for (n, (before, now, wanted)) in table.into_iter().enumerate() {
             assert_eq!(ended(before, now.as_ref()), wanted, "{n}");
@@ -450,6 +453,9 @@ mod tests {
         assert_eq!(told(&[asked]), None);
         assert_eq!(told(&[asked, ("Deleted", "b-key")]), None);
         assert_eq!(told(&[asked, deleted]), Some(true));
+        assert_eq!(told(&[deleted]), Some(true));
+        assert_eq!(told(&[asked, ("Updated", "a-key"), deleted]), Some(true));
+        assert_eq!(told(&[("OpeningFailed", "a-key"), deleted]), Some(false));
         assert_eq!(told(&[asked, ("Answered", "a-key"), deleted]), Some(false));
         assert_eq!(told(&[asked, deleted, ("Created", "a-key"), deleted]), Some(false));
         let events = [event("Requested", "a-key"), event("Deleted", "a-key")];

@@ -128,7 +128,7 @@ fn failure(code: u16) -> (u16, Value) {
     let details = json!({ "kind": "klivsecrets" });
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
-        "details": details, "message": "",
+        "reason": if code == 404 { "NotFound" } else { "" }, "details": details, "message": "",
     });
     (code, status)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::get_request::became;
-use crate::account::{Error, Seen, Target, Waited, Wanted};
+use crate::account::{Error, Seen, Target, Waited};
 use crate::api::KlivSecret;
 use crate::mcp::asked::{Became, Status, ended};
 use crate::mcp::call::Call;
@@ -83,7 +83,7 @@ question again instead, and never ask for the value in the chat.";
             None => (None, None),
         };
         if let (Some(secret), Some(Until::Live)) = (&secret, input.until)
-            && Wanted::of(secret).is_none()
+            && Status::of(Some(secret)) != Status::Pending
         {
             live(call, secret, &clock).await?;
         }
@@ -138,13 +138,15 @@ impl Clock {
     }
 }
 
-/// Waits while a question waits: what there is then, and how it was seen to end.
+/// Waits while the secret is pending: what there is then, and how it was seen to end.
 async fn answered(
     call: &Call<'_>,
     secret: KlivSecret,
     clock: &Clock,
 ) -> Result<(Option<KlivSecret>, Option<Status>), Failure> {
-    let Some(wanted) = Wanted::of(&secret) else { return Ok((Some(secret), None)) };
+    if Status::of(Some(&secret)) != Status::Pending {
+        return Ok((Some(secret), None));
+    }
     let mut changes = pin!(call.caller.follow(secret.clone()));
     let first = secret.clone();
     let mut last = Some(secret);
@@ -154,7 +156,7 @@ async fn answered(
                 Seen::There(secret) => Some(secret),
                 Seen::Gone(_) => None,
             };
-            if let Some(ended) = ended((wanted, &first), last.as_ref()) {
+            if let Some(ended) = ended(&first, last.as_ref()) {
                 return Ok(Some(ended));
             }
         }
@@ -163,7 +165,7 @@ async fn answered(
     let ended = tokio::select! {
         ended = follows => ended?,
         () = sleep_until(clock.end) => None,
-        cancelled = clock.until_ended(call, "a person has yet to answer") => return Err(cancelled),
+        cancelled = clock.until_ended(call, "it is still pending") => return Err(cancelled),
     };
     Ok((last, ended))
 }
