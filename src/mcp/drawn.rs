@@ -96,7 +96,7 @@ pub(super) fn is_mixed(text: &str) -> bool {
 fn is_wordy(token: &str) -> bool {
     let mut covered = 0;
     for word in token.split(|c: char| !c.is_ascii_lowercase()) {
-        if word.len() >= 3 {
+        if word.len() >= 4 {
             covered += word.len() + 1;
         }
     }
@@ -104,7 +104,7 @@ fn is_wordy(token: &str) -> bool {
 }
 
 /// Bits a character.
-fn entropy(token: &str) -> f64 {
+pub(super) fn entropy(token: &str) -> f64 {
     let mut counts = [0_u32; 256];
     token.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
     let length = f64::from(u32::try_from(token.len()).unwrap_or(u32::MAX));

@@ -19,7 +19,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::drawn::{is_drawn, is_mixed, is_uid, tokens};
+use super::drawn::{entropy, is_drawn, is_mixed, is_uid, tokens};
 use crate::api::text::is_harmless;
 use crate::api::{CREDENTIALS, Rest};
 
@@ -112,7 +112,8 @@ fn goes_on(row: &crate::api::CredentialRow, text: &str) -> bool {
                 _ => 8,
             };
             let is_one = |run: &str| {
-                run.len() >= least && is_mixed(run) || run.len() >= 20 && !is_general && !is_place
+                run.len() >= least && is_mixed(run)
+                    || run.len() >= 20 && entropy(run) >= 2.5 && !is_general && !is_place
             };
             rest.fits(after) && after.split(|c: char| !c.is_ascii_alphanumeric()).any(is_one)
         }
@@ -294,17 +295,17 @@ mod tests {
     #[test]
     fn random_tokens_are_seen_but_for_the_few_that_chance_makes_plain() {
         for (what, pattern, least) in [
-            ("base62 of 24", "[0-9A-Za-z]{24}", 970),
-            ("base62 of 32", "[0-9A-Za-z]{32}", 990),
-            ("base62 of 40", "[0-9A-Za-z]{40}", 995),
-            ("base64 of 32", "[0-9A-Za-z+/]{32}", 970),
-            ("base64 of 44", "[0-9A-Za-z+/]{43}=", 985),
-            ("base64url of 43", "[0-9A-Za-z_-]{43}", 985),
+            ("base62 of 24", "[0-9A-Za-z]{24}", 965),
+            ("base62 of 32", "[0-9A-Za-z]{32}", 980),
+            ("base62 of 40", "[0-9A-Za-z]{40}", 990),
+            ("base64 of 32", "[0-9A-Za-z+/]{32}", 965),
+            ("base64 of 44", "[0-9A-Za-z+/]{43}=", 980),
+            ("base64url of 43", "[0-9A-Za-z_-]{43}", 980),
             ("hex of 32", "[0-9a-f]{32}", 1000),
             ("hex of 64", "[0-9a-f]{64}", 1000),
             ("capital hex of 32", "[0-9A-F]{32}", 1000),
-            ("small letters and digits of 32", "[0-9a-z]{32}", 985),
-            ("base32 of 32", "[2-7A-Z]{32}", 980),
+            ("small letters and digits of 32", "[0-9a-z]{32}", 980),
+            ("base32 of 32", "[2-7A-Z]{32}", 985),
         ] {
             let seen = seen_of_a_thousand(pattern);
             assert!(seen >= least, "{what}: {seen}");
