@@ -155,7 +155,7 @@ async fn who_may_only_look_is_told_what_he_may_see_and_what_he_may_not() {
     assert_eq!(answer["variables"][0]["did_you_mean"], json!(["STRIPE_API_KEY"]));
     let of_function = json!({ "names": ["STRIPE_API_KEY"], "function": "api" });
     let said = agent.call("check_requirements", of_function).await.refused();
-    assert!(said.contains("forbidden") && said.contains("deployments"), "{said}");
+    assert!(said.contains("Not allowed") && said.contains("deployments"), "{said}");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn somebody_of_another_account_learns_nothing() {
         ("recent_changes", json!({ "name": "STRIPE_API_KEY" })),
     ] {
         let said = agent.call(tool, arguments).await.refused();
-        assert!(said.contains("forbidden"), "{tool}: {said}");
+        assert!(said.contains("Not allowed"), "{tool}: {said}");
     }
     let said = agent.call("check_requirements", there).await.refused();
     assert_eq!(said, agent.call("check_requirements", not_there).await.refused());

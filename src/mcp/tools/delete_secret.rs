@@ -124,7 +124,12 @@ impl Tool for DeleteSecret {
         }
         Ok(match call.person {
             Some(Person::Accepted(to)) if to == About::of(&secret) => {
-                call.caller.delete(&secret, DryRun::None).await?;
+                // A delete can't say through what it comes: the proposal before it can, and the
+                // audit trail tells both.
+                let question = question(call, input.reason);
+                let proposed =
+                    call.caller.propose_deletion(&secret, question, DryRun::None).await?;
+                call.caller.delete(&proposed, DryRun::None).await?;
                 Outcome::Done(ended(Ended::Deleted))
             }
             Some(Person::Declined | Person::Dismissed) => Outcome::Done(ended(Ended::Kept)),
@@ -165,15 +170,14 @@ async fn proposed(
         (false, Some(_)) => Ok((Ended::Kept, false)),
         (false, None) => {
             room_for_one_more(call.caller).await?;
-            let question = Question {
-                purpose: reason,
-                requested_by: requested_by(call),
-                ..Question::default()
-            };
-            call.caller.propose_deletion(secret, question, DryRun::None).await?;
+            call.caller.propose_deletion(secret, question(call, reason), DryRun::None).await?;
             Ok((Ended::Proposed, true))
         }
     }
+}
+
+fn question(call: &Call<'_>, reason: String) -> Question {
+    Question { purpose: reason, requested_by: requested_by(call), ..Question::default() }
 }
 
 fn output(call: &Call<'_>, target: &Target, ended: Ended, users: Option<&[User]>) -> Output {
