@@ -382,13 +382,19 @@ async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
         issuer: issuer(args)?,
         operator_namespace: args.operator_namespace.as_str().try_into()?,
     };
-    let router = mcp::http::router(entrance, settings, metrics.clone(), stop.clone())?;
+    let agent = mcp::Agent::of_each_request(settings);
+    let router = mcp::http::router(entrance, agent.clone(), metrics.clone(), stop.clone())?;
     let tls = args.tls_dir.clone();
     let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
     let listener = TcpListener::bind(args.bind);
     let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
     let serve = server::serve(router, listener, tls, ready, stop.clone());
-    let work = async { Ok(serve.await?) };
+    let work = async {
+        let served = serve.await;
+        // What was refused is in the audit trail before the process ends.
+        agent.settled().await;
+        Ok(served?)
+    };
     beside_http("mcp", &args.common, &metrics, &readiness, &stop, work).await
 }
 

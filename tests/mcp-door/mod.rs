@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode, header};
 use kliv_secrets::mcp::http::{Entrance, router};
-use kliv_secrets::mcp::{Settings, StateKey};
+use kliv_secrets::mcp::{Agent, Settings, StateKey};
 use kliv_secrets::runtime::Metrics;
 use kliv_secrets::server::Issuer;
 use kube::Client;
@@ -44,7 +44,8 @@ impl Door {
         let state = StateKey::from_file(&[7; 32]).expect("a key");
         let settings = Settings { chat_values: true, web: None, state };
         let stop = CancellationToken::new();
-        let router = router(entrance, settings, metrics.clone(), stop).expect("a router");
+        let agent = Agent::of_each_request(settings);
+        let router = router(entrance, agent, metrics.clone(), stop).expect("a router");
         Self { router, metrics }
     }
 

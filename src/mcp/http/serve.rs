@@ -71,13 +71,13 @@ struct Site {
 /// The public URL can't be used.
 pub fn router(
     entrance: Entrance<'_>,
-    settings: Settings,
+    agent: Agent,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> Result<Router, BadPublicUrl> {
     let hosts = Hosts::public(entrance.public_url)?;
     let origin = hosts.origin();
-    let agent = Agent::of_each_request(settings).counting(metrics.clone());
+    let agent = agent.counting(metrics.clone());
     let settings = Arc::clone(agent.settings());
     let site = Arc::new(Site {
         door: Doorkeeper::new(entrance.client.clone(), entrance.issuer, origin.clone()),
@@ -181,7 +181,11 @@ impl Site {
             Refused::Stranger(Stranger::Unknown(
                 unknown @ (Unknown::NotAllowed(_) | Unknown::Unanswered(_) | Unknown::Person(_)),
             )) => tracing::warn!(why = %unknown, "nobody can be served"),
-            _ => tracing::info!(why = refused.word(), "a request was refused"),
+            Refused::Stranger(Stranger::Unknown(unknown)) => {
+                tracing::info!(why = %unknown, "a token was refused");
+            }
+            // As many as anybody sends: they are counted.
+            _ => tracing::debug!(why = refused.word(), "a request was refused"),
         }
         refused.answer(&self.hosts.origin(), account)
     }
