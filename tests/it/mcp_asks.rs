@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use futures::StreamExt as _;
 use http::{Method, Request, Response, header};
 use kliv_secrets::account::{Caller, Namespace};
 use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
@@ -33,6 +35,8 @@ struct Keeps {
     writes: Vec<String>,
     /// Somebody else is quicker at the next create.
     quicker: Option<Value>,
+    /// Held by each watch that goes on.
+    watched: Arc<()>,
 }
 
 impl Kept {
@@ -58,6 +62,19 @@ impl Kept {
         json_patch::merge(kept.secrets.get_mut(name).expect("a secret"), &change);
     }
 
+    /// Waits until so many watches go on.
+    async fn has_watches(&self, count: usize) {
+        let watched = self.0.lock().expect("no panic").watched.clone();
+        let counts = async {
+            // This one, and the API server's own.
+            while Arc::strong_count(&watched) != count + 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let counted = tokio::time::timeout(Duration::from_secs(20), counts).await;
+        counted.unwrap_or_else(|_| panic!("there are not {count} watches"));
+    }
+
     fn client(&self) -> Client {
         let kept = self.clone();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
@@ -74,7 +91,9 @@ impl Kept {
         let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
         if head.uri.query().is_some_and(|query| query.contains("watch=")) {
             // Nothing happens, for ever.
+            let watched = self.0.lock().expect("no panic").watched.clone();
             let nothing = futures::stream::pending::<Result<Vec<u8>, Infallible>>();
+            let nothing = nothing.inspect(move |_| _ = &watched);
             return response.body(Body::from_stream(nothing)).expect("an answer");
         }
         let (status, answer) = self.answered(&head.method, head.uri.path(), sent);
@@ -401,14 +420,11 @@ async fn a_wait_that_the_client_gives_up_ends_and_the_next_call_is_answered() {
     });
     let id = agent.begin("tools/call", call).await;
     agent.hear(|said| said["method"] == "notifications/progress").await;
-    // The call holds the API server's client; nothing else does but the server itself.
-    let held = Arc::strong_count(&kept.0);
+    kept.has_watches(1).await;
     agent.give_up(id).await;
+    kept.has_watches(0).await;
     let answer = agent.call("get_request", json!({ "name": "SENDGRID_API_KEY" })).await.answer();
     assert_eq!(answer["status"], "pending");
-    while Arc::strong_count(&kept.0) >= held {
-        tokio::task::yield_now().await;
-    }
     assert!(!agent.heard().contains(&format!("\"id\":{id},\"result\"")), "nobody waits for it");
 }
 
