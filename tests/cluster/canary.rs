@@ -336,7 +336,7 @@ const MISTYPED: [Call; 7] = [
 
 /// What a call finds: secrets with values, one that waits, functions, a native Secret, and a
 /// published set that nobody keeps a record of.
-async fn furnish(account: &Account<'_>, one: &str, two: &str) {
+pub(crate) async fn furnish(account: &Account<'_>, one: &str, two: &str) {
     for name in ["A_TOKEN", "B_TOKEN", "C_TOKEN"] {
         account.put(&secret(name, one)).await;
     }
@@ -370,7 +370,7 @@ async fn furnish(account: &Account<'_>, one: &str, two: &str) {
 }
 
 /// A policy that refuses every write of a KlivSecret here, and repeats it.
-async fn refuse_all(account: &Account<'_>) {
+pub(crate) async fn refuse_all(account: &Account<'_>) {
     let namespace = &account.namespace;
     let selector = json!({ "matchLabels": { "kubernetes.io/metadata.name": namespace } });
     let policy = json!({
@@ -405,7 +405,7 @@ async fn refuse_all(account: &Account<'_>) {
 }
 
 /// Something that should be a public key, where the operator's namespace is said to be.
-fn key(account: &Account<'_>, text: &str) {
+pub(crate) fn key(account: &Account<'_>, text: &str) {
     account.apply(&json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": "kliv-secrets-sealing-key" }, "data": { "sealing-key": text },
@@ -579,17 +579,17 @@ fn write_kubeconfigs(account: &Account<'_>, folder: &Path) -> (PathBuf, PathBuf)
 }
 
 /// A value like no other, of one line, with signs that formats escape.
-fn canary(of: &str) -> String {
+pub(crate) fn canary(of: &str) -> String {
     let [a, b] = [0, 1].map(|part| hex(&Sha256::digest(format!("{of} {part}")))[..24].to_owned());
     format!("k{a}\"\\%<é \u{1f511}&{b}")
 }
 
 /// Looks for values: whole, in part, and as formats write them. A part is longer than what
 /// a mask shows.
-struct Search(AhoCorasick);
+pub(crate) struct Search(AhoCorasick);
 
 impl Search {
-    fn of(values: &[String]) -> Self {
+    pub(crate) fn of(values: &[String]) -> Self {
         const PART: usize = 12;
         // Bytes as numbers take more room.
         const NUMBERS: usize = 30;
@@ -613,7 +613,7 @@ impl Search {
     }
 
     /// Where something was found.
-    fn find(&self, text: &[u8]) -> Option<String> {
+    pub(crate) fn find(&self, text: &[u8]) -> Option<String> {
         let found = self.0.find(text)?;
         let around = found.start().saturating_sub(40)..(found.end() + 40).min(text.len());
         Some(String::from_utf8_lossy(&text[around]).into_owned())

@@ -47,13 +47,17 @@ mod keys;
 mod launcher;
 mod leaks;
 mod limits;
+mod mcp_agents;
 mod mcp_asks;
+mod mcp_canary;
 mod mcp_chart;
 #[path = "../mcp-door/mod.rs"]
 #[expect(dead_code, reason = "shared with tests that need only cargo, which use the rest")]
 mod mcp_door;
 mod mcp_http;
 mod mcp_identity;
+mod mcp_journey;
+mod mcp_many;
 mod mcp_reads;
 mod mcp_refusals;
 mod mcp_rights;

@@ -22,16 +22,17 @@ use crate::mcp_identity::{list_secrets, refusal, token};
 use crate::web::{AGENTS, grant, operator};
 
 /// The program; it ends with the value.
-struct Server {
-    origin: String,
+pub(crate) struct Server {
+    /// Where clients reach it.
+    pub(crate) origin: String,
     health: String,
-    tls: Tls,
+    pub(crate) tls: Tls,
     log: PathBuf,
     _process: Process,
 }
 
 impl Server {
-    async fn start(name: &str, more: &[&str]) -> Self {
+    pub(crate) async fn start(name: &str, more: &[&str]) -> Self {
         let operator = operator().await;
         let (address, http, tls) = (Address::new(), free_address(), Tls::new());
         let folder = operator.cluster.kubeconfig().with_file_name(name);
@@ -83,7 +84,7 @@ impl Server {
         send(&self.tls.certificate, request).await
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.log).expect("a log")
     }
 }

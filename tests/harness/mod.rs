@@ -46,7 +46,7 @@ pub use issuer::{AUDIENCE, Issuer, PREFIX};
 pub use process::{Process, free_address};
 pub use proxy::{Cut, Proxy};
 pub use sdk::{
-    Answer, BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkClient, structured,
+    Answer, BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkClient, Searched, structured,
 };
 pub use terminal::{Left, Terminal};
 pub use wait::{eventually, eventually_or_why};
