@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
 use kliv_secrets::api::KlivSecret;
@@ -14,7 +15,10 @@ use serde_json::json;
 
 use crate::account::{Account, kubectl_kliv, secret};
 use crate::harness::{eventually, run};
+use crate::mcp_http::{Server, ask, client};
+use crate::mcp_identity::token;
 use crate::operator::Operator;
+use crate::web::grant;
 
 const TIMES: usize = 5;
 const KEYS: usize = 200;
@@ -27,6 +31,7 @@ async fn ratios() {
     // First, while there are no others.
     list(operator).await;
     import(operator).await;
+    agents().await;
 }
 
 /// Import of 200 keys, until the last status says so, against as many raw writes.
@@ -99,6 +104,82 @@ async fn list(operator: &Operator) {
         assert!(said.lines().count() > 1000, "{said}");
     }
     say("list of 1,000 secrets", ours, "the raw LIST", raw);
+}
+
+/// `list_secrets` by 100 agents over HTTP at once, against the raw LIST by the same people, as
+/// many at once. Each agent has a connection of its own, and waits for an answer before it asks
+/// again.
+async fn agents() {
+    const ACCOUNTS: usize = 10;
+    const AGENTS: usize = 100;
+    const CALLS: usize = 8;
+    let operator = crate::web::operator().await;
+    let server = Server::start_saying("info", "mcp-bench", &[]).await;
+    let mut accounts = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let account = Account::new(operator, "bench-agents").await;
+        for i in 0..20 {
+            let object = secret(&format!("LISTED_{i}"), &format!("value-{i}-0123456789abcdef"));
+            write(&account, &object, i).await;
+        }
+        all_published(&account).await;
+        let robot = format!("--serviceaccount={}:default", account.namespace);
+        grant(account.cluster, "edit", &robot, &account.namespace);
+        let token = token(&account, "default", &["kliv-secrets-mcp"]).await;
+        let raw = account.cluster.as_service_account(&account.namespace, "default").await;
+        accounts.push((account, token, raw));
+    }
+    let message = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "list_secrets", "arguments": {} },
+    });
+    let ours = join_all((0..AGENTS).map(async |agent| {
+        let (account, token, _) = &accounts[agent % ACCOUNTS];
+        let client = client(&server.tls.certificate);
+        let mut times = Vec::new();
+        // The first is for the connection.
+        for call in 0..=CALLS {
+            let request = server.request(token, &account.namespace, &[], &message);
+            let begun = Instant::now();
+            let answer = ask(&client, request).await;
+            let took = begun.elapsed();
+            assert!(answer.status == 200 && answer.body.contains("LISTED_19"), "{}", answer.body);
+            times.extend((call > 0).then_some(took));
+        }
+        times
+    }))
+    .await
+    .concat();
+    let raw = join_all((0..AGENTS).map(async |agent| {
+        let (account, _, raw) = &accounts[agent % ACCOUNTS];
+        let path = "/apis/secrets.kliv.dev/v1alpha1/namespaces";
+        let path = format!("{path}/{}/klivsecrets", account.namespace);
+        let mut times = Vec::new();
+        for call in 0..=CALLS {
+            let request = http::Request::get(&path).body(Vec::new()).expect("a request");
+            let begun = Instant::now();
+            let text = raw.request_text(request).await.expect("a list");
+            let took = begun.elapsed();
+            assert!(text.contains("LISTED_19"));
+            times.extend((call > 0).then_some(took));
+        }
+        times
+    }))
+    .await
+    .concat();
+    for (name, of) in [("p50", 50), ("p99", 99)] {
+        let nth = |times: &[Duration]| {
+            let mut times = times.to_vec();
+            times.sort();
+            times[times.len() * of / 100]
+        };
+        let (ours, raw) = (nth(&ours), nth(&raw));
+        let ratio = ours.as_secs_f64() / raw.as_secs_f64();
+        println!(
+            "list_secrets of 20 secrets by {AGENTS} agents over HTTP, {name}: {ours:.0?}; the raw \
+             LIST, as many at once: {raw:.0?}; ratio {ratio:.1}"
+        );
+    }
 }
 
 async fn all_published(account: &Account<'_>) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode, header};
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
@@ -33,6 +34,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(name: &str, more: &[&str]) -> Self {
+        Self::start_saying("trace", name, more).await
+    }
+
+    /// One that logs so much.
+    pub(crate) async fn start_saying(level: &str, name: &str, more: &[&str]) -> Self {
         let operator = operator().await;
         let (address, http, tls) = (Address::new(), free_address(), Tls::new());
         let folder = operator.cluster.kubeconfig().with_file_name(name);
@@ -42,7 +48,7 @@ impl Server {
         }
         let port = address.origin.rsplit(':').next().expect("a port").to_owned();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kliv-secrets"));
-        command.args(["mcp", "--log-level=trace", "--http-bind", &http.to_string()]);
+        command.args(["mcp", "--log-level", level, "--http-bind", &http.to_string()]);
         command.args(["--bind", &format!("127.0.0.1:{port}"), "--public-url", &address.origin]);
         command.arg("--tls-dir").arg(&folder).args(more);
         command.env("KUBECONFIG", operator.kubeconfig_of(AGENTS));
@@ -68,6 +74,17 @@ impl Server {
         more: &[(&str, &str)],
         message: &Value,
     ) -> Answer {
+        self.send(self.request(token, account, more, message)).await
+    }
+
+    /// A message as a client sends it.
+    pub(crate) fn request(
+        &self,
+        token: &str,
+        account: &str,
+        more: &[(&str, &str)],
+        message: &Value,
+    ) -> Request<Body> {
         let mut request = Request::post(format!("{}{}", self.origin, endpoint(account)))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream")
@@ -76,8 +93,7 @@ impl Server {
         for (name, value) in more {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::from(message.to_string())).expect("a request");
-        self.send(request).await
+        request.body(Body::from(message.to_string())).expect("a request")
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -91,6 +107,11 @@ impl Server {
 
 /// Asks whoever has this certificate.
 pub(crate) async fn send(certificate: &str, request: Request<Body>) -> Answer {
+    ask(&client(certificate), request).await
+}
+
+/// A client of whoever has this certificate, which keeps its connection.
+pub(crate) fn client(certificate: &str) -> Client<HttpsConnector<HttpConnector>, Body> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes());
     roots.add(certificate.expect("a certificate")).expect("a certificate");
@@ -101,7 +122,14 @@ pub(crate) async fn send(certificate: &str, request: Request<Body>) -> Answer {
         .with_no_client_auth();
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
-    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// Asks through a client.
+pub(crate) async fn ask(
+    client: &Client<HttpsConnector<HttpConnector>, Body>,
+    request: Request<Body>,
+) -> Answer {
     let (head, body) = client.request(request).await.expect("an answer").into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.expect("a body");
     let body = String::from_utf8(body.to_vec()).expect("text");
