@@ -186,7 +186,7 @@ async fn somebody_of_another_account_learns_nothing() {
     assert_eq!(said.replace("pay", "gone"), none, "whether there is one, it does not say");
     let uri = json!({ "uri": "kliv-secrets://overview" });
     let error = agent.request("resources/read", uri).await.expect_err("is forbidden");
-    assert!(error["message"].as_str().is_some_and(|said| said.contains("forbidden")), "{error}");
+    assert!(error["message"].as_str().is_some_and(|said| said.contains("Not allowed")), "{error}");
     for word in ["Stripe", "STRIPE", "stripe", "1 of"] {
         assert!(!agent.heard().contains(word), "{}", agent.heard());
     }
