@@ -454,7 +454,7 @@ async fn who_may_only_read_is_refused_in_words_and_told_whom_to_ask() {
     let message = &asks["inputRequests"]["person"]["params"]["message"];
     assert!(message.as_str().expect("words").contains("can't be seen"), "{message}");
     let refused = agent.again("delete_secret", deletes, &asks, "accept").await.refused();
-    assert!(refused.contains("the right to delete klivsecrets"), "{refused}");
+    assert!(refused.contains("the right to patch klivsecrets"), "{refused}");
     assert!(there(&account, "old-key.test").await.is_some());
     assert!(!agent.heard().contains("c4n4ry"));
 }
