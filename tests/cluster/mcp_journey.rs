@@ -140,7 +140,7 @@ impl Journey<'_> {
         assert_eq!(became["status"], "answered", "{became}");
         let listed = self.agent.gives("list_secrets", json!({ "name_prefix": "SEND" })).await;
         let row = &listed["secrets"][0];
-        assert_eq!((&row["name"], &row["via"]), (&json!("SENDGRID_API_KEY"), &json!("cli")));
+        assert_eq!((&row["variable"], &row["via"]), (&json!("SENDGRID_API_KEY"), &json!("cli")));
         assert_eq!(row["description"]["untrusted_text"], "Order mails", "{row}");
     }
 
