@@ -1,8 +1,10 @@
 //! `kubectl kliv mcp`.
 
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use rmcp::ServiceExt as _;
+use tokio::fs::File;
 
 use super::failure::Failure;
 use super::session::Session;
@@ -35,6 +37,10 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     // To standard error, which the client keeps: what the audit trail could not be told.
     logs::start(LogFormat::Text, "warn").map_err(|error| Failure::plain(error.to_string()))?;
+    // The login program must not read what the client says, so standard input is nothing from
+    // there on.
+    let input = std::io::stdin().as_fd().try_clone_to_owned();
+    let input = input.map_err(|_| Failure::plain("there is no standard input"))?;
     let caller = session.caller().await?;
     let who = who(&caller).await?;
     let caller = Caller { field_manager: AGENT_FIELD_MANAGER, ..caller };
@@ -49,7 +55,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let visit = Visit { caller, who, says: Says::default() };
     let agent = Agent::of(visit, settings);
-    let serving = agent.clone().serve(rmcp::transport::stdio()).await;
+    let client = (File::from_std(input.into()), tokio::io::stdout());
+    let serving = agent.clone().serve(client).await;
     let serving = serving.map_err(|_| Failure::plain("the client did not begin as MCP does"))?;
     let ended = serving.waiting().await;
     // The last call may just have been refused.

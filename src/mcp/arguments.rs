@@ -47,15 +47,6 @@ impl JsonSchema for Taken {
     }
 }
 
-/// What is given, `null` too: that is not the same as nothing. With `#[serde(default)]`.
-pub(super) fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
-
 /// Reads arguments as a tool takes them.
 pub(super) fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Failure> {
     // The error would quote them.

@@ -13,7 +13,7 @@ const MOST: usize = 20;
 /// it guards people's attention, which one question more does not hurt. What an account can
 /// hold is limited by the operator.
 pub(super) async fn room_for_one_more(caller: &Caller) -> Result<(), Failure> {
-    match caller.list(false).await {
+    match caller.glance().await {
         Ok(secrets) => room(&secrets),
         // Who may ask and not look can't be told what waits; the operator's limit holds.
         Err(Error::Forbidden(_)) => Ok(()),

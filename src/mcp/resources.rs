@@ -63,7 +63,7 @@ pub(super) async fn read(uri: &str, caller: &Caller) -> Result<ReadResourceResul
 }
 
 async fn overview(caller: &Caller) -> Result<String, Failure> {
-    let (secrets, account) = futures::join!(caller.list(false), caller.account());
+    let (secrets, account) = futures::join!(caller.glance(), caller.account());
     let (secrets, account) = (secrets?, account?);
     let told = told(&caller.namespace, &secrets, account.as_ref());
     serde_json::to_string_pretty(&told).map_err(|_| Failure::new("the overview can't be written"))

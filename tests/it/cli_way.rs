@@ -63,6 +63,25 @@ fn a_login_program_finds_no_value_on_standard_input() {
     assert!(said.code == 1 && said.stderr.contains("that is no terminal"), "{said:?}");
 }
 
+#[test]
+fn what_an_agent_says_is_heard_by_the_agents_door_and_by_no_login_program() {
+    let server = Server::start();
+    let cluster = json!({ "server": server.url() });
+    let kubeconfig = server.kubeconfig("login", &cluster, &curious("IfAvailable"));
+    let mut command = server.command(&["mcp"]);
+    command.env("KUBECONFIG", &kubeconfig);
+    let begins = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": { "name": CANARY, "version": "1" },
+    } });
+
+    let said = run(command, &format!("{begins}\n"));
+
+    assert!(said.stderr.contains("login finds:") && !said.stderr.contains(CANARY), "{said:?}");
+    let answer = said.stdout.lines().next().unwrap_or_else(|| panic!("no answer: {said:?}"));
+    assert_eq!(json_of(answer)["result"]["serverInfo"]["name"], "kliv-secrets");
+}
+
 /// With a standard output that nobody reads.
 fn unread(mut command: Command) -> (i32, String) {
     let (reader, writer) = std::io::pipe().expect("a pipe");

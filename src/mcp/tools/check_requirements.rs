@@ -168,7 +168,7 @@ impl Tool for CheckRequirements {
                 Some(Function::of(&deployment))
             }
         };
-        let secrets = caller.list(false).await?;
+        let secrets = caller.glance().await?;
         Ok(Outcome::Done(check(&secrets, names, input.environment.as_deref(), function.as_ref())))
     }
 }

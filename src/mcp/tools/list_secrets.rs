@@ -168,7 +168,7 @@ impl Tool for ListSecrets {
     async fn run(call: &Call<'_>, input: Input) -> Result<Outcome<Output>, Failure> {
         let caller = call.caller;
         let (secrets, account, deployments, install) = futures::join!(
-            caller.list(false),
+            caller.glance(),
             caller.account(),
             caller.deployments(),
             caller.install()

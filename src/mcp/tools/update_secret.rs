@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Details, DryRun, Target, Unfit, Wanted, provider_of, replaceable};
 use crate::api::{KlivSecret, Question};
-use crate::mcp::arguments::given;
 use crate::mcp::asked::answer_line;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
@@ -24,15 +23,13 @@ pub(super) struct Input {
     /// The secret's environment, if it has one.
     #[schemars(length(min = 1, max = 63))]
     environment: Option<String>,
-    /// What it is for, where it comes from, whom to ask. Absent: stays as it is; null: taken
+    /// What it is for, where it comes from, whom to ask. Absent: stays as it is; empty: taken
     /// away.
-    #[serde(default, deserialize_with = "given")]
     #[schemars(length(max = 1024))]
-    description: Option<Option<String>>,
-    /// Remind people after so many days to replace it. Absent: stays as it is; null: never.
-    #[serde(default, deserialize_with = "given")]
-    #[schemars(range(min = 1, max = 3650))]
-    rotate_after_days: Option<Option<i32>>,
+    description: Option<String>,
+    /// Remind people after so many days to replace it. Absent: stays as it is; 0: never.
+    #[schemars(range(min = 0, max = 3650))]
+    rotate_after_days: Option<i32>,
     /// Ask a person for a new value. The one in use stays until it is there.
     ask_for_new_value: Option<NewValue>,
 }
@@ -147,13 +144,20 @@ const NEXT: &str = "get_request says how the secret is.";
 /// What is to be said of it from now on, and what of that is new.
 fn told(
     secret: &KlivSecret,
-    description: Option<Option<String>>,
-    rotate_after_days: Option<Option<i32>>,
+    description: Option<String>,
+    rotate_after_days: Option<i32>,
 ) -> (Vec<&'static str>, Details) {
     let spec = &secret.spec;
     let details = Details {
-        description: description.unwrap_or_else(|| spec.description.clone()),
-        rotate_after_days: rotate_after_days.unwrap_or(spec.rotate_after_days),
+        // Clients that name every field give null for what they leave out.
+        description: match description {
+            Some(text) => Some(text).filter(|text| !text.is_empty()),
+            None => spec.description.clone(),
+        },
+        rotate_after_days: match rotate_after_days {
+            Some(days) => Some(days).filter(|days| *days > 0),
+            None => spec.rotate_after_days,
+        },
         expiration_time: spec.expiration_time.clone(),
     };
     let differs = [
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_stays_and_null_takes_away() {
+    fn what_is_not_given_stays_and_nothing_takes_away() {
         let time = "2027-01-31T00:00:00Z";
         let before = secret(json!({
             "envVar": "A_KEY", "description": "old", "rotateAfterDays": 90, "expirationTime": time,
@@ -227,9 +231,11 @@ mod tests {
         assert_eq!(told(json!({})), (vec![], old(), Some(90)));
         let new = (vec!["description"], Some("new".to_owned()), Some(90));
         assert_eq!(told(json!({ "description": "new" })), new);
-        assert_eq!(told(json!({ "description": null })), (vec!["description"], None, Some(90)));
+        assert_eq!(told(json!({ "description": "" })), (vec!["description"], None, Some(90)));
+        let left_out = json!({ "description": null, "rotate_after_days": null });
+        assert_eq!(told(left_out), (vec![], old(), Some(90)));
         let never = (vec!["rotate_after_days"], old(), None);
-        assert_eq!(told(json!({ "rotate_after_days": null })), never);
+        assert_eq!(told(json!({ "rotate_after_days": 0 })), never);
         assert_eq!(told(json!({ "rotate_after_days": 90 })), (vec![], old(), Some(90)));
     }
 
