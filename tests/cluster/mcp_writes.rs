@@ -247,7 +247,7 @@ async fn what_is_said_of_a_secret_changes_and_a_new_value_is_asked_for_once() {
     assert_eq!(answer["changed"], json!(["description", "rotate_after_days"]));
     assert_eq!((&answer["asked"], &answer["link"]), (&json!(false), &json!(null)));
     assert_eq!(now().await.description.as_deref(), Some("new"));
-    update(json!({ "description": null })).await.answer();
+    update(json!({ "description": "", "rotate_after_days": null })).await.answer();
     let spec = now().await;
     assert_eq!((spec.description, spec.rotate_after_days), (None, Some(30)));
     assert!(spec.expiration_time.is_some(), "it stays");

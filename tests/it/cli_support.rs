@@ -175,6 +175,10 @@ async fn answer(
             let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
             write_or_read(&mut memory, &method, &name, &body)
         }
+        [.., "selfsubjectreviews"] => ok(&json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview",
+            "metadata": {}, "status": { "userInfo": { "username": "me" } },
+        })),
         [.., kind] => {
             let secrets = memory.secrets.values().filter(|_| *kind == "klivsecrets");
             ok(&json!({
