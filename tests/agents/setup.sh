@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts in place what tests with clients of the Model Context Protocol need, in the cache
 # outside the checkout: the packages of package-lock.json and those of requirements.txt.
-# Says as two lines where they are: the folder of the packages, and the Python that has them.
+# Says as two lines where they are: the folder of Node's packages, that of Python's.
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,15 +13,22 @@ command -v node >/dev/null && command -v npm >/dev/null || {
     say "Node 20 or newer, with npm, is needed"
     exit 1
 }
-python3 -c 'import ensurepip, venv' 2>/dev/null || {
-    say "Python 3.11 or newer is needed, with venv (Debian: python3-venv)"
-    exit 1
-}
 
 mkdir -p "$cache"
 # One at a time: several test binaries may start together.
 exec 9>"$cache/lock"
 flock 9
+
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+if ! has_venv && command -v apt-get >/dev/null && [[ $(id -u) == 0 ]]; then
+    say "installing Debian's python3-venv, once"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; } >&2
+fi
+has_venv || {
+    say "Python 3.11 or newer is needed, with venv (Debian: python3-venv)"
+    exit 1
+}
 
 # place <what> <files that say what is in it> -- <what makes it, in the folder $new>
 place() {
