@@ -66,12 +66,12 @@ impl Caller {
     /// # Errors
     /// As [`list`](Self::list).
     pub async fn glance(&self) -> Result<Vec<KlivSecret>, Error> {
-        let failed = |error: kube::Error| self.kind(What::Secrets, "").failed(&error);
+        let kind = self.kind(What::Secrets, "");
         let secrets = self.api::<KlivSecret>();
         let mut page = ListParams::default().limit(PAGE);
         let mut all = Vec::new();
         loop {
-            let listed = secrets.list(&page).await.map_err(|error| failed(error))?;
+            let listed = secrets.list(&page).await.map_err(|error| kind.failed(&error))?;
             all.extend(listed.items.into_iter().map(without_sealed));
             match listed.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page.continue_token = Some(token),

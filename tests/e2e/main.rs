@@ -13,6 +13,7 @@ mod hardening;
 #[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod helm_test;
+mod mcp;
 mod operator;
 mod steady;
 mod values;
