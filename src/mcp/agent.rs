@@ -163,7 +163,7 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let visit = self.visit(&context)?;
-        self.refusing.other(&visit, RESOURCE, [&*request.uri], None)?;
+        self.refusing.other(&visit, RESOURCE, &request.uri, None)?;
         Ok(resources::read(&request.uri, &visit.caller).await?.into())
     }
 
@@ -182,7 +182,7 @@ impl ServerHandler for Agent {
     ) -> Result<GetPromptResponse, ErrorData> {
         let visit = self.visit(&context)?;
         let arguments = request.arguments.as_ref();
-        self.refusing.other(&visit, PROMPT, [&*request.name], arguments)?;
+        self.refusing.other(&visit, PROMPT, &request.name, arguments)?;
         Ok(prompts::get(&request.name, request.arguments.as_ref())?.into())
     }
 
@@ -204,7 +204,7 @@ impl ServerHandler for Agent {
         let Some(entry) = self.table.iter().find(|entry| entry.described.name == request.name)
         else {
             let arguments = request.arguments.as_ref();
-            self.refusing.other(&visit, UNKNOWN_TOOL, [&*request.name], arguments)?;
+            self.refusing.other(&visit, UNKNOWN_TOOL, &request.name, arguments)?;
             return Err(ErrorData::invalid_params("there is no such tool", None));
         };
         let mut arguments = request.arguments.take().unwrap_or_default();

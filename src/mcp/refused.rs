@@ -9,9 +9,9 @@ use governor::clock::DefaultClock;
 use rmcp::model::{ErrorData, JsonObject, Tool};
 use tokio::sync::Semaphore;
 
-use super::Visit;
 use super::failure::Failure;
 use super::suspicious::{self, Suspicious};
+use super::{Visit, bounds};
 use crate::api::refused_call;
 use crate::server::pace::{Keyed, Pace};
 
@@ -40,13 +40,14 @@ impl Refusing {
     /// Whether a call of a tool may go on; the value that it may take was taken out.
     ///
     /// # Errors
-    /// Something in it looks like a credential.
+    /// Something in it looks like a credential, or it is too much to be looked through.
     pub(super) fn tool(
         &self,
         visit: &Visit,
         tool: &Tool,
         arguments: &JsonObject,
     ) -> Result<(), Failure> {
+        bounds::check(&tool.name, Some(arguments))?;
         let found = suspicious::find(arguments, &tool.input_schema);
         // A tool of ours without its line there is a mistake that a test finds.
         let call = refused_call::named(&tool.name).unwrap_or(refused_call::UNKNOWN_TOOL);
@@ -54,25 +55,26 @@ impl Refusing {
     }
 
     /// Whether what else is called may go on: a prompt, a resource, a tool that there is not;
-    /// with all the texts that came with it.
+    /// by its name and all that came with it.
     ///
     /// # Errors
-    /// Something in it looks like a credential.
-    pub(super) fn other<'a>(
+    /// Something in it looks like a credential, or it is too much to be looked through.
+    pub(super) fn other(
         &self,
         visit: &Visit,
         call: &'static str,
-        texts: impl IntoIterator<Item = &'a str>,
+        called: &str,
         arguments: Option<&JsonObject>,
     ) -> Result<(), ErrorData> {
+        let refused = |why: &Failure| ErrorData::invalid_params(why.text().to_owned(), None);
+        bounds::check(called, arguments).map_err(|why| refused(&why))?;
         let none = JsonObject::new();
-        let is_found = texts.into_iter().any(suspicious::is_suspicious)
+        let is_found = suspicious::is_suspicious(called)
             || arguments.is_some_and(|all| suspicious::find(all, &none).is_some());
         if !is_found {
             return Ok(());
         }
-        let refused = self.refuse(visit, call, Suspicious { argument: None });
-        Err(ErrorData::invalid_params(refused.text().to_owned(), None))
+        Err(refused(&self.refuse(visit, call, Suspicious { argument: None })))
     }
 
     fn refuse(&self, visit: &Visit, call: &'static str, found: Suspicious<'_>) -> Failure {

@@ -14,6 +14,9 @@
 //! a Git commit: its first 8 are enough. Passed are names of variables and objects, uids in
 //! their usual form, dates, versions, links to providers' pages, prose. What nobody can tell
 //! from words passes, too: `correct-horse-battery-staple`.
+//!
+//! How long it takes grows with the texts only: how much there is of them is bounded before
+//! (`bounds`), and each look after what may be a beginning goes only so far.
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -74,7 +77,7 @@ pub(super) fn is_suspicious(text: &str) -> bool {
 /// `scheme://user:password@host`.
 fn has_password_in_url(text: &str) -> bool {
     text.match_indices("://").any(|(at, _)| {
-        let run = until(&text[at + 3..], |c| c.is_whitespace() || "\"'`".contains(c));
+        let run = until(after(text, at + 3), |c| c.is_whitespace() || "\"'`".contains(c));
         // A path may hold an @; a password of a database's URL may hold a slash.
         let is_web = text[..at].ends_with("http") || text[..at].ends_with("https");
         let run = if is_web { until(run, |c| "/?#".contains(c)) } else { run };
@@ -88,7 +91,7 @@ fn begins_like_one(text: &str) -> bool {
     let mut before = ' ';
     text.char_indices().any(|(at, character)| {
         let is_start = !std::mem::replace(&mut before, character).is_ascii_alphanumeric();
-        is_start && CREDENTIALS.iter().any(|row| goes_on(row, &text[at..]))
+        is_start && CREDENTIALS.iter().any(|row| goes_on(row, after(text, at)))
     })
 }
 
@@ -146,7 +149,7 @@ fn is_assigned(text: &str) -> bool {
         until(rest, |c| c.is_whitespace() || "\"'`,;&()<>".contains(c)).to_owned()
     };
     let given = CALLED.iter().flat_map(|called| small.match_indices(called)).any(|(at, called)| {
-        let rest = text[at + called.len()..].trim_start_matches(['"', '\'', '`', ' ']);
+        let rest = after(text, at + called.len()).trim_start_matches(['"', '\'', '`', ' ']);
         let rest = rest.strip_prefix(['=', ':']);
         rest.is_some_and(|rest| is_given(&value(rest), 8))
     });
@@ -155,7 +158,7 @@ fn is_assigned(text: &str) -> bool {
         || schemes
             .iter()
             .flat_map(|scheme| small.match_indices(scheme))
-            .any(|(at, scheme)| is_given(&value(&text[at + scheme.len()..]), 16))
+            .any(|(at, scheme)| is_given(&value(after(text, at + scheme.len())), 16))
 }
 
 fn is_given(value: &str, least: usize) -> bool {
@@ -191,6 +194,16 @@ fn is_placeholder(text: &str) -> bool {
         || (is_meant || letters.contains("example") || letters.contains("changeme"))
             && text.chars().all(|c| c.is_ascii_alphabetic() || "-_.".contains(c))
         || small.chars().all(|c| "x*.-_•…".contains(c))
+}
+
+/// How much is looked at after each place where something may begin, bytes: a text of nothing but
+/// beginnings would else be read over and over again.
+const WINDOW: usize = 512;
+
+/// What stands there, as far as it is looked at.
+fn after(text: &str, at: usize) -> &str {
+    let rest = &text[at..];
+    &rest[..rest.floor_char_boundary(WINDOW)]
 }
 
 /// As far as no character ends it.
@@ -341,6 +354,24 @@ mod tests {
         ] {
             assert!(is_suspicious(text), "{text}");
         }
+    }
+
+    #[test]
+    fn each_look_after_a_beginning_goes_only_so_far() {
+        let at = |far: usize| {
+            let (run, space) = ("a".repeat(far), " ".repeat(far));
+            [
+                has_password_in_url(&format!("amqp://app:{run}9@mq")),
+                begins_like_one(&format!("eyJ{run}.eyJ{run}")),
+                is_assigned(&format!("password={space}hunter2hunter2")),
+                is_assigned(&format!("bearer {space}hunter2hunter2hunter2")),
+            ]
+        };
+        assert_eq!(at(100), [true; 4]);
+        assert_eq!(at(WINDOW), [false; 4]);
+        assert_eq!(after(&"ä".repeat(WINDOW), 2).len(), WINDOW);
+        assert_eq!(after("xä", 1), "ä");
+        assert_eq!(after(&format!("a{}", "ä".repeat(WINDOW)), 0).len(), WINDOW - 1);
     }
 
     #[test]
