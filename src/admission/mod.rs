@@ -47,6 +47,7 @@ mod warn;
 pub use answer::{Answer, Cause, Verdict};
 pub use decide::answer;
 pub(crate) use files::certificate;
+pub(crate) use search::held_in;
 pub use gone::{Lost, seen};
 pub use record::{WAITING, record};
 pub use server::{ServeError, WebhookConfig, serve};

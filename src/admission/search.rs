@@ -26,6 +26,12 @@ const SHORTEST: usize = 8;
 /// How deep JSON in text in JSON is followed.
 const DEEPEST: usize = 4;
 
+/// The first field of an object to be stored that holds the value in the clear: its path, which
+/// never does. For doors whose values come to the front door sealed, where it can't look.
+pub(crate) fn held_in(value: &Plaintext, object: Value) -> Option<String> {
+    Needles::of(value)?.find_in(&Object(object))
+}
+
 /// Every form of a value that is looked for. Wiped when dropped.
 pub(super) struct Needles {
     forms: Vec<Zeroizing<String>>,

@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use crate::account::{
     Caller, Details, DryRun, How, Invalid, Target, Told, Value, provider_of, replaceable,
 };
+use crate::admission::held_in;
 use crate::api::names::CHAT_FIELD_MANAGER;
 use crate::api::{KlivSecret, fits};
 use crate::mcp::arguments::Taken;
@@ -96,10 +98,13 @@ impl Tool for StoreSecret {
             ));
         };
         usable(plain)?;
+        let described = input.description.as_deref();
+        nowhere_else(plain, &target, None, described)?;
         let caller = Caller { field_manager: CHAT_FIELD_MANAGER, ..call.caller.clone() };
         let before = caller.find_object(&target.object()).await?;
         let target = target.resolved(before.as_ref());
         replaced(before.as_ref(), input.replace)?;
+        nowhere_else(plain, &target, before.as_ref(), described)?;
         let told = Told::of(&target, before.is_none(), plain);
         if !input.sure {
             looked_at(&target, &told)?;
@@ -149,6 +154,37 @@ fn usable(value: &Plaintext) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// That the value stands nowhere beside itself in what is to be stored. The front door looks for
+/// that, but gets it sealed.
+fn nowhere_else(
+    value: &Plaintext,
+    target: &Target,
+    before: Option<&KlivSecret>,
+    description: Option<&str>,
+) -> Result<(), Failure> {
+    let mut stored = before.map_or(Json::Null, |before| json!(before));
+    let mut given = json!({
+        "metadata": { "name": target.object() },
+        "spec": { "envVar": target.variable, "environment": target.environment },
+    });
+    if let Some(description) = description {
+        given["spec"]["description"] = description.into();
+    }
+    json_patch::merge(&mut stored, &given);
+    let place = match held_in(value, stored).as_deref() {
+        None => return Ok(()),
+        Some("metadata.name" | "spec.envVar") => "the argument `name`",
+        Some("spec.environment") => "the argument `environment`",
+        Some("spec.description") if description.is_some() => "the argument `description`",
+        Some("spec.description") => "the description that the secret has",
+        Some(_) => "what is stored of the secret already",
+    };
+    Err(Failure::new(format!(
+        "refused: {place} holds the value, too, and there it would stand in the clear. Nothing was \
+         stored. Call again without it there; what is stored already a person has to change first"
+    )))
 }
 
 /// That nothing is replaced unasked.
@@ -237,6 +273,44 @@ mod tests {
             assert!(usable(&plain(value)).is_ok());
         }
         assert!(usable(&plain(&"ä".repeat(MAX_VALUE / 2 + 1))).is_err(), "bytes count");
+    }
+
+    #[test]
+    fn a_value_that_stands_beside_itself_too_is_refused_by_the_place_alone() {
+        const VALUE: &str = "sommar-i-uppsala";
+        let told = |name: &str, environment: Option<&str>, before, description: Option<&str>| {
+            let target = Target::new(name.into(), environment.map(str::to_owned));
+            let told = nowhere_else(&plain(VALUE), &target, before, description);
+            let told = told.err().map(|failure| failure.text().to_owned())?;
+            assert!(!told.contains("uppsala"), "{told}");
+            told.split_once(" holds the value").map(|(place, _)| place.to_owned())
+        };
+        let secret = |spec, annotations| -> KlivSecret {
+            let metadata = json!({ "name": "a-key", "annotations": annotations });
+            serde_json::from_value(json!({ "metadata": metadata, "spec": spec })).unwrap()
+        };
+        let argument = |name: &str| Some(format!("refused: the argument `{name}`"));
+        for form in [
+            "SMTP password sommar-i-uppsala",
+            "{\"password\":\"sommar-i-uppsala\"}",
+            "in base64: c29tbWFyLWktdXBwc2FsYQ==",
+            "736f6d6d61722d692d75707073616c61",
+            "smtp://mail:sommar%2Di%2Duppsala@mail",
+        ] {
+            assert_eq!(told("A_KEY", None, None, Some(form)), argument("description"), "{form}");
+        }
+        assert_eq!(told("A_KEY", None, None, Some("the password of mail in Uppsala")), None);
+        assert_eq!(told("A_KEY", None, None, None), None);
+        let described = secret(json!({ "envVar": "A_KEY", "description": VALUE }), json!({}));
+        let it_has = Some("refused: the description that the secret has".to_owned());
+        assert_eq!(told("A_KEY", None, Some(&described), None), it_has);
+        assert_eq!(told("A_KEY", None, Some(&described), Some("to send mail")), None);
+        let noted = secret(json!({ "envVar": "A_KEY" }), json!({ "note": VALUE }));
+        let already = Some("refused: what is stored of the secret already".to_owned());
+        assert_eq!(told("A_KEY", None, Some(&noted), Some("to send mail")), already);
+        let digits = plain("2026112900");
+        let target = Target::new("KEY_2026112900".into(), None);
+        assert!(nowhere_else(&digits, &target, None, None).is_err(), "a name is stored as well");
     }
 
     #[test]
