@@ -145,7 +145,7 @@ impl Tool for DeleteSecret {
 
 /// Whether more may hang on an environment than trying things out: all that is not plainly for
 /// that, and what has no environment, since it reaches every function.
-fn production_like(environment: Option<&str>) -> bool {
+pub(super) fn production_like(environment: Option<&str>) -> bool {
     let Some(environment) = environment else { return true };
     let has = |words: &[&str]| {
         let is_one = |part: &str| {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::delete_secret::production_like;
 use crate::account::{
     Caller, Details, DryRun, How, Invalid, Target, Told, Value, provider_of, replaceable,
 };
@@ -38,7 +39,7 @@ pub(super) struct Input {
     #[schemars(range(min = 1, max = 3650))]
     rotate_after_days: Option<i32>,
     /// The secret has a value, and this one is to take its place in all functions. Only where
-    /// the person has said so.
+    /// the person has said so, and only in an environment that is plainly for trying things out.
     #[serde(default)]
     replace: bool,
     /// It was refused as odd, and the person says that it is right all the same.
@@ -82,8 +83,9 @@ impl Tool for StoreSecret {
     const DESCRIPTION: &'static str = "Stores a credential that the person has already pasted into \
         this conversation: it is encrypted at once and never comes back. Never ask anybody to \
         paste one: request_secret lets a person supply it without you seeing it, and is always \
-        better. A value that is there is replaced only with \"replace\": true. The audit trail \
-        marks that a model has seen it, so offer to replace it afterwards.";
+        better. A value that is there is replaced only with \"replace\": true, and only in a plainly \
+        test environment: elsewhere a person replaces it, see update_secret. The audit trail marks \
+        that a model has seen it, so offer to replace it afterwards.";
     const EFFECT: Effect = Effect::Destroys;
     const VALUE: Option<&'static str> = Some("value");
     type Input = Input;
@@ -187,10 +189,15 @@ fn nowhere_else(
     )))
 }
 
-/// That nothing is replaced unasked.
+/// That nothing is replaced unasked, and where people pay nothing without a person.
 fn replaced(before: Option<&KlivSecret>, replace: bool) -> Result<(), Failure> {
-    match before {
-        Some(before) if !replace && replaceable(before).is_ok() => Err(Failure::new(
+    match before.filter(|before| replaceable(before).is_ok()) {
+        Some(before) if production_like(before.spec.environment.as_deref()) => Err(Failure::new(
+            "The secret has a value, and its environment is not plainly for trying things out, so \
+             nothing was changed: a person replaces it. Call update_secret with \
+             ask_for_new_value, and he hands in the new one himself, never in the chat.",
+        )),
+        Some(_) if !replace => Err(Failure::new(
             "The secret has a value, and nothing was changed. If the person wants what he pasted \
              in its place, in all functions that have it, call again with \"replace\": true; \
              otherwise take a name or an environment of its own.",
@@ -314,16 +321,26 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_there_is_replaced_only_when_told() {
+    fn a_value_that_is_there_is_replaced_only_when_told_and_where_people_pay_by_none_but_a_person() {
         let secret = |spec| {
             let object = json!({ "metadata": { "name": "a-key" }, "spec": spec });
             serde_json::from_value::<KlivSecret>(object).unwrap()
         };
-        let stored = secret(json!({ "envVar": "A_KEY", "sealed": "kliv1.x" }));
+        let stored = secret(json!({
+            "envVar": "A_KEY", "environment": "test", "sealed": "kliv1.x",
+        }));
         let asked = secret(json!({ "envVar": "A_KEY", "request": { "purpose": "p" } }));
         assert!(replaced(Some(&stored), false).is_err());
         assert!(replaced(Some(&stored), true).is_ok());
         assert!(replaced(Some(&asked), false).is_ok(), "it answers the question");
         assert!(replaced(None, false).is_ok());
+        for environment in [Some("production"), Some("eu"), None] {
+            let stored = secret(json!({
+                "envVar": "A_KEY", "environment": environment, "sealed": "kliv1.x",
+                "request": { "purpose": "p", "replaces": 1 },
+            }));
+            let refused = replaced(Some(&stored), true).err().expect("a refusal");
+            assert!(refused.text().contains("update_secret with ask_for_new_value"));
+        }
     }
 }
