@@ -117,7 +117,7 @@ pub(super) enum Way {
 #[derive(Serialize, JsonSchema, Clone, PartialEq, Eq, Debug)]
 pub(super) struct Lagging {
     /// The function.
-    function: String,
+    function: Untrusted,
     /// Why, in a word: `rolling_out`, `rollout_failed`, `manual`, `write_refused` …
     reason: String,
 }
@@ -333,7 +333,7 @@ fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
 impl From<NotUpdated> for Lagging {
     fn from(behind: NotUpdated) -> Self {
         let reason = behind.behind().map_or("unknown", |behind| behind.as_str());
-        Self { function: behind.name, reason: small(reason) }
+        Self { function: Untrusted::function(&behind.name), reason: small(reason) }
     }
 }
 
@@ -483,7 +483,7 @@ mod tests {
         let wanted = json!({
             "state": "done", "words": "live on 2 of 3 functions", "why": null,
             "updated": 2, "functions": 3,
-            "behind": [{ "function": "f", "reason": "rollout_failed" }],
+            "behind": [{ "function": { "untrusted_text": "f" }, "reason": "rollout_failed" }],
         });
         assert_eq!(told, wanted);
         let unseen = Seen { secret: Some(&valued), account: None };

@@ -146,8 +146,7 @@ fn look(attention: Attention<'_>) -> Look<'_> {
         Attention::Function(NotUpdated { name, reason, .. }) => {
             let behind = Behind::named(reason);
             Look::Function {
-                // The controller wrote it; a person chose it.
-                function: Untrusted::new(name, 253),
+                function: Untrusted::function(name),
                 reason: behind.map_or_else(|| "other".to_owned(), |why| small(why.as_str())),
                 words: behind.and_then(Behind::message).unwrap_or(
                     "it does not run with the current values: a person can look with kubectl kliv \

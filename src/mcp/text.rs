@@ -19,6 +19,11 @@ impl Untrusted {
         Self { untrusted_text: harmless(text, most).into_owned() }
     }
 
+    /// The name of a function: somebody who deploys chose it.
+    pub(super) fn function(name: &str) -> Self {
+        Self::new(name, 253)
+    }
+
     /// The name of somebody; none where nobody is named.
     pub(super) fn name(text: Option<&str>) -> Option<Self> {
         text.filter(|text| !text.is_empty()).map(|text| Self::new(text, 256))

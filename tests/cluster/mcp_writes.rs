@@ -337,7 +337,7 @@ async fn in_a_test_environment_a_person_is_asked_and_his_yes_deletes() {
     let gone = agent.again("delete_secret", arguments.clone(), &asks, "accept").await.answer();
 
     assert_eq!(gone["outcome"], "deleted");
-    let losers = json!([{ "function": "trial", "requires": false }]);
+    let losers = json!([{ "function": { "untrusted_text": "trial" }, "requires": false }]);
     assert_eq!(gone["functions"], losers);
     assert_eq!(there(&account, "old-key.test").await, None);
     account.gets("trial", &both[..1]).await;

@@ -19,6 +19,7 @@ use crate::mcp::call::{Call, Person};
 use crate::mcp::failure::Failure;
 use crate::mcp::limit::room_for_one_more;
 use crate::mcp::people::{requested_by, shown};
+use crate::mcp::text::Untrusted;
 use crate::mcp::tool::{Effect, Outcome, Tool};
 
 pub(super) struct DeleteSecret;
@@ -77,7 +78,7 @@ enum Ended {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 struct Loser {
     /// Its Deployment.
-    function: String,
+    function: Untrusted,
     /// Whether it says that it can't do without.
     requires: bool,
 }
@@ -183,7 +184,10 @@ fn question(call: &Call<'_>, reason: String) -> Question {
 fn output(call: &Call<'_>, target: &Target, ended: Ended, users: Option<&[User]>) -> Output {
     let (object, account) = (target.object(), &call.caller.namespace);
     let waits = ended == Ended::Proposed;
-    let loser = |user: &User| Loser { function: user.function.clone(), requires: user.requires };
+    let loser = |user: &User| Loser {
+        function: Untrusted::function(&user.function),
+        requires: user.requires,
+    };
     Output {
         variable: target.variable.clone(),
         environment: target.environment.clone(),

@@ -134,7 +134,7 @@ pub(super) struct Functions {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 struct NotOn {
     /// The function.
-    function: String,
+    function: Untrusted,
     /// How far it is.
     state: Progress,
 }
@@ -281,7 +281,8 @@ pub(super) fn functions(reached: &[Reached]) -> Functions {
         })
     };
     let not_on = |reached: &Reached| {
-        progress(reached).map(|state| NotOn { function: reached.function.clone(), state })
+        let function = || Untrusted::function(&reached.function);
+        progress(reached).map(|state| NotOn { function: function(), state })
     };
     let mut not_on: Vec<NotOn> = reached.iter().filter_map(not_on).collect();
     let on = reached.len() - not_on.len();
@@ -355,7 +356,7 @@ mod tests {
                 "rotation_due": "2026-11-27T10:00:00Z", "expires": "2027-01-01T00:00:00Z",
                 "is_due": true, "warnings": [{ "reason": "unused", "words": words }],
                 "functions": { "on": 1, "of": 2, "not_on": [
-                    { "function": "b", "state": "without" },
+                    { "function": { "untrusted_text": "b" }, "state": "without" },
                 ] },
             })
         );

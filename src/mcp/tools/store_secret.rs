@@ -321,7 +321,8 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_there_is_replaced_only_when_told_and_where_people_pay_by_none_but_a_person() {
+    fn a_value_that_is_there_is_replaced_only_when_told_and_where_people_pay_by_none_but_a_person()
+    {
         let secret = |spec| {
             let object = json!({ "metadata": { "name": "a-key" }, "spec": spec });
             serde_json::from_value::<KlivSecret>(object).unwrap()
