@@ -159,6 +159,13 @@ async fn a_value_from_a_chat_reaches_functions_is_marked_so_and_never_heard_of_a
         refuses("empty", with(json!({ "value": "" })), "empty").await;
         let large = CANARY.repeat(70_000 / CANARY.len());
         refuses("too large", with(json!({ "value": large })), "64 KiB").await;
+        let much = with(json!({ "description": CANARY.repeat(200) }));
+        refuses("unread", much, "longer than 4 KiB").await;
+        let words = "c4n4ry-i-uppsala";
+        let beside = json!({
+            "name": "MAIL_PASSWORD", "value": words, "description": format!("it is {words}"),
+        });
+        refuses("beside", with(beside), "`description` holds the value").await;
         let place = with(json!({ "environment": CANARY }));
         refuses("no environment", place, "`environment` holds what looks like").await;
         let elsewhere = agent.call("list_secrets", with(json!({}))).await.refused();
@@ -192,6 +199,15 @@ async fn a_value_from_a_chat_reaches_functions_is_marked_so_and_never_heard_of_a
     account.gets("shop", &[(name, SECOND)]).await;
     let replaced = account.published("stripe-api-key.test").await;
     assert_eq!(replaced.spec.description.as_deref(), Some("the shop's"), "it stays");
+
+    // Where people pay a person replaces it.
+    account.put(&secret_in("production", "SHOP_TOKEN", "not-from-a-chat-0123456789")).await;
+    let live = json!({
+        "name": "SHOP_TOKEN", "environment": "production", "value": "c4n4ry-from-a-chat",
+        "replace": true, "sure": true,
+    });
+    let refused = agent.call("store_secret", live).await.refused();
+    assert!(refused.contains("a person replaces it"), "{refused}");
 
     // It answers a question that waits.
     let question = json!({ "envVar": "SHOP_KEY", "request": { "purpose": "to sell" } });
