@@ -23,6 +23,7 @@ pub mod http;
 pub mod lease;
 pub mod logs;
 mod metrics;
+pub(crate) mod pace;
 pub mod shutdown;
 pub mod tls;
 
