@@ -275,7 +275,8 @@ impl Ready {
 async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let (deletes, seen) = mpsc::channel(admission::WAITING);
+    let (deletes, deletes_seen) = mpsc::channel(admission::WAITING);
+    let (calls, calls_seen) = mpsc::channel(admission::CALLS_WAITING);
     let door = admission::WebhookConfig {
         bind: args.bind,
         tls_dir: args.tls_dir.clone(),
@@ -284,12 +285,15 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
         ready: readiness.check("certificate and sealing key"),
         metrics: metrics.clone(),
         deletes,
+        calls,
     };
     let stopped = stop.clone();
     let serve = admission::serve(door, stopped.cancelled_owned());
     let record = async {
         match client::connect().await {
-            Ok(client) => admission::record(client, seen, metrics.clone()).await,
+            Ok(client) => {
+                admission::record(client, deletes_seen, calls_seen, metrics.clone()).await;
+            }
             // Values are sealed all the same.
             Err(error) => {
                 tracing::warn!(%error, "it will not be recorded who deletes a KlivSecret");

@@ -12,7 +12,7 @@
 //!  API server ◄── JSON patch or 422 ── answer
 //!
 //!  API server ── a delete ──► gone: always allowed ─────────┬► record ── who did it ──► API server
-//!  API server ── a create that names a refused call ──► 422 ─┘
+//!  API server ── a create that names a refused call ──► 422, calls: not too often ─┘
 //! ```
 //!
 //! The door holds a public key only: it can seal and never open. Its one right in the
@@ -28,6 +28,7 @@
 //! JSON reader while it undoes escapes.
 
 mod answer;
+mod calls;
 mod decide;
 mod edit;
 mod files;
@@ -50,6 +51,7 @@ pub(crate) use files::certificate;
 pub use gone::{Lost, seen};
 pub use record::{WAITING, record};
 pub(crate) use search::held_in;
+pub use record::{CALLS_WAITING, WAITING, record};
 pub use server::{ServeError, WebhookConfig, serve};
 pub use warn::warnings;
 pub(crate) use warn::{ENCLOSED, PLACEHOLDER_PARTS, PLACEHOLDERS};

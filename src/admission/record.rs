@@ -16,19 +16,40 @@ use crate::runtime::{Metrics, client};
 pub const WAITING: usize = 1024;
 /// How many are made at a time.
 const AT_ONCE: usize = 8;
+/// How many of refused calls wait at most, and are made at a time: nobody waits for them.
+pub const CALLS_WAITING: usize = 256;
+const CALLS_AT_ONCE: usize = 2;
 /// How long making one may take: the controller does not wait long for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Makes every event that comes, until nobody can send one any more.
-pub async fn record(client: Client, mut seen: mpsc::Receiver<KlivAuditEvent>, metrics: Metrics) {
+/// Makes every event that comes, until nobody can send one any more. Deletes wait behind no
+/// calls: for who deletes, the controller waits a few seconds only.
+pub async fn record(
+    client: Client,
+    deletes: mpsc::Receiver<KlivAuditEvent>,
+    calls: mpsc::Receiver<KlivAuditEvent>,
+    metrics: Metrics,
+) {
+    tokio::join!(
+        each(&client, deletes, AT_ONCE, &metrics),
+        each(&client, calls, CALLS_AT_ONCE, &metrics)
+    );
+}
+
+async fn each(
+    client: &Client,
+    mut seen: mpsc::Receiver<KlivAuditEvent>,
+    at_once: usize,
+    metrics: &Metrics,
+) {
     stream::poll_fn(|context| seen.poll_recv(context))
-        .for_each_concurrent(AT_ONCE, |event| async {
+        .for_each_concurrent(at_once, |event| async {
             let is_call = event.spec.action == AuditAction::CallRefused;
             let seen = |result| match is_call {
                 true => metrics.refused_call_seen(result),
                 false => metrics.delete_seen(result),
             };
-            let made = tokio::time::timeout(PATIENCE, make(&client, event)).await;
+            let made = tokio::time::timeout(PATIENCE, make(client, event)).await;
             let lost = match made {
                 Ok(Ok(())) => return seen("recorded"),
                 Ok(Err(error)) => client::plain(&error),

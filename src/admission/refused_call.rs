@@ -23,7 +23,7 @@ const UNKNOWN: Cause = Cause::fixed(
     NOT_NOTED,
     "names no call of the agents' door in secrets.kliv.dev/refused-call; nothing was stored",
 );
-/// Nobody can be told who called, or there is no room.
+/// Nobody can be told who called, there were several just now, or there is no room.
 pub(super) const NOT_DONE: Cause = Cause::fixed(
     NOT_NOTED,
     "tells of a call that was refused, and can't be put into the audit trail now; nothing was \

@@ -15,12 +15,14 @@ use axum::routing::post;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
 use axum_server::{Handle, Server};
 use futures::StreamExt as _;
+use governor::clock::DefaultClock;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, watch};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::calls::Calls;
 use super::files::{Served, certificate, sealing_key};
 use super::refused_call::NOT_DONE;
 use super::room::{Place, Room, SentAway};
@@ -77,8 +79,10 @@ pub struct WebhookConfig {
     pub ready: Check,
     /// Where answers are counted.
     pub metrics: Metrics,
-    /// Who records deletes, and refused calls of agents. What does not fit in within half a second is lost.
+    /// Who records deletes. What does not fit in within half a second is lost.
     pub deletes: mpsc::Sender<KlivAuditEvent>,
+    /// Who records refused calls of agents. What does not fit in at once is lost.
+    pub calls: mpsc::Sender<KlivAuditEvent>,
 }
 
 /// Why the front door could not be served.
@@ -131,7 +135,9 @@ pub async fn serve(
     let (new_key, key) = watch::channel(key);
     let room = Room::new(HELD, ARRIVING);
     let waiting = Arc::new(Semaphore::new(WAIT_FOR_ROOM));
-    let door = Door { key, metrics: config.metrics, room, deletes: config.deletes, waiting };
+    let calls = Arc::new(Calls::new(config.calls, &DefaultClock::default()));
+    let (metrics, deletes) = (config.metrics, config.deletes);
+    let door = Door { key, metrics, room, deletes, waiting, calls };
     let routes =
         Router::new().route("/mutate", post(mutate)).route("/gone", post(gone)).with_state(door);
 
@@ -185,6 +191,7 @@ struct Door {
     room: Arc<Room>,
     deletes: mpsc::Sender<KlivAuditEvent>,
     waiting: Arc<Semaphore>,
+    calls: Arc<Calls<DefaultClock>>,
 }
 
 async fn mutate(State(door): State<Door>, request: Request) -> Response {
@@ -231,19 +238,13 @@ impl Door {
         }
     }
 
-    /// Hands on what was seen of a refused call; whether there was room. Half of it is left to
-    /// deletes: calls come without a write that counts, and push nobody's delete out.
+    /// Hands on what was seen of a refused call; whether that was done.
     fn notes(&self, call: KlivAuditEvent) -> bool {
-        let has_room = self.deletes.capacity() * 2 > self.deletes.max_capacity();
-        let is_done = has_room && self.deletes.try_send(call).is_ok();
-        if !is_done {
-            self.metrics.refused_call_seen("lost");
-            tracing::warn!(
-                why = "too many at once",
-                "a refused call of an agent can't be recorded"
-            );
-        }
-        is_done
+        let account = call.metadata.namespace.clone();
+        let Err(not) = self.calls.note(call) else { return true };
+        self.metrics.refused_call_seen("lost");
+        tracing::warn!(account, why = not.words(), "a refused call of an agent is not recorded");
+        false
     }
 
     async fn answers(&self, request: Request, answer: impl FnOnce(&[u8]) -> Answer) -> Response {

@@ -34,6 +34,8 @@ struct Door {
     serving: JoinHandle<Result<(), ServeError>>,
     /// One at a time.
     deletes: mpsc::Receiver<KlivAuditEvent>,
+    /// The same.
+    calls: mpsc::Receiver<KlivAuditEvent>,
 }
 
 impl Door {
@@ -49,6 +51,7 @@ impl Door {
         let (ready, metrics) = (Readiness::default().check("door"), Metrics::new());
         let stop = CancellationToken::new();
         let (seen, deletes) = mpsc::channel(1);
+        let (told, calls) = mpsc::channel(1);
         let config = WebhookConfig {
             bind: address,
             tls_dir: folder.path().join("tls"),
@@ -57,9 +60,10 @@ impl Door {
             ready: ready.clone(),
             metrics: metrics.clone(),
             deletes: seen,
+            calls: told,
         };
         let serving = tokio::spawn(serve(config, stop.clone().cancelled_owned()));
-        Self { folder, address, ready, metrics, stop, serving, deletes }
+        Self { folder, address, ready, metrics, stop, serving, deletes, calls }
     }
 
     async fn open() -> (Self, CertificateDer<'static>, Keyring) {
@@ -229,10 +233,14 @@ async fn a_refused_call_is_handed_on_or_said_to_be_lost_and_takes_no_room_from_d
     assert_eq!(field().await, NOT_NOTED);
     let page = door.metrics.text().expect("text");
     assert!(page.contains("refused_calls_seen_total{result=\"lost\"} 1\n"), "{page}");
-    let event = door.deletes.try_recv().expect("the first");
-    assert_eq!(event.spec.action, AuditAction::CallRefused);
-    assert!(door.deletes.try_recv().is_err(), "there was no room for the second");
+    let gone = delete(secret(json!({ "sealed": "kliv1.x.y" })));
+    door.post("/gone", &certificate, &gone).await.expect("answered");
+    let event = door.deletes.try_recv().expect("a delete has its room");
+    assert_eq!(event.spec.action, AuditAction::Deleted);
     door.lost(0);
+    let event = door.calls.try_recv().expect("the first");
+    assert_eq!(event.spec.action, AuditAction::CallRefused);
+    assert!(door.calls.try_recv().is_err(), "there was no room for the second");
 }
 
 #[tokio::test]
