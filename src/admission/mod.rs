@@ -18,7 +18,7 @@
 //! The door holds a public key only: it can seal and never open. Its one right in the
 //! cluster, and its one call, is to make the KlivAuditEvent that says who deletes a
 //! secret, or whose agent made a call that was refused. Everything but `server`, `files` and `record` is pure: [`answer`] is the whole
-//! of it for writes, [`seen`] for deletes; `room` bounds what the server holds in memory.
+//! of it for writes, [`seen`] for deletes; `runtime::room` bounds what the server holds in memory.
 //!
 //! Nothing here prints, logs or returns what was written: a review is held in a type
 //! that can't be printed, texts of refusals and warnings are fixed, and names are
@@ -37,7 +37,6 @@ mod gone;
 mod record;
 mod refused_call;
 mod review;
-mod room;
 mod scrub;
 mod seal_write;
 mod search;

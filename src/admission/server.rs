@@ -25,9 +25,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::calls::Calls;
 use super::files::{Served, certificate, sealing_key};
 use super::refused_call::NOT_DONE;
-use super::room::{Place, Room, SentAway};
 use super::{Answer, Lost, Verdict, answer, seen};
 use crate::api::KlivAuditEvent;
+use crate::runtime::room::{Place, Room, SentAway};
 use crate::runtime::{Check, Metrics, clock, entropy};
 use crate::seal::SealingKey;
 

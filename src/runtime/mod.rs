@@ -24,6 +24,7 @@ pub mod lease;
 pub mod logs;
 mod metrics;
 pub(crate) mod pace;
+pub(crate) mod room;
 pub mod shutdown;
 pub mod tls;
 

@@ -14,6 +14,7 @@
 mod headers;
 mod late;
 mod limits;
+mod message;
 mod metadata;
 mod refused;
 mod serve;

@@ -31,6 +31,8 @@ pub(super) enum Refused {
     TooOften(Duration),
     /// Too many calls of the same person are under way.
     TooMany,
+    /// Too much of all is under way.
+    Busy,
     /// A message that is too large.
     TooLarge,
     /// A message that did not arrive in time.
@@ -63,6 +65,7 @@ impl Refused {
             Self::Session => "session",
             Self::TooOften(_) => "rate",
             Self::TooMany => "calls",
+            Self::Busy => "busy",
             Self::TooLarge => "size",
             Self::Late => "late",
             Self::NotJson => "message",
@@ -85,6 +88,7 @@ impl Refused {
             },
             Self::Stranger(_) => StatusCode::UNAUTHORIZED,
             Self::TooOften(_) | Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
         }
@@ -131,6 +135,7 @@ impl Refused {
             Self::Session => "This session has ended, or is another's: begin anew.",
             Self::TooOften(_) => "Too many requests; try again later.",
             Self::TooMany => "Too many calls are under way; try again later.",
+            Self::Busy => "The server has all that it can do; try again later.",
             Self::TooLarge => "The message is too large.",
             Self::Late => "The message did not arrive in time.",
             Self::NotJson => "Send one JSON-RPC message as JSON.",
@@ -149,7 +154,9 @@ impl Refused {
                 let seconds = wait.as_secs().saturating_add(1);
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
-            Self::TooMany | Self::Stranger(Stranger::Unknown(Unknown::Unanswered(_))) => {
+            Self::TooMany
+            | Self::Busy
+            | Self::Stranger(Stranger::Unknown(Unknown::Unanswered(_))) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(10_u64));
             }
             Self::Stranger(Stranger::Unknown(Unknown::NoKeys)) => {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -12,18 +12,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use kube::Client;
-use rmcp::model::InitializeRequestParams;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::headers;
 use super::late::soon;
-use super::limits::{self, Limits, UnderWay};
+use super::limits::{self, Full, Limits, Takes, UnderWay};
+use super::message::{Message, arrived};
 use super::metadata::{Metadata, WELL_KNOWN};
 use super::refused::Refused;
 use super::session::{self, Bound};
@@ -31,6 +29,7 @@ use super::who::{Doorkeeper, Stranger};
 use crate::account::{Caller, Namespace};
 use crate::api::names::AGENT_FIELD_MANAGER;
 use crate::mcp::{Agent, Says, Settings, Visit};
+use crate::runtime::room::{Place, SentAway};
 use crate::runtime::{Metrics, clock};
 use crate::server::host::{Hosts, Named, one};
 use crate::server::pace::{TooOften, client_address};
@@ -154,6 +153,21 @@ impl From<TooOften> for Refused {
     }
 }
 
+impl From<Full> for Refused {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Own => Self::TooMany,
+            Full::All => Self::Busy,
+        }
+    }
+}
+
+impl From<SentAway> for Refused {
+    fn from(_: SentAway) -> Self {
+        Self::Busy
+    }
+}
+
 impl From<Stranger> for Refused {
     fn from(stranger: Stranger) -> Self {
         Self::Stranger(stranger)
@@ -238,12 +252,17 @@ async fn call(
     let (mut head, body) = request.into_parts();
     let person = site.who(&head, &account).await?;
     site.limits.call(&person.name)?;
-    let under_way = site.limits.under_way(&person.name).ok_or(Refused::TooMany)?;
 
     // It has said who calls. Nothing further on is to see it.
     head.headers.remove(header::AUTHORIZATION);
-    let body = arrived(&head.headers, body).await?;
+    let mut place = site.limits.place();
+    let body = arrived(&head.headers, body, &mut place).await?;
     let message: Message<'_> = serde_json::from_slice(&body).map_err(|_| Refused::NotJson)?;
+    let takes = message.takes();
+    if takes == Takes::Long && body.len() > limits::WAIT_BODY {
+        return Err(Refused::TooLarge);
+    }
+    let under_way = (site.limits.under_way(&person.name, takes)?, place);
     let bound = Bound { who: &person.name, account: &account };
     let begins = message.begins();
     let says = match (&begins, one(&head.headers, &SESSION)) {
@@ -268,38 +287,9 @@ async fn call(
     Ok(response)
 }
 
-/// As much of a message as has to be known before the tools see it.
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(default)]
-    method: Option<String>,
-    #[serde(default, borrow)]
-    params: Option<&'a RawValue>,
-}
-
-impl Message<'_> {
-    /// What a client says that begins.
-    fn begins(&self) -> Option<InitializeRequestParams> {
-        let begins = self.method.as_deref() == Some("initialize");
-        let params = self.params.filter(|_| begins)?;
-        serde_json::from_str(params.get()).ok()
-    }
-}
-
-/// A message, whole.
-async fn arrived(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
-    let announced = announced.and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits::BODY) {
-        return Err(Refused::TooLarge);
-    }
-    let body = tokio::time::timeout(limits::ARRIVES, to_bytes(body, limits::BODY)).await;
-    body.map_err(|_| Refused::Late)?.map_err(|_| Refused::TooLarge)
-}
-
 /// An answer that holds its place among those under way until it ends, and does not go on for
 /// ever.
-fn held(body: Body, under_way: UnderWay) -> Body {
+fn held(body: Body, under_way: (UnderWay, Place)) -> Body {
     let pieces = body.into_data_stream().take_until(tokio::time::sleep(limits::ANSWER));
     Body::from_stream(pieces.inspect(move |_| {
         let _ = &under_way;

@@ -1,7 +1,7 @@
-//! How much of reviews is in memory at a time, and who gives way when it gets crowded.
+//! How much of what is sent is in memory at a time, and who gives way when it gets crowded.
 //!
 //! Bytes count when they arrive, not when they are announced. When there is no room for
-//! more, the review that has been arriving for longest is sent away: an honest one takes
+//! more, the one that has been arriving for longest is sent away: an honest one takes
 //! milliseconds, so it is one that trickles. To push out an honest one, somebody would have
 //! to fill all of the room within those milliseconds, again and again.
 
@@ -13,8 +13,8 @@ use std::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Room for so many bytes, of so many reviews.
-pub(super) struct Room {
+/// Room for so many bytes, of so many who send
+pub(crate) struct Room {
     state: Mutex<State>,
     freed: Notify,
     reviews: usize,
@@ -34,26 +34,26 @@ struct Arriving {
     leave: CancellationToken,
 }
 
-/// One review's place; what it holds is free again when it ends.
-pub(super) struct Place {
+/// One message's place; what it holds is free again when it ends.
+pub(crate) struct Place {
     room: Arc<Room>,
     number: u64,
     held: usize,
     leave: CancellationToken,
 }
 
-/// This review was sent away.
+/// This one was sent away.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SentAway;
+pub(crate) struct SentAway;
 
 impl Room {
-    pub(super) fn new(bytes: usize, reviews: usize) -> Arc<Self> {
+    pub(crate) fn new(bytes: usize, reviews: usize) -> Arc<Self> {
         let state = State { free: bytes, leaving: 0, arriving: BTreeMap::new(), next: 0 };
         Arc::new(Self { state: Mutex::new(state), freed: Notify::new(), reviews })
     }
 
     /// A place for one more.
-    pub(super) fn enter(self: &Arc<Self>) -> Place {
+    pub(crate) fn enter(self: &Arc<Self>) -> Place {
         let mut state = self.state();
         if state.arriving.values().filter(|one| !one.leave.is_cancelled()).count() >= self.reviews {
             let oldest = state.arriving.values().find(|one| !one.leave.is_cancelled());
@@ -89,7 +89,7 @@ impl State {
 
 impl Place {
     /// Waits for room for so many bytes more. At most one waits in a place.
-    pub(super) async fn take(&mut self, bytes: usize) -> Result<(), SentAway> {
+    pub(crate) async fn take(&mut self, bytes: usize) -> Result<(), SentAway> {
         let room = Arc::clone(&self.room);
         loop {
             let mut freed = std::pin::pin!(room.freed.notified());
@@ -123,7 +123,7 @@ impl Place {
     }
 
     /// So many bytes are not needed any more.
-    pub(super) fn give_back(&mut self, bytes: usize) {
+    pub(crate) fn give_back(&mut self, bytes: usize) {
         let mut state = self.room.state();
         state.free += bytes;
         self.held -= bytes;
@@ -136,13 +136,13 @@ impl Place {
         self.room.freed.notify_waiters();
     }
 
-    /// Waits until this review has to go.
-    pub(super) fn sent_away(&self) -> impl Future<Output = ()> + use<> {
+    /// Waits until this one has to go.
+    pub(crate) fn sent_away(&self) -> impl Future<Output = ()> + use<> {
         self.leave.clone().cancelled_owned()
     }
 
     /// It is there as a whole, and is not sent away any more.
-    pub(super) fn arrived(&mut self) -> Result<(), SentAway> {
+    pub(crate) fn arrived(&mut self) -> Result<(), SentAway> {
         let mut state = self.room.state();
         if self.leave.is_cancelled() {
             return Err(SentAway);
