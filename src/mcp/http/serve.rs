@@ -218,8 +218,11 @@ impl Site {
         if let Some(person) = shown.known {
             return Ok(person);
         }
-        self.limits.review(self.address(head))?;
-        Ok(self.door.ask(shown, account, (clock::now(), at)).await?)
+        // Strangers who use up what all have keep nobody out whose token was good just now.
+        if !shown.was_good {
+            self.limits.unknown(self.address(head))?;
+        }
+        self.door.ask(shown, account, (clock::now(), at), || self.limits.review()).await
     }
 
     /// Somebody who works in an account.

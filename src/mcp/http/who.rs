@@ -22,9 +22,11 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::metadata::resource;
+use super::refused::Refused;
 use crate::account::Namespace;
 use crate::api::names::AGENT_AUDIENCE;
 use crate::server::host::{Named, one};
+use crate::server::pace::TooOften;
 use crate::server::review::{could_be_one, is_heard};
 use crate::server::{Issuer, Person, Unknown, whose_for};
 
@@ -36,6 +38,13 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// How many are remembered.
 const MANY: usize = 4096;
+
+/// How long it is remembered that a token was good: it has to be asked about again, but is no
+/// stranger's.
+const WAS_GOOD: Duration = Duration::from_secs(600);
+
+/// How many of those; of more, the ones that were good last.
+const MANY_GOOD: usize = 16 * 1024;
 
 /// What tells tokens apart: a digest, since no token is kept, of token and account, since what
 /// is good for one is not for another.
@@ -58,6 +67,7 @@ pub(super) struct Doorkeeper {
     issuer: Option<Issuer>,
     origin: String,
     seen: Mutex<HashMap<Key, (Instant, Person)>>,
+    good: Mutex<HashMap<Key, Instant>>,
 }
 
 /// A token that has been shown, and whose it is where that is still known.
@@ -65,11 +75,13 @@ pub(super) struct Shown {
     token: Zeroizing<String>,
     key: Key,
     pub(super) known: Option<Person>,
+    /// It was good a while ago.
+    pub(super) was_good: bool,
 }
 
 impl Doorkeeper {
     pub(super) fn new(client: Client, issuer: Option<Issuer>, origin: String) -> Self {
-        Self { client, issuer, origin, seen: Mutex::default() }
+        Self { client, issuer, origin, seen: Mutex::default(), good: Mutex::default() }
     }
 
     /// Where clients get tokens.
@@ -93,43 +105,67 @@ impl Doorkeeper {
         let key = hash.chain_update(token.as_bytes()).finalize().into();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.get(&key).filter(|(until, _)| now < *until);
-        Ok(Shown { token, key, known: known.map(|(_, person)| person.clone()) })
+        let known = known.map(|(_, person)| person.clone());
+        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_good = good.get(&key).is_some_and(|until| now < *until);
+        Ok(Shown { token, key, known, was_good })
     }
 
-    /// Whose it is that is not known.
+    /// Whose it is that is not known. Before the API server is asked about a stranger's,
+    /// `charge` says whether it may be.
     pub(super) async fn ask(
         &self,
         shown: Shown,
         account: &Namespace,
         (now, at): (Timestamp, Instant),
-    ) -> Result<Person, Stranger> {
-        let Shown { token, key, .. } = shown;
+        charge: impl FnOnce() -> Result<(), TooOften>,
+    ) -> Result<Person, Refused> {
+        let Shown { token, key, was_good, .. } = shown;
+        let charge = || if was_good { Ok(()) } else { charge() };
         let audiences = [resource(&self.origin, account), self.origin.clone()];
         let asked = match self.issuer.as_ref().filter(|issuer| issuer.is_of(&token)) {
-            Some(issuer) => self.of_issuer(issuer, &token, &audiences, now).await,
+            Some(issuer) => match issuer.whose(&token, &audiences, now).await {
+                Ok((person, until)) => {
+                    charge()?;
+                    // Never for longer than it is good.
+                    let good = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                    let heard = is_heard(&self.client, &person).await;
+                    heard.map(|()| (person, good.min(REMEMBERED)))
+                }
+                Err(unknown) => Err(unknown),
+            },
             None => {
+                charge()?;
                 let audiences = [&audiences[..], &[AGENT_AUDIENCE.to_owned()]].concat();
                 let person = whose_for(&self.client, token, &audiences).await;
                 person.map(|person| (person, REMEMBERED))
             }
         };
-        let (person, remembered) = asked.map_err(Stranger::Unknown)?;
-        self.remember(key, at + remembered, person.clone(), at);
-        Ok(person)
+        match asked {
+            Ok((person, remembered)) => {
+                self.remember(key, at + remembered, person.clone(), at);
+                self.was_good(key, at);
+                Ok(person)
+            }
+            Err(unknown) => {
+                if !matches!(unknown, Unknown::Unanswered(_) | Unknown::NoKeys) {
+                    self.good.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                }
+                Err(Stranger::Unknown(unknown).into())
+            }
+        }
     }
 
-    async fn of_issuer(
-        &self,
-        issuer: &Issuer,
-        token: &str,
-        audiences: &[String],
-        now: Timestamp,
-    ) -> Result<(Person, Duration), Unknown> {
-        let (person, until) = issuer.whose(token, audiences, now).await?;
-        is_heard(&self.client, &person).await?;
-        // Never for longer than it is good.
-        let good = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-        Ok((person, good.min(REMEMBERED)))
+    fn was_good(&self, key: Key, now: Instant) {
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        if good.len() >= MANY_GOOD && !good.contains_key(&key) {
+            good.retain(|_, until| now < *until);
+            let oldest = good.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            if let Some(oldest) = oldest.filter(|_| good.len() >= MANY_GOOD) {
+                good.remove(&oldest);
+            }
+        }
+        good.insert(key, now + WAS_GOOD);
     }
 
     fn remember(&self, key: Key, until: Instant, person: Person, now: Instant) {
@@ -152,10 +188,14 @@ fn bearer(said: &str) -> Option<Zeroizing<String>> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
     use http::HeaderValue;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::runtime::clock;
+    use crate::server::{ClaimNames, IssuerSettings};
 
     fn doorkeeper() -> Doorkeeper {
         let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
@@ -163,6 +203,74 @@ mod tests {
         });
         let client = Client::new(nobody, "default");
         Doorkeeper::new(client, None, "https://mcp.example.org".into())
+    }
+
+    /// A cluster that takes the token `a` as anna's, for this server alone.
+    fn knows_anna() -> Doorkeeper {
+        let answers = tower::service_fn(|request: http::Request<kube::client::Body>| async {
+            let (head, body) = request.into_parts();
+            let sent = axum::body::to_bytes(axum::body::Body::new(body), 65_536).await.unwrap();
+            let sent: Value = serde_json::from_slice(&sent).unwrap();
+            let anna = json!({ "username": "anna", "groups": ["system:authenticated"] });
+            let status = match head.uri.path().ends_with("/tokenreviews") {
+                true if sent["spec"]["token"] != "a" || sent["spec"]["audiences"].is_null() => {
+                    json!({ "authenticated": false })
+                }
+                true => json!({
+                    "authenticated": true, "user": anna, "audiences": sent["spec"]["audiences"],
+                }),
+                false => json!({ "userInfo": anna }),
+            };
+            let answer = json!({ "metadata": {}, "spec": { "token": "" }, "status": status });
+            let body = kube::client::Body::from(serde_json::to_vec(&answer).unwrap());
+            Ok::<_, std::convert::Infallible>(http::Response::new(body))
+        });
+        let client = Client::new(answers, "default");
+        let settings =
+            IssuerSettings { url: ISSUER.into(), authorities: None, claims: ClaimNames::default() };
+        let issuer = Issuer::new(settings).unwrap();
+        Doorkeeper::new(client, Some(issuer), "https://mcp.example.org".into())
+    }
+
+    const ISSUER: &str = "https://id.example.org";
+    const SPENT: Result<(), TooOften> = Err(TooOften(Duration::from_secs(1)));
+
+    #[tokio::test]
+    async fn who_was_good_a_while_ago_is_let_in_while_strangers_use_up_what_all_have() {
+        let (door, shop, now) = (knows_anna(), account("shop"), clock::monotonic());
+        let ask = async |token: &str, at: Instant, charge: Result<(), TooOften>| {
+            let shown = door.shown(&with(&[&format!("Bearer {token}")]), &shop, at).unwrap();
+            assert!(shown.known.is_none());
+            let person = door.ask(shown, &shop, (Timestamp::UNIX_EPOCH, at), || charge).await;
+            person.map(|person| person.name)
+        };
+        let too_often = Err(Refused::TooOften(Duration::from_secs(1)));
+        assert_eq!(ask("a", now, SPENT).await, too_often.clone(), "a stranger as yet");
+        assert_eq!(ask("a", now, Ok(())).await, Ok("anna".to_owned()));
+        let later = now + REMEMBERED;
+        assert_eq!(ask("a", later, SPENT).await, Ok("anna".to_owned()));
+        assert_eq!(ask("b", later, SPENT).await, too_often.clone());
+        assert_eq!(ask("a", later + WAS_GOOD, SPENT).await, too_often);
+    }
+
+    #[tokio::test]
+    async fn a_made_up_token_of_the_issuer_costs_nobody_what_all_have() {
+        let (door, shop, now) = (knows_anna(), account("shop"), clock::monotonic());
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(json!({ "iss": ISSUER }).to_string());
+        let shown = door.shown(&with(&[&format!("Bearer x.{claims}.x")]), &shop, now).unwrap();
+        let never = || panic!("the API server is not asked");
+        let asked = door.ask(shown, &shop, (Timestamp::UNIX_EPOCH, now), never).await;
+        assert_eq!(asked, Err(Stranger::Unknown(Unknown::Token).into()));
+    }
+
+    #[tokio::test]
+    async fn no_more_good_ones_are_remembered_than_there_is_room_for_the_latest_first() {
+        let (door, now) = (doorkeeper(), clock::monotonic());
+        let key = |n: usize| -> Key { Sha256::digest(n.to_be_bytes()).into() };
+        (0..=MANY_GOOD).for_each(|n| door.was_good(key(n), now + Duration::from_nanos(n as u64)));
+        let good = door.good.lock().unwrap();
+        assert_eq!(good.len(), MANY_GOOD);
+        assert!(!good.contains_key(&key(0)) && good.contains_key(&key(MANY_GOOD)));
     }
 
     fn account(name: &str) -> Namespace {
