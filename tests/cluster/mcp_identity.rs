@@ -82,7 +82,7 @@ async fn a_service_accounts_token_is_good_where_it_was_issued_for_this_server_al
         let person = ask(&[audience]).await.expect("somebody");
         assert_eq!((person.name.as_str(), person.extra.len()), (name.as_str(), 0), "{audience}");
     }
-    assert_eq!(ask(&[]).await, Err(Unknown::Elsewhere));
+    assert_eq!(ask(&[]).await, Err(Unknown::Token));
     let api_server = "https://kubernetes.default.svc";
     assert_eq!(ask(&[OURS, api_server]).await, Err(Unknown::Powerful));
     for other in ["kliv-secrets-web", &format!("{PUBLIC}/accounts/other/mcp"), "https://a.example"]

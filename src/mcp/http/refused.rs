@@ -113,7 +113,8 @@ impl Refused {
             Self::Stranger(Stranger::Unknown(unknown)) => match unknown {
                 Unknown::Token => {
                     "Nobody is known by this token here: it is over, made up, or was issued for \
-                     somebody else than this account's endpoint."
+                     somebody else than this account's endpoint; one of the API server is never \
+                     taken."
                 }
                 Unknown::Elsewhere => {
                     "This token was issued for somebody else. Get one whose audience is this \
