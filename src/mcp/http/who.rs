@@ -226,8 +226,13 @@ mod tests {
             Ok::<_, std::convert::Infallible>(http::Response::new(body))
         });
         let client = Client::new(answers, "default");
-        let settings =
-            IssuerSettings { url: ISSUER.into(), authorities: None, claims: ClaimNames::default() };
+        let claims = ClaimNames {
+            username: "sub".into(),
+            username_prefix: None,
+            groups: None,
+            groups_prefix: None,
+        };
+        let settings = IssuerSettings { url: ISSUER.into(), authorities: None, claims };
         let issuer = Issuer::new(settings).unwrap();
         Doorkeeper::new(client, Some(issuer), "https://mcp.example.org".into())
     }
