@@ -340,7 +340,7 @@ mod tests {
                 "envVar": "A_KEY", "environment": environment, "sealed": "kliv1.x",
                 "request": { "purpose": "p", "replaces": 1 },
             }));
-            let refused = replaced(Some(&stored), true).err().expect("a refusal");
+            let refused = replaced(Some(&stored), true).expect_err("a refusal");
             assert!(refused.text().contains("update_secret with ask_for_new_value"));
         }
     }
