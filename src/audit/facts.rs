@@ -18,6 +18,10 @@ use crate::api::{
 /// How many events may wait to be made; as many as the CRD takes.
 pub const MAX_PENDING: usize = 50;
 
+/// How many of them may be refused calls: whoever may create KlivSecrets makes as many as he
+/// likes of these, and the secrets' own events need the room.
+pub const MAX_CALLS: usize = 10;
+
 const OPERATOR: &str = "operator";
 
 /// How an account is now.
@@ -97,19 +101,6 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
             _ => secrets.push(known.clone()),
         }
     }
-    let is_stranger = |uid: &str| {
-        !there.contains(uid)
-            && known(Some(record), uid).is_none()
-            && noticed_in(record).all(|told| told != uid)
-    };
-    for (uid, notice) in facts.gone {
-        if let Some(notice) = notice
-            && is_stranger(uid)
-            && room(&events, 1)
-        {
-            events.push(of_stranger(uid, notice, facts.now));
-        }
-    }
     for seen in &facts.secrets {
         let at = secrets.iter().position(|known| known.uid == seen.uid);
         if at.is_none() && secrets.len() >= KnownSecret::MAX {
@@ -147,6 +138,14 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
         events.push(of_operator(AuditAction::Published, detail, facts.now));
         record.revision = revision;
     }
+    let own = events.len();
+    for (uid, notice) in strangers(record, &there, facts.gone) {
+        if room(&events, 1) {
+            events.push(of_stranger(uid, notice, facts.now));
+        }
+    }
+    // They have what room is left; of one time they come first all the same.
+    events.rotate_left(own);
     secrets.sort_by(|a, b| a.name.cmp(&b.name));
     if secrets != record.secrets {
         record.secrets = secrets;
@@ -155,6 +154,28 @@ pub fn tell(account: &str, record: &mut AuditRecord, facts: &Facts<'_>) {
     events.sort_by_key(|event| event.time.0.as_second());
     let head = &mut record.head;
     record.pending.extend(events.into_iter().map(|event| append(account, head, event)));
+}
+
+/// What was noted of which nothing else is known: deletes first, and of refused calls so many that
+/// the rest has its room.
+fn strangers<'a>(
+    record: &AuditRecord,
+    there: &BTreeSet<&str>,
+    gone: &'a BTreeMap<String, Option<KlivAuditEventSpec>>,
+) -> Vec<(&'a str, &'a KlivAuditEventSpec)> {
+    let noticed: BTreeSet<&str> = noticed_in(record).collect();
+    let noted = gone.iter().filter_map(|(uid, notice)| Some((uid.as_str(), notice.as_ref()?)));
+    let unknown = noted.filter(|(uid, _)| {
+        !there.contains(uid) && known(Some(record), uid).is_none() && !noticed.contains(uid)
+    });
+    let (calls, mut all): (Vec<_>, Vec<_>) = unknown.partition(|(_, notice)| is_call(notice));
+    let waiting = record.pending.iter().filter(|event| is_call(event)).count();
+    all.extend(calls.into_iter().take(MAX_CALLS.saturating_sub(waiting)));
+    all
+}
+
+fn is_call(event: &KlivAuditEventSpec) -> bool {
+    event.action == AuditAction::CallRefused
 }
 
 /// What the record says of a secret.
@@ -223,7 +244,7 @@ fn seen_by(event: &mut KlivAuditEventSpec, seen: &KlivAuditEventSpec) {
 
 /// What a notice tells of which nothing is known otherwise.
 fn of_stranger(uid: &str, seen: &KlivAuditEventSpec, now: Timestamp) -> KlivAuditEventSpec {
-    if seen.action != AuditAction::CallRefused {
+    if !is_call(seen) {
         return deleted_unknown(uid, seen, now);
     }
     let mut event = KlivAuditEventSpec::new(AuditAction::CallRefused, seen.time.0.min(now));

@@ -19,6 +19,7 @@ mod secret;
 pub use chain::{Finding, Verdict, Wrong, append, hash, name, verify};
 pub use detail::Detail;
 pub use facts::{
-    Facts, MAX_PENDING, covers, has_no_room_for, has_notice, known, noticed_in, resume, start, tell,
+    Facts, MAX_CALLS, MAX_PENDING, covers, has_no_room_for, has_notice, known, noticed_in, resume,
+    start, tell,
 };
 pub use secret::{Seen, refused_as};

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::trail_memory::Trailed;
 use crate::api::names::PENDING_PREFIX;
 use crate::api::{AuditAction, AuditRecord, KlivAuditEventSpec};
-use crate::audit::{self, MAX_PENDING};
+use crate::audit::{self, MAX_CALLS, MAX_PENDING};
 
 /// A notice of a delete that never came true is dropped after this long.
 const LASTS: SignedDuration = SignedDuration::from_hours(1);
@@ -28,6 +28,8 @@ pub struct Notices {
     newest: BTreeMap<String, (String, KlivAuditEventSpec)>,
     /// Secrets that neither are there nor are known; and refused calls.
     strangers: BTreeSet<String>,
+    /// How many of these are refused calls.
+    calls: usize,
     /// Names of those that nothing waits for.
     over: Vec<String>,
     has_more: bool,
@@ -46,6 +48,7 @@ impl Notices {
             expired: now.saturating_sub(LASTS).unwrap_or(Timestamp::MIN),
             newest: BTreeMap::new(),
             strangers: BTreeSet::new(),
+            calls: 0,
             over: Vec::new(),
             has_more: false,
         }
@@ -53,7 +56,8 @@ impl Notices {
 
     /// Takes in one, by its name.
     pub fn take(&mut self, name: String, mut notice: KlivAuditEventSpec) {
-        if notice.action == AuditAction::CallRefused {
+        let is_call = notice.action == AuditAction::CallRefused;
+        if is_call {
             // Nothing waits for anything to be gone: it is told of as what nobody knows of.
             notice.secret_uid = name.strip_prefix(PENDING_PREFIX).map(str::to_owned);
         }
@@ -63,10 +67,16 @@ impl Notices {
             return self.is_over(name);
         }
         if !is_there && !self.known.contains(&uid) && !self.strangers.contains(&uid) {
-            if self.strangers.len() >= MAX_PENDING {
+            // Refused calls hide no delete.
+            let is_full = match is_call {
+                true => self.calls >= MAX_CALLS,
+                false => self.strangers.len() - self.calls >= MAX_PENDING,
+            };
+            if is_full {
                 self.has_more = true;
                 return;
             }
+            self.calls += usize::from(is_call);
             self.strangers.insert(uid.clone());
         }
         match self.newest.get(&uid) {

@@ -10,7 +10,7 @@ use kliv_secrets::api::{
     AboutValue, AuditAction, AuditRecord, HistoryEntry, KlivAuditEventSpec, KlivSecretStatus,
     KnownSecret, Stamp, Stamps, What,
 };
-use kliv_secrets::audit::{Facts, MAX_PENDING, Seen, start, tell};
+use kliv_secrets::audit::{Facts, MAX_CALLS, MAX_PENDING, Seen, start, tell};
 
 use crate::seal_support::time;
 
@@ -97,6 +97,14 @@ impl Story {
 
     /// The engine looks.
     fn events(&mut self) -> Vec<KlivAuditEventSpec> {
+        self.events_and(&BTreeMap::new())
+    }
+
+    /// The same, where there are notices too.
+    fn events_and(
+        &mut self,
+        gone: &BTreeMap<String, Option<KlivAuditEventSpec>>,
+    ) -> Vec<KlivAuditEventSpec> {
         let seen = Seen {
             name: "api-key",
             uid: "u",
@@ -109,7 +117,7 @@ impl Story {
             asks_about: self.asks_about,
             is_blind: false,
         };
-        look(&mut self.record, vec![seen], &BTreeMap::new(), self.now)
+        look(&mut self.record, vec![seen], gone, self.now)
     }
 
     /// The same, in words: action, who, version.
@@ -444,4 +452,47 @@ fn what_a_notice_of_a_delete_says_is_made_harmless() {
         assert_eq!(told[0].via, kept);
         assert_eq!(told[0].on_behalf_of.as_deref(), Some("a\\u{1b}[2Jb"));
     }
+}
+
+#[test]
+fn a_flood_of_notices_takes_no_room_from_what_secrets_have_to_tell() {
+    for action in [AuditAction::CallRefused, AuditAction::Deleted] {
+        let mut story = Story::new();
+        story.value("anna").publish(1).told();
+        (0..Stamps::MAX).for_each(|_| drop(story.spec("anna")));
+        let notice = KlivAuditEventSpec::new(action, story.now);
+        let noted = |i: usize| (format!("a-{i:03}"), Some(notice.clone()));
+        let gone: BTreeMap<_, _> = (0..2 * MAX_PENDING).map(noted).collect();
+        let events = story.events_and(&gone);
+        let own = events.iter().filter(|event| event.action != action).count();
+        assert_eq!(own, Stamps::MAX, "all of its own");
+        let of_calls = action == AuditAction::CallRefused;
+        let room = if of_calls { MAX_CALLS } else { MAX_PENDING - own };
+        assert_eq!(events.len() - own, room, "{action}");
+    }
+}
+
+#[test]
+fn no_more_refused_calls_wait_to_be_made_than_some_and_each_is_told_once() {
+    let story = Story::new();
+    let call = KlivAuditEventSpec::new(AuditAction::CallRefused, story.now);
+    let noted = |i: usize| (format!("r-{i:03}"), Some(call.clone()));
+    let gone: BTreeMap<_, _> = (0..3 * MAX_CALLS).map(noted).collect();
+    let mut record = AuditRecord::default();
+    let facts =
+        |gone| Facts { secrets: vec![], gone, arrived: None, sealing_key: None, now: story.now };
+    let mut left = gone.clone();
+    let mut told = Vec::new();
+    while !left.is_empty() {
+        for _ in 0..2 {
+            // Also where what waits is not made yet.
+            tell("shop", &mut record, &facts(&left));
+            assert_eq!(record.pending.len(), MAX_CALLS);
+        }
+        let made = std::mem::take(&mut record.pending).into_iter().filter_map(|e| e.secret_uid);
+        let made: Vec<String> = made.collect();
+        left.retain(|uid, _| !made.contains(uid));
+        told.extend(made);
+    }
+    assert_eq!(told, gone.into_keys().collect::<Vec<_>>());
 }

@@ -2,7 +2,7 @@
 
 use kliv_secrets::api::refused_call::said;
 use kliv_secrets::api::{AuditAction, ChainLink, KlivAuditEventSpec};
-use kliv_secrets::audit::MAX_PENDING;
+use kliv_secrets::audit::{Facts, MAX_CALLS, MAX_PENDING, tell};
 use kliv_secrets::reconcile::{Kept, Notices, Old, Trailed, inspect, old};
 use kliv_secrets::seal::Binding;
 
@@ -127,6 +127,62 @@ fn each_notice_of_a_refused_call_counts_once_by_the_request_that_told_of_it() {
         over("r5"),
     ];
     assert_eq!(names, wanted);
+}
+
+#[test]
+fn however_many_refused_calls_are_noted_they_hide_no_delete() {
+    let mut notices = Notices::new(None, set(&[]), now());
+    for i in 0..5_000 {
+        notices.take(format!("pending-a{i}"), call_of("eve", now()));
+    }
+    for uid in ["b", "c"] {
+        notices.take(uid.into(), notice(uid, "anna", now()));
+    }
+    let (gone, _, has_more) = sorted(notices, &[], &[]);
+    assert_eq!(gone.len(), MAX_CALLS + 2);
+    assert!(gone["b"].is_some() && gone["c"].is_some() && has_more);
+}
+
+/// Each pass ends somewhere else: before what it found is recorded, before that is made, before
+/// its notices are dropped; and what was remembered is forgotten.
+#[test]
+fn of_many_refused_calls_each_is_told_once_also_over_crashes() {
+    let all: BTreeSet<String> = (0..4 * MAX_CALLS).map(|i| format!("r{i:02}")).collect();
+    let mut noted = all.clone();
+    let mut record = AuditRecord::default();
+    let mut made = Vec::new();
+    let mut passes = 0;
+    while !noted.is_empty() {
+        passes += 1;
+        assert!(passes < 100, "{noted:?}");
+        let mut notices = Notices::new(Some(&record), set(&[]), now());
+        for uid in &noted {
+            notices.take(format!("pending-{uid}"), call_of("eve", now()));
+        }
+        let told: Vec<&str> = made.iter().map(String::as_str).collect();
+        let (gone, names, _) = sorted(notices, &[], &told);
+        if passes % 4 == 1 {
+            continue;
+        }
+        let facts =
+            Facts { secrets: vec![], gone: &gone, arrived: None, sealing_key: None, now: now() };
+        tell("shop", &mut record, &facts);
+        assert!(record.pending.len() <= MAX_CALLS);
+        if passes % 4 == 2 {
+            continue;
+        }
+        made.extend(std::mem::take(&mut record.pending).into_iter().filter_map(|e| e.secret_uid));
+        if passes % 4 == 3 {
+            continue;
+        }
+        for (name, uid) in names {
+            if uid.is_none_or(|uid| made.contains(&uid)) {
+                noted.remove(name.trim_start_matches("pending-"));
+            }
+        }
+    }
+    made.sort();
+    assert_eq!(made, all.into_iter().collect::<Vec<_>>());
 }
 
 /// Also where the account has nothing yet: its record begins with it.
