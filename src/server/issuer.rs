@@ -3,9 +3,11 @@
 //!
 //! ```text
 //!  iss ours? ─► signature by the issuer's keys ─► times ─► audience ─► claims ─► Person
-//!                    └─ unknown key: asked anew, not more often than every so long
+//!                    └─ unknown key: asked anew, not more often than every so long; meanwhile
+//!                       what is known goes on being good
 //! ```
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -20,7 +22,6 @@ use openidconnect::{
     NormalizedJsonWebTokenType, SignatureVerificationError,
 };
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
 
 use super::claims::ClaimNames;
 use super::person::Person;
@@ -68,9 +69,17 @@ pub enum BadIssuer {
 /// An issuer whose access tokens are taken.
 pub struct Issuer {
     url: IssuerUrl,
-    http: Http,
     names: ClaimNames,
+    keys: Arc<KeySource>,
+}
+
+/// Its keys, and where they come from.
+struct KeySource {
+    url: IssuerUrl,
+    http: Http,
     keys: Mutex<Keys>,
+    /// Held by who asks for them: one at a time.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What is known of its keys.
@@ -81,13 +90,24 @@ struct Keys {
     known: Option<(Instant, CoreJsonWebKeySet)>,
 }
 
+/// Which keys will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Those that are known, where there are any.
+    Known,
+    /// Newer ones, if there are: a token names one that is not known.
+    Newer,
+}
+
 impl Issuer {
     /// # Errors
     /// [`BadIssuer`].
     pub fn new(settings: IssuerSettings) -> Result<Self, BadIssuer> {
         let url = IssuerUrl::new(settings.url).map_err(|_| BadIssuer::Url)?;
         let http = Http::new(settings.authorities.as_deref())?;
-        Ok(Self { url, http, names: settings.claims, keys: Mutex::default() })
+        let source =
+            KeySource { url: url.clone(), http, keys: Mutex::default(), asking: Arc::default() };
+        Ok(Self { url, names: settings.claims, keys: Arc::new(source) })
     }
 
     /// Its name.
@@ -110,7 +130,7 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<(Person, Timestamp), Unknown> {
         let parsed: CoreIdToken = token.parse().map_err(|_| Unknown::Token)?;
-        let first = self.verified(&parsed, KNOWN).await?;
+        let first = self.verified(&parsed, Wanted::Known).await?;
         if let Err(ClaimsVerificationError::SignatureVerification(error)) = first {
             // By a key that is newer than what is known of the issuer, perhaps.
             let newer = matches!(
@@ -121,7 +141,7 @@ impl Issuer {
             if !newer {
                 return Err(Unknown::Token);
             }
-            self.verified(&parsed, AGAIN).await?.map_err(not_good)?;
+            self.verified(&parsed, Wanted::Newer).await?.map_err(not_good)?;
         } else {
             first.map_err(not_good)?;
         }
@@ -140,13 +160,13 @@ impl Issuer {
         Ok((self.names.person(self.url.as_str(), &claims)?, until))
     }
 
-    /// Signature, issuer and end; by keys that are no older than that.
+    /// Signature, issuer and end.
     async fn verified(
         &self,
         token: &CoreIdToken,
-        age: Duration,
+        wanted: Wanted,
     ) -> Result<Result<(), ClaimsVerificationError>, Unknown> {
-        let keys = self.keys(age).await?;
+        let keys = self.keys.get(wanted).await?;
         // Whom it is for is looked at by ourselves: a token has one audience among several.
         let client = ClientId::new(String::new());
         let verifier = CoreIdTokenVerifier::new_public_client(client, self.url.clone(), keys)
@@ -156,27 +176,61 @@ impl Issuer {
         let any_nonce = |_: Option<&Nonce>| Ok(());
         Ok(token.claims(&verifier, any_nonce).map(drop))
     }
+}
 
-    async fn keys(&self, age: Duration) -> Result<CoreJsonWebKeySet, Unknown> {
-        let mut keys = self.keys.lock().await;
-        let now = clock::monotonic();
-        let since = |at: Instant| now.duration_since(at);
-        if let Some((at, known)) = &keys.known
-            && since(*at) < age
-        {
-            return Ok(known.clone());
+impl KeySource {
+    async fn get(self: &Arc<Self>, wanted: Wanted) -> Result<CoreJsonWebKeySet, Unknown> {
+        let age = if wanted == Wanted::Known { KNOWN } else { AGAIN };
+        let known = self.keys().good_for(age);
+        if let Some(known) = known {
+            return Ok(known);
         }
+        self.ask_anew();
+        // Whoever can go on by what is known waits for nobody: the issuer may hang.
+        let known = self.keys().good_for(STALE).filter(|_| wanted == Wanted::Known);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        drop(self.asking.lock().await);
+        let known = self.keys().good_for(STALE);
+        known.ok_or(Unknown::NoKeys)
+    }
+
+    /// Has them asked for, unless somebody does or did just now. Who wanted them may go away:
+    /// the answer is for all.
+    fn ask_anew(self: &Arc<Self>) {
+        let now = clock::monotonic();
+        let mut keys = self.keys();
         let pause = if keys.known.is_some() { AGAIN } else { AT_FIRST };
-        if keys.asked.is_none_or(|at| since(at) >= pause) {
-            keys.asked = Some(now);
-            match CoreProviderMetadata::discover_async(self.url.clone(), &self.http).await {
-                Ok(found) => keys.known = Some((clock::monotonic(), found.jwks().clone())),
+        if keys.asked.is_some_and(|at| now.duration_since(at) < pause) {
+            return;
+        }
+        let Ok(turn) = Arc::clone(&self.asking).try_lock_owned() else { return };
+        keys.asked = Some(now);
+        drop(keys);
+        let source = Arc::clone(self);
+        tokio::spawn(async move {
+            match CoreProviderMetadata::discover_async(source.url.clone(), &source.http).await {
+                Ok(found) => {
+                    source.keys().known = Some((clock::monotonic(), found.jwks().clone()));
+                }
                 // Its errors quote the answer.
                 Err(_) => tracing::warn!("the issuer's keys can't be had"),
             }
-        }
-        let known = keys.known.as_ref().filter(|(at, _)| since(*at) < STALE);
-        known.map(|(_, known)| known.clone()).ok_or(Unknown::NoKeys)
+            drop(turn);
+        });
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    /// Those that are known, where they are not that old.
+    fn good_for(&self, age: Duration) -> Option<CoreJsonWebKeySet> {
+        let (at, known) = self.known.as_ref()?;
+        (clock::monotonic().duration_since(*at) < age).then(|| known.clone())
     }
 }
 
@@ -232,4 +286,42 @@ fn claims(token: &str) -> Option<Map<String, Value>> {
     };
     let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
     serde_json::from_slice(&claims).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::pin::pin;
+
+    use futures::{FutureExt as _, poll};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn while_the_issuer_hangs_its_known_keys_go_on_and_it_is_asked_once() {
+        // Takes connections and says nothing.
+        let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+        let claims = ClaimNames {
+            username: "sub".into(),
+            username_prefix: None,
+            groups: None,
+            groups_prefix: None,
+        };
+        let url = format!("https://{}", hangs.local_addr().unwrap());
+        let issuer = Issuer::new(IssuerSettings { url, authorities: None, claims }).unwrap();
+        let keys = &issuer.keys;
+        // Nothing is known yet: there is nothing to go on by.
+        let mut first = pin!(keys.get(Wanted::Known));
+        assert!(poll!(&mut first).is_pending());
+        let asked = keys.keys().asked;
+        assert!(asked.is_some());
+        // As where what is known is too old for one who wants newer, and good for the others.
+        keys.keys().known = Some((clock::monotonic(), CoreJsonWebKeySet::new(vec![])));
+        assert!(keys.get(Wanted::Known).now_or_never().is_some_and(|keys| keys.is_ok()));
+        let aged = clock::monotonic().checked_sub(KNOWN).unwrap();
+        keys.keys().known = Some((aged, CoreJsonWebKeySet::new(vec![])));
+        assert!(keys.get(Wanted::Newer).now_or_never().is_none(), "waits for the answer");
+        assert!(keys.get(Wanted::Known).now_or_never().is_some_and(|keys| keys.is_ok()));
+        assert_eq!(keys.keys().asked, asked);
+    }
 }
