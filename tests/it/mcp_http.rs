@@ -343,6 +343,43 @@ async fn what_can_not_be_read_is_refused_in_words_that_quote_nothing() {
 }
 
 #[tokio::test]
+async fn an_error_of_the_protocol_keeps_its_code_and_quotes_no_header_or_name() {
+    let door = Cluster::default().door();
+    let meta = |revision: &str| {
+        json!({
+            "io.modelcontextprotocol/protocolVersion": revision,
+            "io.modelcontextprotocol/clientInfo": { "name": "tests", "version": "1" },
+            "io.modelcontextprotocol/clientCapabilities": {},
+        })
+    };
+    let new = "2026-07-28";
+    for (what, revision, method, name, message_method, code) in [
+        ("another name", new, "tools/call", CANARY, "tools/call", -32020),
+        ("another method", new, CANARY, "list_secrets", "tools/call", -32020),
+        ("another revision", "2025-11-25", "tools/call", "list_secrets", "tools/call", -32020),
+        ("no such method", new, CANARY, "", CANARY, -32601),
+    ] {
+        let params = json!({ "name": "list_secrets", "arguments": {}, "_meta": meta(new) });
+        let message = json!({
+            "jsonrpc": "2.0", "id": 7, "method": message_method, "params": params,
+        });
+        let request = message_to(ENDPOINT)
+            .header("mcp-protocol-version", revision)
+            .header("mcp-method", method)
+            .header("mcp-name", name)
+            .header(header::AUTHORIZATION, format!("Bearer {ANNA}"))
+            .body(Body::from(message.to_string()));
+        let answer = door.send(request.expect("a request")).await;
+        assert!(answer.status.is_client_error(), "{what}: {} {}", answer.status, answer.body);
+        let said = answer.message();
+        assert_eq!((&said["id"], &said["error"]["code"]), (&json!(7), &json!(code)), "{what}");
+        for quoted in [CANARY, "list_secrets", "tools/call"] {
+            assert!(!answer.body.contains(quoted), "{what}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_answer_may_be_kept_by_nobody_and_shown_by_no_browser() {
     let door = Cluster::default().door();
     let good = door.says(ANNA, ENDPOINT, &[], &list()).await;

@@ -17,6 +17,7 @@ mod limits;
 mod message;
 mod metadata;
 mod refused;
+mod said_anew;
 mod serve;
 mod session;
 mod who;

@@ -24,6 +24,7 @@ use super::limits::{self, Full, Limits, Takes, UnderWay};
 use super::message::{Message, arrived};
 use super::metadata::{Metadata, WELL_KNOWN};
 use super::refused::Refused;
+use super::said_anew::in_our_words;
 use super::session::{self, Bound};
 use super::who::{Doorkeeper, Stranger};
 use crate::account::{Caller, Namespace};
@@ -132,7 +133,7 @@ async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Re
     };
     let mut response = match response.extensions().get::<Refused>() {
         Some(refused) => site.refuse(refused, account.as_ref()),
-        None => in_our_words(response),
+        None => in_our_words(response).await,
     };
     headers::put(response.headers_mut(), site.hosts.is_https());
     response
@@ -303,28 +304,4 @@ fn held(body: Body, under_way: (UnderWay, Place)) -> Body {
 fn account_of(path: &str) -> Option<Namespace> {
     let account = path.strip_prefix("/accounts/")?.strip_suffix("/mcp")?;
     Namespace::try_from(account).ok()
-}
-
-/// What a library says of a request that it can't take may quote it, so it is said anew; errors
-/// of the protocol's own are data, and of fixed words.
-fn in_our_words(response: Response) -> Response {
-    let status = response.status();
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if is_json || !(status.is_client_error() || status.is_server_error()) {
-        return response;
-    }
-    let words = match status {
-        StatusCode::NOT_ACCEPTABLE => {
-            "Accept has to name both application/json and text/event-stream.\n"
-        }
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "Send one JSON-RPC message as application/json.\n",
-        StatusCode::PAYLOAD_TOO_LARGE => "The message is too large.\n",
-        status if status.is_client_error() => {
-            "The request is not as the Model Context Protocol has it, in a revision that this \
-             server speaks: 2025-11-25 or 2026-07-28.\n"
-        }
-        _ => "Something went wrong here.\n",
-    };
-    (status, words).into_response()
 }
