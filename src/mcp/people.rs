@@ -1,12 +1,38 @@
 //! What agents' questions to people share.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::ask::Ask;
-use super::call::Call;
+use super::call::{Call, Person};
 use crate::api::KlivSecret;
 use crate::api::text::harmless;
 
 /// The longest name of a client that a question holds, characters.
 const LONGEST_NAME: usize = 256;
+
+/// What the person did with the link, in this call.
+#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Did {
+    /// Agreed to open it.
+    Opened,
+    /// Declined to.
+    Declined,
+    /// Closed the question without an answer.
+    Dismissed,
+}
+
+impl Did {
+    /// None where he was not shown it before the call came back.
+    pub(super) fn of(call: &Call<'_>) -> Option<Self> {
+        call.person.map(|did| match did {
+            Person::Opened | Person::Accepted(_) => Self::Opened,
+            Person::Declined => Self::Declined,
+            Person::Dismissed => Self::Dismissed,
+        })
+    }
+}
 
 /// What the client calls itself, for a question. Nobody vouches for it.
 pub(super) fn requested_by(call: &Call<'_>) -> Option<String> {

@@ -312,15 +312,32 @@ async fn a_client_that_shows_links_shows_the_one_to_a_new_question_once() {
     account.put(&secret("MAIL_PASSWORD", "second-value-0123456789")).await;
     let back = modern.again("update_secret", arguments.clone(), &asks, "accept").await.answer();
     assert_eq!((&back["asked"], &back["changed"]), (&json!(false), &json!([])));
+    assert_eq!(back["person"], "opened");
 
+    let why = json!({ "reason": "it leaked once more" });
+    let arguments = json!({ "name": "MAIL_PASSWORD", "ask_for_new_value": why });
     let mut older = asking(&account, Revision::Of2025).await;
     let Called::Error(error) = older.call("update_secret", arguments.clone()).await else {
         panic!("no error")
     };
     assert_eq!(error["code"], -32042);
     assert_eq!(error["data"]["elicitations"][0]["url"], link);
-    let again = older.call("update_secret", arguments).await.answer();
+    let again = older.call("update_secret", arguments.clone()).await.answer();
     assert_eq!((&again["asked"], &again["link"]), (&json!(true), &json!(link)));
+    let waits = modern.call("update_secret", arguments.clone()).await.asks();
+    let declined = modern.again("update_secret", arguments.clone(), &waits, "decline").await;
+    let declined = declined.answer();
+    assert_eq!((&declined["asked"], &declined["person"]), (&json!(true), &json!("declined")));
+    assert!(declined["next"].as_str().expect("words").contains("declined"), "{declined}");
+
+    // Once he has answered, the same call asks nobody; unless somebody says so.
+    account.put(&secret("MAIL_PASSWORD", "third-value-0123456789")).await;
+    let answered = older.call("update_secret", arguments.clone()).await.answer();
+    assert_eq!((&answered["asked"], &answered["changed"]), (&json!(false), &json!([])));
+    assert!(answered["next"].as_str().expect("words").contains("has answered"), "{answered}");
+    let mut anew = arguments;
+    anew["ask_for_new_value"]["again"] = json!(true);
+    assert!(matches!(older.call("update_secret", anew).await, Called::Error(_)));
 }
 
 #[tokio::test]

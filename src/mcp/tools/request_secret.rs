@@ -8,10 +8,10 @@ use crate::api::text::harmless;
 use crate::api::warning::says_nothing;
 use crate::api::{KlivSecret, KlivSecretSpec, Question};
 use crate::mcp::asked::{LONGEST, answer_line};
-use crate::mcp::call::{Call, Person};
+use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::limit::room_for_one_more;
-use crate::mcp::people::{requested_by, shown};
+use crate::mcp::people::{Did, requested_by, shown};
 use crate::mcp::text::Untrusted;
 use crate::mcp::tool::{Effect, Outcome, Tool};
 use crate::mcp::words::Asked;
@@ -54,18 +54,6 @@ enum Status {
     HasValue,
     /// The cluster is making the value: nothing was asked.
     BeingMade,
-}
-
-/// What the person did with the link, in this call.
-#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case")]
-enum Did {
-    /// Agreed to open it.
-    Opened,
-    /// Declined to.
-    Declined,
-    /// Closed the question without an answer.
-    Dismissed,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -220,11 +208,7 @@ fn told(call: &Call<'_>, secret: &KlivSecret, wanted: &Question, is_new: bool) -
             let same = |q: &Question| (q.purpose.clone(), q.obtain_from.clone());
             same(there) != same(wanted)
         });
-    let person = call.person.map(|did| match did {
-        Person::Opened | Person::Accepted(_) => Did::Opened,
-        Person::Declined => Did::Declined,
-        Person::Dismissed => Did::Dismissed,
-    });
+    let person = Did::of(call);
     Output {
         status,
         is_new,

@@ -9,7 +9,7 @@ use crate::mcp::asked::answer_line;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::limit::room_for_one_more;
-use crate::mcp::people::{requested_by, shown};
+use crate::mcp::people::{Did, requested_by, shown};
 use crate::mcp::tool::{Effect, Outcome, Tool};
 
 pub(super) struct UpdateSecret;
@@ -40,6 +40,9 @@ pub(super) struct NewValue {
     /// Why it has to be replaced. The person who is asked reads it.
     #[schemars(length(min = 1, max = 1024))]
     reason: String,
+    /// Ask anew although a person has answered the same question, or refused it just now. Only
+    /// when a person says so.
+    again: Option<bool>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -58,6 +61,8 @@ pub(super) struct Output {
     link: Option<String>,
     /// How a person answers in a terminal.
     command: Option<String>,
+    /// What the person did with the link just now, where he was shown it.
+    person: Option<Did>,
     /// What to do next.
     next: &'static str,
 }
@@ -91,9 +96,15 @@ impl Tool for UpdateSecret {
         if !changed.is_empty() {
             now = call.caller.describe(&now, &details).await?;
         }
+        let decided = match &ask_for_new_value {
+            Some(why) if why.again != Some(true) => decided(&now, &why.reason),
+            _ => None,
+        };
         let is_new = match ask_for_new_value {
             // It comes back after a person was shown the link: he may have answered by now.
-            Some(why) if call.person.is_none() && Wanted::of(&now).is_none() => {
+            Some(why)
+                if call.person.is_none() && decided.is_none() && Wanted::of(&now).is_none() =>
+            {
                 let asked = ask(call, &now, why).await;
                 now = match asked {
                     Err(failure) if !changed.is_empty() => {
@@ -106,7 +117,7 @@ impl Tool for UpdateSecret {
             }
             _ => false,
         };
-        Ok(outcome(call, &now, changed, is_new))
+        Ok(outcome(call, &now, changed, is_new, decided))
     }
 }
 
@@ -115,10 +126,12 @@ fn outcome(
     secret: &KlivSecret,
     changed: Vec<&'static str>,
     is_new: bool,
+    decided: Option<&'static str>,
 ) -> Outcome<Output> {
     let Target { variable, environment, .. } = Target::of(secret);
     let object = Target::of(secret).object();
     let asked = Wanted::of(secret) == Some(Wanted::NewValue);
+    let person = Did::of(call);
     let output = Output {
         link: call.answer_link(&object).filter(|_| asked),
         command: asked.then(|| answer_line(call, &object)),
@@ -127,7 +140,12 @@ fn outcome(
         environment,
         changed,
         asked,
-        next: if asked { NEXT_ASKED } else { NEXT },
+        next: match person {
+            Some(Did::Declined) if asked => NEXT_DECLINED,
+            _ if asked => NEXT_ASKED,
+            _ => decided.unwrap_or(NEXT),
+        },
+        person,
     };
     let shown = shown(call, secret, "a new value is asked for", is_new);
     match shown.filter(|_| asked) {
@@ -139,6 +157,12 @@ fn outcome(
 const NEXT_ASKED: &str = "Give the person the link or the command; never ask him for the value \
                           itself. Code goes on reading the same variable: wait_for_secret says \
                           when functions have the new one.";
+const NEXT_DECLINED: &str = "The person declined to open the link, and the question still waits. \
+                             Find out what he wants: take it back with cancel_request, or give \
+                             him the command.";
+const NEXT_ANSWERED: &str = "People were asked this before, and one has answered: nobody is asked \
+                             now, and wait_for_secret says when functions have the value. If a \
+                             person wants it replaced once more, give another reason, or `again`.";
 const NEXT: &str = "get_request says how the secret is.";
 
 /// What is to be said of it from now on, and what of that is new.
@@ -166,6 +190,13 @@ fn told(
     ];
     let changed = differs.into_iter().filter_map(|(differs, what)| differs.then_some(what));
     (changed.collect(), details)
+}
+
+/// Why people are not asked once more: the very same was asked, and one has answered. Clients of
+/// revision 2025-11-25 make the same call again by themselves when he has been to the link.
+fn decided(secret: &KlivSecret, reason: &str) -> Option<&'static str> {
+    let asked = secret.spec.request.as_ref().filter(|_| Wanted::of(secret).is_none())?;
+    (asked.replaces.is_some() && asked.purpose == reason).then_some(NEXT_ANSWERED)
 }
 
 /// That it has a value to replace, and that no other question waits.
@@ -237,6 +268,23 @@ mod tests {
         let never = (vec!["rotate_after_days"], old(), None);
         assert_eq!(told(json!({ "rotate_after_days": 0 })), never);
         assert_eq!(told(json!({ "rotate_after_days": 90 })), (vec![], old(), Some(90)));
+    }
+
+    #[test]
+    fn what_a_person_has_answered_is_not_asked_in_the_same_words_again() {
+        let asked_of = |replaces: Option<i64>, version: i64| {
+            let mut secret = secret(json!({
+                "envVar": "A_KEY", "sealed": "kliv1.x",
+                "request": { "purpose": "it leaked", "replaces": replaces },
+            }));
+            let status = json!({ "version": version, "observedGeneration": 1 });
+            secret.status = Some(serde_json::from_value(status).unwrap());
+            secret
+        };
+        assert_eq!(decided(&asked_of(Some(1), 2), "it leaked"), Some(NEXT_ANSWERED));
+        assert_eq!(decided(&asked_of(Some(1), 2), "it leaked anew"), None);
+        assert_eq!(decided(&asked_of(Some(2), 2), "it leaked"), None, "it waits");
+        assert_eq!(decided(&asked_of(None, 2), "it leaked"), None, "it was for the first value");
     }
 
     #[test]
