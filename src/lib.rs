@@ -5,6 +5,9 @@
 //! namespace; an **edge function** is a Deployment in it with the function label.
 //!
 //! ```text
+//!  people: cli, web ┐
+//!  agents: mcp ─────┴─► account ── ciphertext ─┐
+//!                                              ▼
 //!  kubectl apply ── plaintext ──► admission: seal, scrub, stamp ──► API server: schema "no value"
 //!                                                                          │ etcd: ciphertext only
 //!                                                                          ▼ watch
@@ -26,12 +29,12 @@
 //! | [`api`] | the words: kinds, names, conditions, stamps, and the one gate for a spec | none |
 //! | [`runtime`] | what processes stand on: arguments, clock, logs, lease, TLS, metrics | most |
 //! | [`inject`] | account contract + Deployment → env entries; twin of the admission policy | none |
-//! | [`admission`] | the front door: seals what is written, stamps who and when, sees who deletes | `server`, `files`, `record` |
+//! | [`admission`] | the front door: seals what is written, stamps who and when, notes who deletes and refused calls | `server`, `files`, `record` |
 //! | [`keys`] | where the keyring lives | `cluster`, `file`, `keeper`, `tell` |
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `trail_io`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look`, `look_around` |
-//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but errors, names, files for import, and what is read off objects: `state`, `overview`, `matrix` |
+//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but errors, names, files for import, and what is read off objects: `state`, `overview`, `matrix`, `reach`, `providers` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //! | [`server`] | what servers for people and agents stand on: who asks, connections, paces | most |
 //! | [`web`] | the admin web page, in the cluster and on a person's own machine; thin over [`account`] | most |
