@@ -1,7 +1,7 @@
 //! What became of a question, as agents are told. Pure.
 //!
 //! ```text
-//!  KlivSecret, KlivAccount ──► Outcome: who waits for what, and how far its value is
+//!  KlivSecret, KlivAccount ──► Became: who waits for what, and how far its value is
 //!  audit trail             ──► Ending: that it was taken away, by whom
 //! ```
 

@@ -50,8 +50,6 @@ async def act(client, wanted):
             return await client.call_tool(wanted["tool"], wanted["arguments"], read_timeout_seconds=600)
         case "resources":
             return await client.list_resources()
-        case "templates":
-            return await client.list_resource_templates()
         case "read":
             return await client.read_resource(wanted["uri"])
         case "prompts":

@@ -6,7 +6,7 @@
 //!      .call("tool", …)              │ stdio: record.sh ─► kubectl kliv mcp
 //!      {"elicit": …} ─► a person     │ HTTP:  proxy.mjs ─► kliv-secrets mcp
 //!                                    ▼
-//!  Record::holds_none_of(values)  to-server, to-client, said: searched by search.mjs
+//!  Record::search(values, …)      to-server, to-client, said: searched by search.mjs
 //! ```
 
 use std::fs::{self, File};

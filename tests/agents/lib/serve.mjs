@@ -49,8 +49,6 @@ function act(client, wanted) {
       return client.callTool(wanted.tool, wanted.arguments, options);
     case "resources":
       return client.listResources();
-    case "templates":
-      return client.listResourceTemplates();
     case "read":
       return client.readResource({ uri: wanted.uri });
     case "prompts":
