@@ -459,8 +459,10 @@ fn a_flood_of_notices_takes_no_room_from_what_secrets_have_to_tell() {
     for action in [AuditAction::CallRefused, AuditAction::Deleted] {
         let mut story = Story::new();
         story.value("anna").publish(1).told();
-        (0..Stamps::MAX).for_each(|_| drop(story.spec("anna")));
-        let notice = KlivAuditEventSpec::new(action, story.now);
+        for _ in 0..Stamps::MAX {
+            story.spec("anna");
+        }
+        let notice = KlivAuditEventSpec::new(action.clone(), story.now);
         let noted = |i: usize| (format!("a-{i:03}"), Some(notice.clone()));
         let gone: BTreeMap<_, _> = (0..2 * MAX_PENDING).map(noted).collect();
         let events = story.events_and(&gone);
@@ -479,14 +481,14 @@ fn no_more_refused_calls_wait_to_be_made_than_some_and_each_is_told_once() {
     let noted = |i: usize| (format!("r-{i:03}"), Some(call.clone()));
     let gone: BTreeMap<_, _> = (0..3 * MAX_CALLS).map(noted).collect();
     let mut record = AuditRecord::default();
-    let facts =
-        |gone| Facts { secrets: vec![], gone, arrived: None, sealing_key: None, now: story.now };
     let mut left = gone.clone();
     let mut told = Vec::new();
     while !left.is_empty() {
         for _ in 0..2 {
             // Also where what waits is not made yet.
-            tell("shop", &mut record, &facts(&left));
+            let (gone, now) = (&left, story.now);
+            let facts = Facts { secrets: vec![], gone, arrived: None, sealing_key: None, now };
+            tell("shop", &mut record, &facts);
             assert_eq!(record.pending.len(), MAX_CALLS);
         }
         let made = std::mem::take(&mut record.pending).into_iter().filter_map(|e| e.secret_uid);
