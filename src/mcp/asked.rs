@@ -13,12 +13,15 @@ use super::call::Call;
 use super::text::Untrusted;
 use super::words::{self, Asked, Via, small};
 use crate::account::{
-    Asker, Held, Live, Stage, Target, Waited, Wanted, replaceable, stage, waiting,
+    Asker, Held, Live, Reached, Stage, Target, Using, Waited, Wanted, replaceable, stage, waiting,
 };
+use crate::api::condition::Behind;
 use crate::api::{AuditAction, KlivAccount, KlivAuditEventSpec, KlivSecret, NotUpdated};
 
 /// The longest text of somebody that is passed on, characters.
 pub(super) const LONGEST: usize = 1024;
+/// How many functions are named that are behind.
+const NAMED: usize = 20;
 
 /// How far a question is.
 #[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,12 +92,24 @@ pub(super) struct Delivery {
     words: Option<String>,
     /// Why it does not go on, in the operator's words.
     why: Option<Untrusted>,
-    /// Functions that run with the account's current values.
+    /// Functions that run with it.
     updated: Option<i32>,
     /// Functions that are to.
     functions: Option<i32>,
+    /// Which functions are counted.
+    counted: Option<Counted>,
     /// Some of those that do not.
     behind: Vec<Lagging>,
+}
+
+/// Which functions are counted.
+#[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+enum Counted {
+    /// Those that this secret is for.
+    OfSecret,
+    /// All of the account: the caller can't see which of them this secret is for.
+    OfAccount,
 }
 
 /// How far it is.
@@ -118,7 +133,8 @@ pub(super) enum Way {
 pub(super) struct Lagging {
     /// The function.
     function: Untrusted,
-    /// Why, in a word: `rolling_out`, `rollout_failed`, `manual`, `write_refused` …
+    /// Why, in a word: `rolling_out`, `rollout_failed`, `manual`, `write_refused`, `without`,
+    /// `former` …
     reason: String,
 }
 
@@ -144,6 +160,8 @@ pub(super) struct Seen<'a> {
     pub(super) secret: Option<&'a KlivSecret>,
     /// Read after the secret; none where nothing was published, or it can't be seen.
     pub(super) account: Option<&'a KlivAccount>,
+    /// The functions that the secret is for; none where they can't be seen.
+    pub(super) reached: Option<&'a [Reached]>,
 }
 
 impl Became {
@@ -297,6 +315,9 @@ fn next(status: Status, wanted: Option<Wanted>) -> &'static str {
     }
 }
 
+const OF_ACCOUNT: &str =
+    ": all of the account are counted, since it can't be seen which of them this secret is for";
+
 fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
     let name = secret.metadata.name.clone().unwrap_or_default();
     let written = vec![(name, secret.metadata.generation.unwrap_or_default())];
@@ -307,18 +328,26 @@ fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
         why: None,
         updated: None,
         functions: None,
+        counted: None,
         behind: Vec::new(),
     };
     let because = |state, why: Held| {
         let why = Untrusted::new(&why.to_string(), LONGEST);
         Delivery { why: Some(why), ..at(state) }
     };
-    let live = |state, live: Live| Delivery {
-        words: Some(live.words()),
-        updated: Some(live.updated),
-        functions: Some(live.total),
-        behind: live.behind.into_iter().map(Lagging::from).collect(),
-        ..at(state)
+    let live = |state, live: Live| match seen.reached {
+        Some(reached) => of_secret(state, reached, &live, at),
+        None => Delivery {
+            words: Some(match live.total {
+                0 => live.words(),
+                _ => format!("{}{OF_ACCOUNT}", live.words()),
+            }),
+            updated: Some(live.updated),
+            functions: Some(live.total),
+            counted: Some(Counted::OfAccount),
+            behind: live.behind.into_iter().map(Lagging::from).collect(),
+            ..at(state)
+        },
     };
     match stage(&waited, std::slice::from_ref(secret), seen.account) {
         Stage::Unseen(_) | Stage::Untaken(_) => at(Way::Untaken),
@@ -327,6 +356,49 @@ fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
         Stage::RollingOut(of) => live(Way::RollingOut, of),
         Stage::Done(_) if seen.account.is_none() => at(Way::Done),
         Stage::Done(of) => live(Way::Done, of),
+    }
+}
+
+/// By the functions that the secret is for alone; others may roll out meanwhile.
+fn of_secret(
+    account: Way,
+    reached: &[Reached],
+    live: &Live,
+    at: impl Fn(Way) -> Delivery,
+) -> Delivery {
+    let is_behind = |reached: &&Reached| reached.state != Some(Using::Current);
+    let noted = |function: &str| live.behind.iter().find(|noted| noted.name == function);
+    let moves = |reached: &Reached| match noted(&reached.function).map(NotUpdated::behind) {
+        _ if reached.state == Some(Using::RollingOut) => true,
+        Some(noted) => noted == Some(Behind::RollingOut),
+        None => account == Way::RollingOut,
+    };
+    let lagging = |reached: &Reached| match noted(&reached.function) {
+        Some(noted) => Lagging::from(noted.clone()),
+        None => Lagging {
+            function: Untrusted::function(&reached.function),
+            reason: match reached.state {
+                None => "without".to_owned(),
+                Some(Using::RollingOut) => small(Behind::RollingOut.as_str()),
+                Some(Using::Failed) => small(Behind::RolloutFailed.as_str()),
+                Some(Using::Former | Using::Current) => "former".to_owned(),
+            },
+        },
+    };
+    let behind = || reached.iter().filter(is_behind);
+    let count = |functions: usize| i32::try_from(functions).unwrap_or(i32::MAX);
+    let (updated, total) = (count(reached.len() - behind().count()), count(reached.len()));
+    let words = match total {
+        0 => "live; no function of the account takes it".to_owned(),
+        _ => Live { updated, total, behind: Vec::new() }.words(),
+    };
+    Delivery {
+        words: Some(words),
+        updated: Some(updated),
+        functions: Some(total),
+        counted: Some(Counted::OfSecret),
+        behind: behind().take(NAMED).map(lagging).collect(),
+        ..at(if behind().any(moves) { Way::RollingOut } else { Way::Done })
     }
 }
 
@@ -478,15 +550,55 @@ mod tests {
         }))
         .unwrap();
         let valued = secret(json!({ "sealed": "kliv1.x" }), 1);
-        let seen = Seen { secret: Some(&valued), account: Some(&account) };
+        let seen = Seen { secret: Some(&valued), account: Some(&account), reached: None };
         let told = serde_json::to_value(delivery(&valued, &seen)).unwrap();
         let wanted = json!({
-            "state": "done", "words": "live on 2 of 3 functions", "why": null,
-            "updated": 2, "functions": 3,
+            "state": "done", "words": format!("live on 2 of 3 functions{OF_ACCOUNT}"),
+            "why": null, "updated": 2, "functions": 3, "counted": "of_account",
             "behind": [{ "function": { "untrusted_text": "f" }, "reason": "rollout_failed" }],
         });
         assert_eq!(told, wanted);
-        let unseen = Seen { secret: Some(&valued), account: None };
+        let unseen = Seen { account: None, ..seen };
         assert_eq!(delivery(&valued, &unseen).functions, None, "none would be said to be none");
+    }
+
+    #[test]
+    fn where_functions_can_be_seen_only_those_that_the_secret_is_for_count() {
+        let note =
+            |name: &str, reason: &str| json!({ "name": name, "reason": reason, "message": "" });
+        let account: KlivAccount = serde_json::from_value(json!({
+            "metadata": { "name": "default" }, "spec": {},
+            "status": { "functions": {
+                "total": 9, "updated": 7,
+                "notUpdated": [note("manual", "Manual"), note("production", "RollingOut")],
+            } },
+        }))
+        .unwrap();
+        let valued = secret(json!({ "sealed": "kliv1.x" }), 1);
+        let told = |reached: &[(&str, Option<Using>)]| {
+            let of = |(function, state): &(&str, _)| Reached {
+                function: (*function).to_owned(),
+                state: *state,
+            };
+            let reached: Vec<Reached> = reached.iter().map(of).collect();
+            let (secret, account) = (Some(&valued), Some(&account));
+            let told = delivery(&valued, &Seen { secret, account, reached: Some(&reached) });
+            assert_eq!(told.counted, Some(Counted::OfSecret));
+            let behind = told.behind.iter().map(|behind| behind.reason.clone()).collect::<Vec<_>>();
+            (told.state, told.words.unwrap(), behind.join(","))
+        };
+        let current = ("a", Some(Using::Current));
+        let at = |state, words: &str, behind: &str| (state, words.to_owned(), behind.to_owned());
+        assert_eq!(told(&[]), at(Way::Done, "live; no function of the account takes it", ""));
+        assert_eq!(told(&[current]), at(Way::Done, "live on 1 of 1 function", ""));
+        let table = [
+            (("manual", Some(Using::Former)), Way::Done, "manual"),
+            (("production", Some(Using::RollingOut)), Way::RollingOut, "rolling_out"),
+            (("b", None), Way::RollingOut, "without"),
+            (("b", Some(Using::RollingOut)), Way::RollingOut, "rolling_out"),
+        ];
+        for (other, state, behind) in table {
+            assert_eq!(told(&[current, other]), at(state, "live on 1 of 2 functions", behind));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::account::{Error, Target};
+use crate::account::{Error, Reached, Target, reach, replaceable};
 use crate::api::{KlivAccount, KlivSecret};
 use crate::mcp::asked::{Became, Ending, Seen, Status, ending};
 use crate::mcp::call::Call;
@@ -27,7 +27,7 @@ impl Tool for GetRequest {
     const DESCRIPTION: &'static str = "\
 Says what became of a question that was asked with request_secret, update_secret or \
 delete_secret: whether it is pending, answered, refused or gone, who asked and for what, and on \
-how many of the account's functions the value is. Never tells a value. Returns at once; \
+how many of its functions the value is. Never tells a value. Returns at once; \
 wait_for_secret waits.";
     const EFFECT: Effect = Effect::Reads;
     type Input = Input;
@@ -55,7 +55,12 @@ pub(super) async fn became(
         Some(_) => account(call).await?,
         None => None,
     };
-    let became = Became::of(call, target, &Seen { secret, account: account.as_ref() });
+    let reached = match secret.filter(|secret| replaceable(secret).is_ok()) {
+        Some(secret) => reached(call, secret, account.as_ref()).await,
+        None => None,
+    };
+    let seen = Seen { secret, account: account.as_ref(), reached: reached.as_deref() };
+    let became = Became::of(call, target, &seen);
     Ok(match became.status {
         Status::Gone => became.with_ending(last_ending(call, target).await),
         _ => became,
@@ -68,6 +73,21 @@ async fn account(call: &Call<'_>) -> Result<Option<KlivAccount>, Failure> {
         Err(Error::Forbidden(_)) => Ok(None),
         read => Ok(read?),
     }
+}
+
+/// The functions that it is for; none where they can't be seen: it is told all the same.
+async fn reached(
+    call: &Call<'_>,
+    secret: &KlivSecret,
+    account: Option<&KlivAccount>,
+) -> Option<Vec<Reached>> {
+    let caller = call.caller;
+    let deployments = caller.deployments().await.ok()?;
+    let (secrets, install) = futures::join!(caller.glance(), caller.install());
+    let secrets = secrets.ok()?;
+    let sets = account?.status.as_ref()?.sets.as_slice();
+    let at = secrets.iter().position(|one| one.metadata.name == secret.metadata.name)?;
+    Some(reach(&secrets, sets, &install.functions, &deployments).swap_remove(at))
 }
 
 async fn last_ending(call: &Call<'_>, target: &Target) -> Option<Ending> {
