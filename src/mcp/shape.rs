@@ -21,25 +21,18 @@ pub(super) fn check(
     arguments: &JsonObject,
     taken: Option<&str>,
 ) -> Result<(), Failure> {
-    let schema = Schema { root: schema, taken };
-    schema.object(schema.root, arguments, "").map_err(Failure::new)
+    Shape { taken }.object(schema, arguments, "").map_err(Failure::new)
 }
 
-/// A tool's input schema.
-struct Schema<'a> {
-    root: &'a JsonObject,
+/// What is known of a call beside its schema.
+struct Shape<'a> {
     taken: Option<&'a str>,
 }
 
-impl Schema<'_> {
+impl Shape<'_> {
     /// Whether a value fits; where it does not, why, with the argument's path.
     fn value(&self, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
         let Some(schema) = schema.as_object() else { return Ok(()) };
-        if let Some(of) = schema.get("$ref").and_then(Value::as_str) {
-            let definition = self.root.get("$defs").zip(of.strip_prefix("#/$defs/"));
-            let definition = definition.and_then(|(all, name)| all.get(name));
-            return definition.map_or(Ok(()), |definition| self.value(definition, value, path));
-        }
         if let Some(choices) = choices(schema) {
             return match choices.contains(&value) {
                 true => Ok(()),
@@ -53,15 +46,9 @@ impl Schema<'_> {
         }
         let all = schema.get("allOf").and_then(Value::as_array);
         all.into_iter().flatten().try_for_each(|schema| self.value(schema, value, path))?;
-        let types: Vec<&str> = match schema.get("type") {
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-            _ => return Ok(()),
-        };
-        if !types.iter().any(|kind| is(kind, value)) {
-            let kinds: Vec<_> = types.iter().filter(|kind| **kind != "null").collect();
-            let kind = kinds.first().map_or("left out", |kind| in_words(kind));
-            return Err(format!("`{path}` has to be {kind}"));
+        let Some(kind) = schema.get("type").and_then(Value::as_str) else { return Ok(()) };
+        if !is(kind, value) {
+            return Err(format!("`{path}` has to be {}", in_words(kind)));
         }
         match value {
             Value::String(text) => length(schema, ["minLength", "maxLength"], text.chars().count())
@@ -224,25 +211,23 @@ mod tests {
     use super::*;
 
     fn schema() -> JsonObject {
+        let or_null = |schema: Value| json!({ "anyOf": [schema, { "type": "null" }] });
         let schema = json!({
             "type": "object",
             "additionalProperties": false,
             "required": ["name"],
             "properties": {
                 "name": { "type": "string", "minLength": 1, "maxLength": 8 },
-                "environment": { "type": ["string", "null"], "maxLength": 63 },
-                "days": { "type": ["integer", "null"], "minimum": 1, "maximum": 3650 },
-                "names": { "type": "array", "maxItems": 2, "items": { "$ref": "#/$defs/Name" } },
-                "alphabet": { "anyOf": [{ "$ref": "#/$defs/Alphabet" }, { "type": "null" }] },
-                "more": { "type": "object", "additionalProperties": false,
-                          "properties": { "length": { "type": "integer", "minimum": 16 } } },
-            },
-            "$defs": {
-                "Name": { "type": "string", "maxLength": 4 },
-                "Alphabet": { "oneOf": [
+                "environment": or_null(json!({ "type": "string", "maxLength": 63 })),
+                "days": or_null(json!({ "type": "integer", "minimum": 1, "maximum": 3650 })),
+                "names": { "type": "array", "maxItems": 2,
+                           "items": { "type": "string", "maxLength": 4 } },
+                "alphabet": or_null(json!({ "oneOf": [
                     { "type": "string", "const": "hex", "description": "x" },
                     { "type": "string", "enum": ["base64", "letters"] },
-                ] },
+                ] })),
+                "more": { "type": "object", "additionalProperties": false,
+                          "properties": { "length": { "type": "integer", "minimum": 16 } } },
             },
         });
         schema.as_object().unwrap().clone()
@@ -321,9 +306,7 @@ mod tests {
     }
 
     /// What is checked, and what only describes.
-    const KEYWORDS: [&str; 22] = [
-        "$defs",
-        "$ref",
+    const KEYWORDS: [&str; 20] = [
         "$schema",
         "additionalProperties",
         "allOf",
@@ -351,7 +334,7 @@ mod tests {
         let mut found = Vec::new();
         for (keyword, value) in schema {
             match keyword.as_str() {
-                "properties" | "$defs" => {
+                "properties" => {
                     let fields = value.as_object().into_iter().flatten();
                     found.extend(fields.flat_map(|(_, field)| beyond(field)));
                 }
@@ -359,7 +342,8 @@ mod tests {
                 "anyOf" | "oneOf" | "allOf" => {
                     found.extend(value.as_array().into_iter().flatten().flat_map(beyond));
                 }
-                "type" | "required" => {}
+                "type" if value.is_string() => {}
+                "required" => {}
                 other if KEYWORDS.contains(&other) => {}
                 other => found.push(other.to_owned()),
             }
