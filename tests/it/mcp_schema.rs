@@ -144,6 +144,18 @@ fn no_answer_has_a_place_for_a_value_a_mask_or_anything_that_lets_it_be_guessed(
     }
 }
 
+#[test]
+fn every_text_that_names_a_place_has_a_greatest_length() {
+    for tool in all(true) {
+        for (name, object) in properties(&tool.listed["inputSchema"]) {
+            let is_place =
+                ["name", "environment"].contains(&name.as_str()) && may_hold_text(object);
+            let longest = object.get("maxLength").and_then(Value::as_u64);
+            assert!(!is_place || longest.is_some_and(|n| n <= 253), "{}: {name}", tool.name);
+        }
+    }
+}
+
 /// Reads only, may destroy.
 const EFFECTS: [(&str, bool, bool); 11] = [
     ("list_secrets", true, false),

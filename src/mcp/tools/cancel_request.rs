@@ -15,8 +15,10 @@ pub(super) struct CancelRequest;
 #[serde(deny_unknown_fields)]
 pub(super) struct Input {
     /// The variable that was asked for, e.g. `SENDGRID_API_KEY`, or the secret's name.
+    #[schemars(length(min = 1, max = 253))]
     name: String,
     /// The environment that it was asked for, e.g. `production`.
+    #[schemars(length(min = 1, max = 63))]
     environment: Option<String>,
 }
 
