@@ -212,10 +212,12 @@ impl ServerHandler for Agent {
         let value = entry.value.and_then(|name| take_value(&mut arguments, name));
         let began = clock::monotonic();
         let refused = self.refusing.tool(&visit, &entry.described, &arguments);
+        let shape = || shape::check(&entry.described.input_schema, &arguments, entry.value);
         let fits = refused
-            .and_then(|()| shape::check(&entry.described.input_schema, &arguments, entry.value));
-        if let Err(failure) = fits {
-            self.told(&entry.described.name, &visit.caller.namespace, "failed", began);
+            .map_err(|failure| ("refused", failure))
+            .and_then(|()| shape().map_err(|failure| ("failed", failure)));
+        if let Err((word, failure)) = fits {
+            self.told(&entry.described.name, &visit.caller.namespace, word, began);
             return Ok(CallToolResult::error(vec![ContentBlock::text(failure.text())]).into());
         }
         let says = says(&visit, &context);
@@ -228,6 +230,7 @@ impl ServerHandler for Agent {
         let person = answered(&request, &self.settings.state, &bound)?;
         let call = Call {
             caller: &visit.caller,
+            who: &visit.who,
             settings: &self.settings,
             says: &says,
             value: value.map(Into::into),

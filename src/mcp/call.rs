@@ -80,6 +80,8 @@ pub(super) enum Person {
 pub(super) struct Call<'a> {
     /// As whom, and in which account.
     pub(super) caller: &'a Caller,
+    /// His name at the API server.
+    pub(super) who: &'a str,
     /// What the server was told.
     pub(super) settings: &'a Settings,
     /// What the client says of itself.

@@ -33,6 +33,7 @@ mod call;
 mod drawn;
 mod failure;
 pub mod http;
+mod lately;
 mod limit;
 mod line;
 mod people;

@@ -296,7 +296,8 @@ impl Metrics {
         self.0.mcp_refusals.get_or_create(&Cause { why }).inc();
     }
 
-    /// A tool that there is was called, and is `done`, `asked` a person first, or `failed`.
+    /// A tool that there is was called, and is `done`, `asked` a person first, was `refused`
+    /// since something in the call looks like a credential, or `failed`.
     pub fn mcp_called(&self, tool: &str, result: &'static str) {
         self.0.mcp_calls.get_or_create(&Call { tool: tool.to_owned(), result }).inc();
     }

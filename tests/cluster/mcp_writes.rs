@@ -393,6 +393,32 @@ async fn in_a_test_environment_a_person_is_asked_and_his_yes_deletes() {
 }
 
 #[tokio::test]
+async fn where_the_delete_after_the_yes_fails_it_is_told_that_the_proposal_stays() {
+    let account = account("agent-no-delete").await;
+    account.put(&secret_in("test", "OLD_KEY", "first-value-0123456789")).await;
+    let (cluster, namespace) = (&account.cluster, &account.namespace);
+    let may = ["--verb=get,list,watch,patch", "--resource=klivsecrets.secrets.kliv.dev"];
+    cluster
+        .kubectl(&[&["create", "role", "patches", "-n", namespace][..], &may].concat())
+        .success();
+    let who = ["--role=patches", "--user=pat"];
+    cluster
+        .kubectl(&[&["create", "rolebinding", "pat", "-n", namespace][..], &who].concat())
+        .success();
+    let pat = Caller { client: cluster.as_user("pat", &[]), ..account.caller() };
+    let mut agent = AgentClient::that_asks(door(pat, true), Revision::Of2026).await;
+    let away = json!({ "name": "OLD_KEY", "environment": "test", "reason": "nothing reads it" });
+
+    let asks = agent.call("delete_secret", away.clone()).await.asks();
+    let refused = agent.again("delete_secret", away, &asks, "accept").await.refused();
+
+    assert!(refused.starts_with("It was proposed to delete it"), "{refused}");
+    assert!(refused.contains("the right to delete klivsecrets"), "{refused}");
+    let spec = there(&account, "old-key.test").await.expect("the secret").spec;
+    assert_eq!(spec.request.and_then(|question| question.deletion), Some(true));
+}
+
+#[tokio::test]
 async fn elsewhere_and_where_nobody_can_be_asked_a_deletion_is_a_proposal_that_waits() {
     let account = account("agent-propose").await;
     account.create(&function_in("production", "shop")).await;

@@ -13,6 +13,7 @@ use http::{Method, Request, Response, header};
 use kliv_secrets::account::{Caller, Namespace};
 use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
 use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
+use kliv_secrets::runtime::clock;
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -31,6 +32,8 @@ struct Kept(Arc<Mutex<Keeps>>);
 #[derive(Default)]
 struct Keeps {
     secrets: BTreeMap<String, Value>,
+    /// The account's audit trail.
+    events: Vec<Value>,
     /// What was sent, by method and name.
     writes: Vec<String>,
     /// Somebody else is quicker at the next create.
@@ -103,6 +106,9 @@ impl Kept {
 
     fn answered(&self, method: &Method, path: &str, mut sent: Value) -> (u16, Value) {
         let mut kept = self.0.lock().expect("no panic");
+        if path.ends_with("/namespaces/acme/klivauditevents") {
+            return (200, json!({ "metadata": {}, "items": kept.events }));
+        }
         let secrets = "/apis/secrets.kliv.dev/v1alpha1/namespaces/acme/klivsecrets";
         let Some(name) = path.strip_prefix(secrets) else { return failure(404) };
         let name = name.trim_start_matches('/').to_owned();
@@ -264,6 +270,79 @@ async fn before_2026_07_28_only_the_call_that_asked_ends_in_the_error_with_the_l
     let answer = agent.call("request_secret", ask()).await.answer();
     assert_eq!(answer["status"], "pending");
     assert_eq!(kept.writes(), ["POST sendgrid-api-key"]);
+}
+
+/// What the trail says just now.
+fn event(sequence: u64, action: &str, who: &str, via: &str, detail: Option<&str>) -> Value {
+    json!({
+        "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivAuditEvent",
+        "metadata": { "name": format!("e-{sequence}"), "uid": format!("e-{sequence}") },
+        "spec": {
+            "sequence": sequence, "time": clock::now().to_string(), "action": action,
+            "secret": "sendgrid-api-key", "actor": who, "via": via, "detail": detail,
+        },
+    })
+}
+
+#[tokio::test]
+async fn what_a_person_has_just_refused_is_not_asked_anew_by_the_same_call() {
+    let kept = Kept::default();
+    let mut older = showing(&kept, Revision::Of2025).await;
+    let asked = older.call("request_secret", ask()).await;
+    assert!(matches!(asked, Called::Error(_)), "{asked:?}");
+    {
+        let mut kept = kept.0.lock().expect("no panic");
+        kept.secrets.clear();
+        kept.events = vec![
+            event(1, "Requested", "anna", "agent", None),
+            event(2, "Deleted", "bo", "web", None),
+        ];
+    }
+    let told = older.call("request_secret", ask()).await.answer();
+    assert_eq!((&told["status"], &told["is_new"]), (&json!("refused"), &json!(false)));
+    assert!(told["next"].as_str().is_some_and(|next| next.contains("`again`")), "{told}");
+    assert_eq!(kept.writes(), ["POST sendgrid-api-key"]);
+    let mut anew = ask();
+    anew["again"] = json!(true);
+    older.call("request_secret", anew).await;
+    assert_eq!(kept.writes().len(), 2, "somebody said so");
+
+    // Where the call itself says that it comes back.
+    let kept = Kept::default();
+    let mut modern = showing(&kept, Revision::Of2026).await;
+    let asked = modern.call("request_secret", ask()).await.asks();
+    kept.0.lock().expect("no panic").secrets.clear();
+    let told = modern.again("request_secret", ask(), &asked, "accept").await.answer();
+    assert_eq!((&told["status"], &told["person"]), (&json!("refused"), &json!("opened")));
+    assert_eq!(kept.writes(), ["POST sendgrid-api-key"]);
+}
+
+#[tokio::test]
+async fn before_2026_07_28_the_trail_says_what_a_person_decided_of_a_deletion() {
+    const GOES: Option<&str> = Some("it is proposed to delete it; the value stays as it was");
+    const GONE: Option<&str> =
+        Some("a question about it was taken away; the value stays as it was");
+    let proposed = event(1, "Requested", "anna", "agent", GOES);
+    let away = json!({ "name": "SENDGRID_API_KEY", "reason": "nothing reads it" });
+    let kept = Kept::with([valued("sendgrid-api-key")]);
+    kept.change("sendgrid-api-key", json!({ "spec": { "request": null } }));
+    kept.0.lock().expect("no panic").events =
+        vec![proposed.clone(), event(2, "Updated", "bo", "web", GONE)];
+    let mut agent = showing(&kept, Revision::Of2025).await;
+    let told = agent.call("delete_secret", away.clone()).await.answer();
+    assert_eq!(told["outcome"], "kept");
+
+    let kept = Kept::default();
+    kept.0.lock().expect("no panic").events =
+        vec![proposed, event(2, "Deleted", "bo", "web", None)];
+    let mut agent = showing(&kept, Revision::Of2025).await;
+    let told = agent.call("delete_secret", away.clone()).await.answer();
+    assert_eq!(told["outcome"], "deleted");
+    // Somebody who was shown nothing is told as it is.
+    let mut other = self::agent(&kept, Revision::Of2025).await;
+    let refused = other.call("delete_secret", away).await.refused();
+    assert!(refused.contains("not found"), "{refused}");
+    assert!(kept.writes().is_empty());
 }
 
 #[tokio::test]

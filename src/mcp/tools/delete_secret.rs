@@ -17,6 +17,7 @@ use crate::api::{KlivSecret, Question};
 use crate::mcp::ask::{About, Ask};
 use crate::mcp::call::{Call, Person};
 use crate::mcp::failure::Failure;
+use crate::mcp::lately::{Lately, lately};
 use crate::mcp::limit::room_for_one_more;
 use crate::mcp::people::{requested_by, shown};
 use crate::mcp::text::Untrusted;
@@ -36,6 +37,8 @@ pub(super) struct Input {
     /// Why it is not needed any more. The person who decides reads it.
     #[schemars(length(min = 1, max = 1024))]
     reason: String,
+    /// Propose it anew although a person has kept it just now. Only when a person says so.
+    again: Option<bool>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -99,7 +102,7 @@ impl Tool for DeleteSecret {
         let secret = match call.caller.find(&target).await {
             // Somebody has decided while the person was shown where.
             Err(Error::NotFound { thing, .. })
-                if thing.what == What::Secret && call.person.is_some() =>
+                if thing.what == What::Secret && was_deleted(call, &target).await =>
             {
                 return Ok(Outcome::Done(output(call, &target, Ended::Deleted, None)));
             }
@@ -115,7 +118,7 @@ impl Tool for DeleteSecret {
         let users = call.caller.users(&secret).await.ok();
         let ended = |ended| output(call, &target, ended, users.as_deref());
         if production_like(target.environment.as_deref()) || !call.can_confirm() {
-            let (proposed, is_new) = proposed(call, &secret, input.reason).await?;
+            let (proposed, is_new) = proposed(call, &secret, input).await?;
             let answer = ended(proposed);
             let shown = shown(call, &secret, "it is proposed to delete it", is_new);
             return Ok(match shown.filter(|_| proposed == Ended::Proposed) {
@@ -130,7 +133,9 @@ impl Tool for DeleteSecret {
                 let question = question(call, input.reason);
                 let proposed =
                     call.caller.propose_deletion(&secret, question, DryRun::None).await?;
-                call.caller.delete(&proposed, DryRun::None).await?;
+                let deleted = call.caller.delete(&proposed, DryRun::None).await;
+                deleted
+                    .map_err(|error| Failure::from(error).after("It was proposed to delete it"))?;
                 Outcome::Done(ended(Ended::Deleted))
             }
             Some(Person::Declined | Person::Dismissed) => Outcome::Done(ended(Ended::Kept)),
@@ -158,20 +163,35 @@ pub(super) fn production_like(environment: Option<&str>) -> bool {
     has(&PRODUCTION_WORDS) || has(&NOT_WORDS) || !has(&TEST_WORDS)
 }
 
+/// Whether what is not there went while a person was shown where to decide.
+async fn was_deleted(call: &Call<'_>, target: &Target) -> bool {
+    call.person.is_some() || lately(call, &target.object()).await == Some(Lately::Deleted)
+}
+
 /// How it is with the proposal, and whether this very call has made it.
 async fn proposed(
     call: &Call<'_>,
     secret: &KlivSecret,
-    reason: String,
+    input: Input,
 ) -> Result<(Ended, bool), Failure> {
+    let object = Target::of(secret).object();
     let waits = Wanted::of(secret) == Some(Wanted::Deletion);
     match (waits, call.person) {
         (true, _) => Ok((Ended::Proposed, false)),
         // He was shown it, and it waits no more.
         (false, Some(_)) => Ok((Ended::Kept, false)),
+        // The same, and his client does not say so.
+        (false, None)
+            if input.again != Some(true)
+                && lately(call, &object).await == Some(Lately::Refused(Wanted::Deletion)) =>
+        {
+            Ok((Ended::Kept, false))
+        }
         (false, None) => {
             room_for_one_more(call.caller).await?;
-            call.caller.propose_deletion(secret, question(call, reason), DryRun::None).await?;
+            call.caller
+                .propose_deletion(secret, question(call, input.reason), DryRun::None)
+                .await?;
             Ok((Ended::Proposed, true))
         }
     }
@@ -214,7 +234,9 @@ fn next(ended: Ended) -> &'static str {
              kept for those that still run. Tell the person to revoke the credential at its \
              provider: only that makes it worthless."
         }
-        Ended::Kept => "Nothing was deleted. Do not ask again unless the person says so.",
+        Ended::Kept => {
+            "Nothing was deleted. Do not ask again unless the person says so; then give `again`."
+        }
         Ended::Asked => "A person is being asked: make the same call again with his answer.",
     }
 }

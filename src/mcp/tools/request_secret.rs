@@ -10,6 +10,7 @@ use crate::api::{KlivSecret, KlivSecretSpec, Question};
 use crate::mcp::asked::{LONGEST, answer_line};
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
+use crate::mcp::lately::{Lately, lately};
 use crate::mcp::limit::room_for_one_more;
 use crate::mcp::people::{Did, requested_by, shown};
 use crate::mcp::text::Untrusted;
@@ -42,6 +43,8 @@ pub(super) struct Input {
     /// What the secret is, for whoever manages the account's secrets later.
     #[schemars(length(max = 1024))]
     description: Option<String>,
+    /// Ask anew although a person has refused just now. Only when a person says so.
+    again: Option<bool>,
 }
 
 /// How the question stands.
@@ -54,6 +57,8 @@ enum Status {
     HasValue,
     /// The cluster is making the value: nothing was asked.
     BeingMade,
+    /// A person has refused, or somebody took the question back: nothing was asked.
+    Refused,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -118,6 +123,9 @@ update_secret.";
         let name = target.object();
         let (secret, is_new) = match call.caller.find_object(&name).await? {
             Some(there) => (there, false),
+            None if was_refused(call, &name, input.again).await => {
+                return Ok(Outcome::Done(refused(call, target)));
+            }
             None => ask(call, &target, &question, input.description.as_deref()).await?,
         };
         if target.is_variable && secret.spec.env_var != target.variable {
@@ -132,6 +140,35 @@ update_secret.";
             Some(ask) => Outcome::Ask(ask, output),
             None => Outcome::Done(output),
         })
+    }
+}
+
+/// Whether the person who was shown the link has refused: there was a question then. What was
+/// asked before is not asked of him again and again.
+async fn was_refused(call: &Call<'_>, name: &str, again: Option<bool>) -> bool {
+    if call.person.is_some() {
+        return true;
+    }
+    again != Some(true) && lately(call, name).await == Some(Lately::Refused(Wanted::Value))
+}
+
+fn refused(call: &Call<'_>, target: Target) -> Output {
+    let person = Did::of(call);
+    Output {
+        status: Status::Refused,
+        is_new: false,
+        wanted: None,
+        link: None,
+        command: None,
+        provider: None,
+        purpose: None,
+        obtain_from: None,
+        secret: target.object(),
+        variable: target.variable,
+        environment: target.environment,
+        differs: false,
+        person,
+        next: next(Status::Refused, None, false, person),
     }
 }
 
@@ -240,6 +277,11 @@ fn next(status: Status, waits: Option<Wanted>, differs: bool, person: Option<Did
             "It has its value: code reads it from the environment variable. For a new value, \
              e.g. to rotate it, use update_secret."
         }
+        (Status::Refused, _) => {
+            "It was asked, and a person has just refused it: nobody is asked now. Tell the person, \
+             and find out what he wants instead. Only if he wants it asked anew, make a new call \
+             with `again`."
+        }
         (Status::BeingMade, _) => "The cluster makes the value: call wait_for_secret.",
         (Status::Pending, Some(Did::Declined)) => {
             "The person declined to open the link, and the question still waits. Find out what \
@@ -272,6 +314,7 @@ mod tests {
             purpose: purpose.into(),
             obtain_from: None,
             description: None,
+            again: None,
         }
     }
 

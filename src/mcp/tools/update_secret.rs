@@ -8,6 +8,7 @@ use crate::api::{KlivSecret, Question};
 use crate::mcp::asked::answer_line;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
+use crate::mcp::lately::{Lately, lately};
 use crate::mcp::limit::room_for_one_more;
 use crate::mcp::people::{Did, requested_by, shown};
 use crate::mcp::tool::{Effect, Outcome, Tool};
@@ -97,7 +98,12 @@ impl Tool for UpdateSecret {
             now = call.caller.describe(&now, &details).await?;
         }
         let decided = match &ask_for_new_value {
-            Some(why) if why.again != Some(true) => decided(&now, &why.reason),
+            Some(why) if why.again != Some(true) && Wanted::of(&now).is_none() => {
+                match decided(&now, &why.reason) {
+                    None if was_refused(call, &now).await => Some(NEXT_REFUSED),
+                    decided => decided,
+                }
+            }
             _ => None,
         };
         let is_new = match ask_for_new_value {
@@ -163,6 +169,9 @@ const NEXT_DECLINED: &str = "The person declined to open the link, and the quest
 const NEXT_ANSWERED: &str = "People were asked this before, and one has answered: nobody is asked \
                              now, and wait_for_secret says when functions have the value. If a \
                              person wants it replaced once more, give another reason, or `again`.";
+const NEXT_REFUSED: &str = "A person has just refused to replace it: the value in use stays, and \
+                            nobody is asked now. Tell the person. Only if he wants it asked anew, \
+                            call again with `again`.";
 const NEXT: &str = "get_request says how the secret is.";
 
 /// What is to be said of it from now on, and what of that is new.
@@ -197,6 +206,13 @@ fn told(
 fn decided(secret: &KlivSecret, reason: &str) -> Option<&'static str> {
     let asked = secret.spec.request.as_ref().filter(|_| Wanted::of(secret).is_none())?;
     (asked.replaces.is_some() && asked.purpose == reason).then_some(NEXT_ANSWERED)
+}
+
+/// Whether a person has refused the same just now.
+async fn was_refused(call: &Call<'_>, secret: &KlivSecret) -> bool {
+    let object = Target::of(secret).object();
+    // Of a client that comes back only the question that was there can be gone.
+    call.person.is_some() || lately(call, &object).await == Some(Lately::Refused(Wanted::NewValue))
 }
 
 /// That it has a value to replace, and that no other question waits.
