@@ -10,7 +10,7 @@ use kliv_secrets::seal::Plaintext;
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::account::{Account, function, secret};
+use crate::account::{Account, function, function_in, secret, secret_in};
 use crate::harness::{AgentClient, Revision, eventually};
 use crate::operator::Operator;
 
@@ -116,6 +116,26 @@ async fn what_an_agent_asks_for_is_given_by_a_person_and_reaches_the_function() 
         assert_eq!(again["status"], "has_value");
         is_silent(&agent);
     }
+}
+
+#[tokio::test]
+async fn a_value_of_an_environment_counts_that_environments_functions_alone() {
+    let account = account("agent-counts").await;
+    account.create(&function_in("test", "try")).await;
+    account.create(&function_in("production", "shop")).await;
+    account.put(&secret("OTHER_API_KEY", VALUE)).await;
+    account.put(&secret_in("test", "MAILER_API_KEY", VALUE)).await;
+    account.published("mailer-api-key.test").await;
+    account.published("other-api-key").await;
+    let name = json!({ "name": "MAILER_API_KEY", "environment": "test", "until": "live" });
+    let mut agent = agent(&account, None, Revision::Of2026).await;
+    let told = agent.call("wait_for_secret", name).await.answer();
+    let delivery = &told["request"]["delivery"];
+    assert_eq!(delivery["words"], "live on 1 of 1 function", "{told}");
+    assert_eq!((&delivery["functions"], &delivery["counted"]), (&json!(1), &json!("of_secret")));
+    let rows = agent.call("list_secrets", json!({ "name_prefix": "MAILER" })).await.answer();
+    assert_eq!(rows["secrets"][0]["functions"], json!({ "on": 1, "of": 1 }), "{rows}");
+    is_silent(&agent);
 }
 
 #[tokio::test]

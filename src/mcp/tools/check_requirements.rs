@@ -26,7 +26,7 @@ pub(super) struct Input {
     /// The variables that the code reads, e.g. `["STRIPE_API_KEY"]`: names, never values. May be
     /// empty where `function` is given: what that one declares in `secrets.kliv.dev/requires` is
     /// looked for in any case.
-    #[schemars(length(max = 64), inner(length(max = 128)))]
+    #[schemars(length(max = NAMES), inner(length(max = 128)))]
     names: Vec<String>,
     /// As functions of this environment get them, e.g. `production`; absent: as those without
     /// one do. Leave it out where `function` is given.
@@ -175,9 +175,6 @@ impl Tool for CheckRequirements {
 
 /// The names, each once. Nothing that can't be one is quoted: it may be a value.
 fn names(input: &Input) -> Result<Vec<&str>, Failure> {
-    if input.names.len() > NAMES {
-        return Err(Failure::new(format!("give at most {NAMES} names at a time")));
-    }
     if input.names.is_empty() && input.function.is_none() {
         return Err(Failure::new("give the names of the variables, or a function"));
     }
