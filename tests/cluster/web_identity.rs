@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::account::{Account, secret};
 use crate::chart::{self, NAMESPACE};
-use crate::harness::{AUDIENCE, Cluster, Issuer, Options, PREFIX};
+use crate::harness::{AUDIENCE, Cluster, Issuer, Options, PREFIX, eventually};
 use crate::web::{ON, grant, grant_everywhere, operator, person, server};
 
 #[tokio::test]
@@ -72,6 +72,13 @@ async fn what_somebody_could_do_beyond_our_kinds_is_found_wherever_he_may() {
     let (cluster, namespace) = (account.cluster, account.namespace.as_str());
     let client = server(cluster).await;
     let of = async |person: &Person| powers(&client, person, NAMESPACE).await.expect("an answer");
+    // What was just granted is known a moment later.
+    let becomes = async |person: Person, wanted: BTreeSet<Power>| {
+        eventually(&format!("{} could do {wanted:?}", person.name), async || {
+            (of(&person).await == wanted).then_some(())
+        })
+        .await;
+    };
 
     for role in ["kliv-secrets-editor", "kliv-secrets-viewer"] {
         grant(cluster, role, "--user=power:editor", namespace);
@@ -79,23 +86,23 @@ async fn what_somebody_could_do_beyond_our_kinds_is_found_wherever_he_may() {
     assert_eq!(of(&person("power:editor", &[])).await, BTreeSet::new());
     assert_eq!(of(&person("power:nobody", &[])).await, BTreeSet::new());
     grant(cluster, "edit", "--user=power:developer", namespace);
-    let developer = of(&person("power:developer", &[])).await;
-    assert_eq!(developer, BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers]));
+    let developers = BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers]);
+    becomes(person("power:developer", &[]), developers).await;
     grant_everywhere(cluster, "cluster-admin", "--group=power:admins");
     let all = BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers, GiveRights]);
-    assert_eq!(of(&person("power:root", &["power:admins"])).await, all);
+    becomes(person("power:root", &["power:admins"]), all).await;
     // One Secret is enough.
     let role = ["create", "role", "one", "-n", namespace, "--verb=get", "--resource=secrets"];
     cluster.kubectl(&[&role[..], &["--resource-name=its-own"]].concat()).success();
     let binding = ["create", "rolebinding", "one", "-n", namespace, "--role=one"];
     cluster.kubectl(&[&binding[..], &["--user=power:owner"]].concat()).success();
-    assert_eq!(of(&person("power:owner", &[])).await, BTreeSet::from([ReadSecrets]));
+    becomes(person("power:owner", &[]), BTreeSet::from([ReadSecrets])).await;
     // The keyring is there.
     let role = ["create", "role", "keys", "-n", NAMESPACE, "--verb=get", "--resource=secrets"];
     cluster.kubectl(&role).success();
     let binding = ["create", "rolebinding", "keys", "-n", NAMESPACE, "--role=keys"];
     cluster.kubectl(&[&binding[..], &["--user=power:keeper"]].concat()).success();
-    assert_eq!(of(&person("power:keeper", &[])).await, BTreeSet::from([ReadSecrets]));
+    becomes(person("power:keeper", &[]), BTreeSet::from([ReadSecrets])).await;
 }
 
 /// A control plane with the web server's account and role alone.

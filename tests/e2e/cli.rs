@@ -6,7 +6,7 @@ use crate::operator::Operator;
 
 impl Account<'_> {
     /// `kubectl kliv` as people call it: by kubectl, which finds it on the PATH.
-    fn kliv(&self, args: &[&str], stdin: &str) -> Outcome {
+    pub(crate) fn kliv(&self, args: &[&str], stdin: &str) -> Outcome {
         let cluster = &self.operator.cluster;
         let mut command = cluster.command("kubectl");
         let path = std::env::var("PATH").expect("a PATH");

@@ -72,11 +72,11 @@ async fn gets_it(account: &Account<'_>, sdk: Sdk, door: &Door, record: &Record) 
 
     let line = format!("kubectl kliv answer mailer-api-key -n {}", account.namespace);
     assert_eq!(asked["command"], line, "{asked}");
-    let answer = ["kliv", "answer", "mailer-api-key", "--from-stdin", "--no-wait"];
-    account.kubectl(&answer, VALUE).success();
+    let answer = ["answer", "mailer-api-key", "--from-stdin", "--no-wait"];
+    account.kliv(&answer, VALUE).success();
     let wait = json!({ "name": "MAILER_API_KEY", "until": "live", "timeout_seconds": 120 });
     let waited = agent.gives("wait_for_secret", wait).await;
-    assert_eq!(waited["status"], "answered", "{waited}");
+    assert_eq!(waited["request"]["status"], "answered", "{waited}");
     account.runs_with("shop", &[("MAILER_API_KEY", VALUE)]).await;
 
     let make = json!({ "name": "INTERNAL_WEBHOOK_SECRET", "purpose": "to sign our own calls" });
