@@ -17,6 +17,7 @@ use crate::account::{
 };
 use crate::api::condition::Behind;
 use crate::api::{AuditAction, KlivAccount, KlivAuditEventSpec, KlivSecret, NotUpdated};
+use crate::audit::Detail;
 
 /// The longest text of somebody that is passed on, characters.
 pub(super) const LONGEST: usize = 1024;
@@ -270,7 +271,8 @@ pub(super) fn ending<'a>(
     let mut last = None;
     for event in events.filter(|event| event.secret.as_deref() == Some(object)) {
         match event.action {
-            AuditAction::Requested => waits = Some(true),
+            // A question about a value that is there does not wait for the first.
+            AuditAction::Requested => waits = Some(!asks_of_value(event)),
             AuditAction::Deleted => {
                 last = Some((waits.take().unwrap_or(event.version.is_none()), event));
             }
@@ -287,6 +289,11 @@ pub(super) fn ending<'a>(
         on_behalf_of: Untrusted::name(event.on_behalf_of.as_deref()),
         via: Via::of(&event.via),
     })
+}
+
+fn asks_of_value(event: &KlivAuditEventSpec) -> bool {
+    let detail = event.detail.as_deref().and_then(Detail::read);
+    matches!(detail, Some(Detail::NewValueAsked | Detail::DeletionProposed))
 }
 
 fn next(status: Status, wanted: Option<Wanted>) -> &'static str {
@@ -525,6 +532,10 @@ mod tests {
         assert_eq!(told(&[asked]), None);
         assert_eq!(told(&[asked, ("Deleted", "b-key")]), None);
         assert_eq!(told(&[asked, deleted]), Some(true));
+        let mut proposed = event("Requested", "a-key");
+        proposed.detail = Some(Detail::DeletionProposed.to_string());
+        let events = [proposed, event("Deleted", "a-key")];
+        assert!(!ending(events.iter(), "a-key").unwrap().waited, "it had a value");
         assert_eq!(told(&[deleted]), Some(true));
         assert_eq!(told(&[asked, ("Updated", "a-key"), deleted]), Some(true));
         assert_eq!(told(&[("OpeningFailed", "a-key"), deleted]), Some(false));
