@@ -20,7 +20,7 @@
 //! One field of one tool takes a value: `value` of `store_secret`. It is sealed before
 //! anything is sent, and is there only where chat values are on. Whatever else looks like a
 //! credential is refused before anything is read or sent, and the account's audit trail tells of
-//! it (`refused`); what is too much to be looked through is refused first (`bounds`). All text of objects goes out as [`Untrusted`](text::Untrusted) data.
+//! it (`refused`); what is too much to be looked through is refused first (`bounds`). All text of objects goes out as `Untrusted` data.
 //!
 //! To add a tool: a file in `tools` with an `impl Tool`, and its line in [`tools`].
 

@@ -19,7 +19,7 @@
 //! as the same page, and the parts with `data-live` are swapped.
 //!
 //! To add a page: a file in `pages`, a template, its words in both languages (a missing one
-//! does not compile), and a route in [`serve`].
+//! does not compile), and a route in `serve`.
 
 mod assets;
 mod form;
