@@ -156,6 +156,8 @@ fn calls(verb: &str) -> &'static [Call] {
         ],
         // It ends by itself when nobody comes.
         "ui" => &[(&["ui", "--no-browser", "--idle=1s"], Nothing, Well)],
+        // What it hears is no client's.
+        "mcp" => &[(&["mcp"], Nothing, Badly), (&["mcp"], Value, Badly)],
         "status" => &[(&["status"], Nothing, Well), (&["status", "-o=yaml"], Nothing, Well)],
         "audit" => &[(&["audit"], Nothing, Well), (&["audit", "-o=json"], Nothing, Well)],
         "audit verify" => &[
