@@ -21,7 +21,7 @@ use kliv_secrets::{
         Check, Metrics, Readiness,
         args::{
             CertificateMaker, Cli, Command, CommonArgs, ControllerArgs, DoctorArgs, McpArgs,
-            WebArgs, WebhookArgs,
+            ServerArgs, WebArgs, WebhookArgs,
         },
         client, clock, crd_files, entropy, hardening, http,
         lease::{self, Ended, Standing},
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
         },
         Command::Controller(args) => process(&args.common, controller(&args)),
         Command::Webhook(args) => process(&args.common, webhook(&args)),
-        Command::Web(args) => process(&args.common, web(&args)),
-        Command::Mcp(args) => process(&args.common, mcp(&args)),
+        Command::Web(args) => process(&args.server.common, web(&args)),
+        Command::Mcp(args) => process(&args.server.common, mcp(&args)),
         Command::Doctor(args) => doctor(&args),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };
@@ -308,17 +308,31 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
     beside_http("webhook", &args.common, &metrics, &readiness, &stop, work).await
 }
 
+/// Serves people or agents. Its port is taken at once.
+fn listening(
+    args: &ServerArgs,
+    router: axum::Router,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+) -> anyhow::Result<impl Future<Output = Result<(), server::ServeError>> + use<>> {
+    let ready = readiness.check(if args.tls_dir.is_some() { "the certificate" } else { "a port" });
+    let tls = args.tls_dir.clone();
+    let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
+    let listener = TcpListener::bind(args.bind);
+    let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
+    Ok(server::serve(router, listener, tls, ready, stop.clone()))
+}
+
 async fn web(args: &WebArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let ready = readiness.check(if args.tls_dir.is_some() { "the certificate" } else { "a port" });
     let key = match &args.session_key_file {
         Some(file) => web::CookieKey::from_file(&read_private(file)?)?,
         None => web::CookieKey::generate(&mut entropy::system()),
     };
     let entrance = web::Entrance {
         public_url: &args.public_url,
-        proxies: args.proxies,
+        proxies: args.server.proxies,
         key,
         lives: args.session_lifetime,
     };
@@ -328,15 +342,11 @@ async fn web(args: &WebArgs) -> anyhow::Result<()> {
         oidc: oidc(args, &gate.origin())?.map(Box::new),
         allow_powerful_tokens: args.allow_powerful_tokens,
     };
-    let namespace = args.operator_namespace.as_str().try_into()?;
+    let namespace = args.server.operator_namespace.as_str().try_into()?;
     let site = web::Site::new(door, gate, namespace, stop.clone());
-    let tls = args.tls_dir.clone();
-    let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
-    let listener = TcpListener::bind(args.bind);
-    let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
-    let serve = server::serve(web::router(site), listener, tls, ready, stop.clone());
+    let serve = listening(&args.server, web::router(site), &readiness, &stop)?;
     let work = async { Ok(serve.await?) };
-    beside_http("web", &args.common, &metrics, &readiness, &stop, work).await
+    beside_http("web", &args.server.common, &metrics, &readiness, &stop, work).await
 }
 
 /// The provider by which people sign in, where there is one.
@@ -372,7 +382,6 @@ fn authorities(file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
 async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let ready = readiness.check(if args.tls_dir.is_some() { "the certificate" } else { "a port" });
     let state = match &args.state_key_file {
         Some(file) => mcp::StateKey::from_file(&read_private(file)?)?,
         None => mcp::StateKey::generate(&mut entropy::system()),
@@ -381,25 +390,21 @@ async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
         mcp::Settings { chat_values: args.chat_values, web: args.web_url.clone(), state };
     let entrance = mcp::http::Entrance {
         public_url: &args.public_url,
-        proxies: args.proxies,
+        proxies: args.server.proxies,
         client: client::connect().await?,
         issuer: issuer(args)?,
-        operator_namespace: args.operator_namespace.as_str().try_into()?,
+        operator_namespace: args.server.operator_namespace.as_str().try_into()?,
     };
     let agent = mcp::Agent::of_each_request(settings);
     let router = mcp::http::router(entrance, agent.clone(), metrics.clone(), stop.clone())?;
-    let tls = args.tls_dir.clone();
-    let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
-    let listener = TcpListener::bind(args.bind);
-    let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
-    let serve = server::serve(router, listener, tls, ready, stop.clone());
+    let serve = listening(&args.server, router, &readiness, &stop)?;
     let work = async {
         let served = serve.await;
         // What was refused is in the audit trail before the process ends.
         agent.settled().await;
         Ok(served?)
     };
-    beside_http("mcp", &args.common, &metrics, &readiness, &stop, work).await
+    beside_http("mcp", &args.server.common, &metrics, &readiness, &stop, work).await
 }
 
 /// The issuer whose access tokens are taken beside the cluster's, where there is one.

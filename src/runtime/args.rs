@@ -7,10 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 mod address;
 mod mcp;
+mod server;
 mod web;
 
 pub use address::origin;
 pub use mcp::McpArgs;
+pub use server::ServerArgs;
 pub use web::WebArgs;
 
 /// Keeps an account's third-party credentials encrypted and gives them to its edge

@@ -44,7 +44,11 @@ async fn it_is_as_hardened_as_the_web_server() {
 async fn the_program_takes_the_arguments_and_finds_its_files() {
     let plain = args(&[URL, "mcp.tls.atProxy=true,mcp.proxies=1"]).await;
     assert_eq!(plain.public_url, "https://agents.example.org");
-    assert!(plain.tls_dir.is_none() && plain.state_key_file.is_none() && plain.proxies == 1);
+    assert!(
+        plain.server.tls_dir.is_none()
+            && plain.state_key_file.is_none()
+            && plain.server.proxies == 1
+    );
     assert!(plain.oidc_issuer.is_none() && plain.web_url.is_none() && !plain.chat_values);
 
     let oidc = "mcp.oidc.issuer=https://id.example.org/a,mcp.oidc.usernameClaim=email,\
@@ -63,7 +67,7 @@ async fn the_program_takes_the_arguments_and_finds_its_files() {
     assert_eq!(args.web_url.as_deref(), Some("https://secrets.example.org"));
     let objects = objects(&values).await;
     let pod = pod(&objects, "mcp");
-    for file in [&args.tls_dir, &args.state_key_file, &args.oidc_ca_file] {
+    for file in [&args.server.tls_dir, &args.state_key_file, &args.oidc_ca_file] {
         is_mounted(pod, file.as_deref());
     }
 }

@@ -39,7 +39,7 @@ async fn it_is_as_hardened_as_the_webhook() {
 async fn the_program_takes_the_arguments_and_finds_its_files() {
     let plain = args(&[URL, "web.tls.atProxy=true,web.proxies=1"]).await;
     assert_eq!(plain.public_url, "https://secrets.example.org");
-    assert!(plain.tls_dir.is_none() && plain.session_key_file.is_none());
+    assert!(plain.server.tls_dir.is_none() && plain.session_key_file.is_none());
     assert!(plain.oidc_issuer.is_none() && !plain.allow_powerful_tokens);
 
     let oidc = "web.oidc.issuer=https://id.example.org/a,web.oidc.clientID=kliv,\
@@ -56,7 +56,7 @@ async fn the_program_takes_the_arguments_and_finds_its_files() {
     assert!(args.allow_powerful_tokens);
     let objects = objects(&values).await;
     let pod = pod(&objects, "web");
-    let files = [&args.tls_dir, &args.session_key_file, &args.oidc_client_secret_file];
+    let files = [&args.server.tls_dir, &args.session_key_file, &args.oidc_client_secret_file];
     for file in files.into_iter().chain([&args.oidc_ca_file]) {
         is_mounted(pod, file.as_deref());
     }

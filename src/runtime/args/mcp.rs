@@ -1,42 +1,24 @@
 //! The command line of the agents' server.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ServerArgs;
 use super::address::{issuer, origin};
-use super::{CommonArgs, interval};
 
 /// Flags of `kliv-secrets mcp`.
 #[derive(Args, Debug)]
 pub struct McpArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flags' own docs are shown")]
-    pub common: CommonArgs,
-
-    /// Where agents' clients are served
-    #[arg(long, default_value = "0.0.0.0:8443", env = "KLIV_BIND", value_name = "ADDRESS:PORT")]
-    pub bind: SocketAddr,
+    pub server: ServerArgs,
 
     /// Where clients reach it, e.g. `https://mcp.example.org`: requests for another host are
     /// refused. An account's endpoint is `URL/accounts/ACCOUNT/mcp`, and tokens are made out to
     /// that address, or to this URL for all accounts
     #[arg(long, env = "KLIV_PUBLIC_URL", value_parser = origin, value_name = "URL")]
     pub public_url: String,
-
-    /// The folder with tls.crt and tls.key; read again when they change. Without it plain
-    /// HTTP is served, for a proxy beside it that ends TLS
-    #[arg(long, env = "KLIV_TLS_DIR", value_name = "DIR")]
-    pub tls_dir: Option<PathBuf>,
-
-    /// How often that folder is looked at
-    #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = interval)]
-    pub reload_interval: Duration,
-
-    /// How many proxies stand before it that add to `X-Forwarded-For`, an Ingress say: so many
-    /// steps back is whence a request comes. Too many, and everybody can choose his address
-    #[arg(long, default_value_t = 0, env = "KLIV_PROXIES", value_name = "COUNT")]
-    pub proxies: usize,
 
     /// A file with the key under which it seals what comes back with a client, at least 32
     /// random bytes; all replicas need the same. Without it a key is made at each start, and
@@ -96,15 +78,6 @@ pub struct McpArgs {
     /// authorities'
     #[arg(long, env = "KLIV_OIDC_CA_FILE", requires = "oidc_issuer", value_name = "FILE")]
     pub oidc_ca_file: Option<PathBuf>,
-
-    /// The operator's namespace: the public sealing key is there
-    #[arg(
-        long,
-        env = "POD_NAMESPACE",
-        default_value = "kliv-secrets-system",
-        value_name = "NAMESPACE"
-    )]
-    pub operator_namespace: String,
 }
 
 #[cfg(test)]

@@ -1,41 +1,23 @@
 //! The command line of the web server.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
 use super::address::{issuer, origin};
-use super::{CommonArgs, interval};
+use super::{ServerArgs, interval};
 
 /// Flags of `kliv-secrets web`.
 #[derive(Args, Debug)]
 pub struct WebArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flags' own docs are shown")]
-    pub common: CommonArgs,
-
-    /// Where people's browsers are served
-    #[arg(long, default_value = "0.0.0.0:8443", env = "KLIV_BIND", value_name = "ADDRESS:PORT")]
-    pub bind: SocketAddr,
+    pub server: ServerArgs,
 
     /// Where people reach it, e.g. `https://secrets.example.org`: requests for another host
     /// are refused, and the identity provider sends people back there
     #[arg(long, env = "KLIV_PUBLIC_URL", value_parser = origin, value_name = "URL")]
     pub public_url: String,
-
-    /// The folder with tls.crt and tls.key; read again when they change. Without it plain
-    /// HTTP is served, for a proxy beside it that ends TLS
-    #[arg(long, env = "KLIV_TLS_DIR", value_name = "DIR")]
-    pub tls_dir: Option<PathBuf>,
-
-    /// How often that folder is looked at
-    #[arg(long, default_value = "2s", env = "KLIV_RELOAD_INTERVAL", value_parser = interval)]
-    pub reload_interval: Duration,
-
-    /// How many proxies stand before it that add to `X-Forwarded-For`, an Ingress say: so many
-    /// steps back is whence a request comes. Too many, and everybody can choose his address
-    #[arg(long, default_value_t = 0, env = "KLIV_PROXIES", value_name = "COUNT")]
-    pub proxies: usize,
 
     /// A file with the key under which sessions are encrypted, at least 32 random bytes; all
     /// replicas need the same. Without it a key is made at each start, and people sign in
@@ -91,15 +73,6 @@ pub struct WebArgs {
     /// run or enter pods, act as others. Whoever has taken over the server then has them
     #[arg(long, env = "KLIV_ALLOW_POWERFUL_TOKENS", default_value_t = false)]
     pub allow_powerful_tokens: bool,
-
-    /// The operator's namespace: the public sealing key is there
-    #[arg(
-        long,
-        env = "POD_NAMESPACE",
-        default_value = "kliv-secrets-system",
-        value_name = "NAMESPACE"
-    )]
-    pub operator_namespace: String,
 }
 
 #[cfg(test)]
