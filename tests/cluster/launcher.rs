@@ -9,7 +9,8 @@ const VALUE: &str = "a-value-that-is-looked-for";
 #[tokio::test]
 async fn secrets_are_encrypted_at_rest_unless_asked_otherwise() {
     for plain_secrets in [false, true] {
-        let cluster = Cluster::start(Options { plain_secrets, ..Options::default() });
+        let options = Options { keep_revisions: true, plain_secrets, ..Options::default() };
+        let cluster = Cluster::start(options);
         let literal = format!("--from-literal=a={VALUE}");
         cluster.kubectl(&["create", "secret", "generic", "it", &literal]).success();
         let found = cluster.etcd_history().into_iter().any(|entry| {

@@ -35,7 +35,6 @@ mod gone;
 mod guards;
 
 #[path = "../harness/mod.rs"]
-#[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod health;
 mod history;

@@ -13,7 +13,6 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::account::{Account, function, kubectl_kliv, secret};
-use crate::audit_trail::recorder;
 use crate::harness::{AgentClient, Called, Options, Revision, eventually, run};
 use crate::operator::Operator;
 
@@ -56,8 +55,9 @@ fn details(events: &[KlivAuditEventSpec]) -> Vec<String> {
 
 #[tokio::test]
 async fn refused_calls_are_told_by_who_made_them_also_in_an_account_that_has_nothing_yet() {
-    let operator = recorder().await;
-    let account = Account::new(operator, "mcp-refused").await;
+    let options = Options { keep_revisions: true, ..Options::default() };
+    let operator = Operator::start(options, &["--quiet-period=50ms"]).await;
+    let account = Account::new(&operator, "mcp-refused").await;
     account.create(&function("api")).await;
     let bot = "system:serviceaccount:bots:agent";
     let client = account.cluster.as_user_for(bot, &["system:masters"], ANNA);

@@ -10,7 +10,6 @@ mod disruption;
 mod ground;
 mod hardening;
 #[path = "../harness/mod.rs"]
-#[expect(dead_code, reason = "shared with tests of other kinds, which use the rest")]
 pub mod harness;
 mod helm_test;
 mod mcp;

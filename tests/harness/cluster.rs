@@ -37,6 +37,7 @@ pub struct Options {
 struct Own {
     state: PathBuf,
     keeper: Child,
+    keeps_revisions: bool,
 }
 
 /// The control plane that all tests of this binary share, or the cluster that
@@ -102,7 +103,7 @@ impl Cluster {
             .stderr(Stdio::null())
             .spawn()
             .expect("starts the keeper");
-        let own = Own { state, keeper };
+        let own = Own { state, keeper, keeps_revisions: options.keep_revisions };
         let mut args = vec!["up", "--control-plane-only", "--state", &state_text];
         if options.keep_revisions {
             args.push("--keep-revisions");
@@ -143,6 +144,11 @@ impl Cluster {
     pub(super) fn etcdctl(&self) -> &[String] {
         assert!(!self.etcdctl.is_empty(), "an existing cluster does not show its etcd");
         &self.etcdctl
+    }
+
+    /// Whether etcd still has all that it ever held.
+    pub(super) fn keeps_revisions(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.keeps_revisions)
     }
 
     pub(super) fn scratch(&self) -> &Path {

@@ -20,9 +20,10 @@ pub struct Stored {
 }
 
 impl Cluster {
-    /// Every key at every revision, the oldest first. Only a cluster with
-    /// `keep_revisions` has all; else those since the last compaction are missing.
+    /// Every key at every revision, the oldest first; of a cluster with `keep_revisions`,
+    /// for the API server of any other has them removed every five minutes.
     pub fn etcd_history(&self) -> Vec<Stored> {
+        assert!(self.keeps_revisions(), "start the cluster with `keep_revisions`");
         let newest = self.etcd_revision();
         let mut watch = self
             .etcdctl_command(&["watch", "", "--prefix", "--rev=1", "-w", "json"])
