@@ -34,7 +34,7 @@ pub(crate) async fn install_crds(cluster: &Cluster) {
 /// Waits until all kinds serve. `kubectl wait` alone fails where a new CRD has no conditions
 /// yet.
 pub(crate) async fn crds_serve(cluster: &Cluster) {
-    let wait = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=10s"];
+    let wait = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"];
     eventually("the kinds serve", async || cluster.kubectl(&wait).ok.then_some(())).await;
 }
 

@@ -27,7 +27,7 @@ async fn a_namespace_goes_as_well_where_kubernetes_controllers_share_one_account
     namespaces_go(options, "system:kube-controller-manager").await;
 }
 
-/// Within the minute that `eventually` waits, each. `who` empties them.
+/// Each goes; `who` empties them.
 async fn namespaces_go(options: Options, who: &str) {
     let mut operator = Operator::start(options, &[]).await;
     let mut namespaces = Vec::new();

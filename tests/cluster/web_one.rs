@@ -340,7 +340,7 @@ async fn a_change_is_told_as_an_event_that_browsers_dispatch() {
     account.put(&secret("API_TOKEN", "one")).await;
     let ui = Ui::open(&account, &[]);
     let mut stream = TcpStream::connect(&ui.host).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    stream.set_read_timeout(Some(Duration::from_secs(240))).expect("a limit");
     let path = account.web("/events");
     let head = format!("Host: {}\r\nCookie: {}\r\n", ui.host, ui.cookie);
     write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n").expect("is sent");

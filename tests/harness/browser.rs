@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::script::Script;
 
 /// How long a journey may take.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// A certificate for `localhost`, made out by itself: PEM.
 pub struct Tls {
@@ -95,7 +95,7 @@ impl Provider {
         let tls = Tls::new();
         let input = json!({ "tls": tls.to_json(), "users": users, "client": client });
         let mut script = start(&["provider.mjs"], &input);
-        let line = tokio::time::timeout(Duration::from_secs(30), script.lines.recv()).await;
+        let line = tokio::time::timeout(LIMIT, script.lines.recv()).await;
         let line = line.expect("a provider in time").expect("a provider");
         let issuer = line["issuer"].as_str().expect("an issuer").to_owned();
         Self { issuer, tls, _script: script }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::script::Script;
 
 /// How long one act may take.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// Revisions of the protocol.
 pub const BEFORE: &str = "2025-11-25";

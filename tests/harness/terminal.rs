@@ -13,7 +13,7 @@ use pty_process::Size;
 use pty_process::blocking::{Pts, open};
 use rustix::termios::{LocalModes, tcgetattr};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(240);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// A pseudo-terminal with a program on it, whose controlling terminal it is.

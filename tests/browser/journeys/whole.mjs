@@ -85,7 +85,7 @@ export default async function ({ input, visit, ask, holds, none, search, recorde
   holds("what was undone was not sent", !deletes().length);
   await page.fill(at.delete.name, "KEPT_TOKEN");
   await page.click(at.delete.confirm);
-  await page.waitForSelector(at.done, { timeout: 20_000 });
+  await page.waitForSelector(at.done);
   holds("it was sent once", deletes().length === 1);
   await done("deleting");
   await runs({ KEPT_TOKEN: null });
@@ -128,5 +128,5 @@ async function imports(page, text, replaced, holds) {
     await page.locator(at.import.rows, { hasText: name }).locator(at.import.choose).first().check();
   }
   await page.click(at.import.go);
-  await page.waitForSelector(at.done, { timeout: 60_000 });
+  await page.waitForSelector(at.done);
 }

@@ -62,7 +62,8 @@ class Browser {
       javaScriptEnabled: script,
       acceptDownloads: false,
     });
-    context.setDefaultTimeout(20_000);
+    // Far above what anything takes: a machine may have much other work.
+    context.setDefaultTimeout(120_000);
     const visit = new Visit(context, await watch(context), this.recorder);
     visit.page = await context.newPage();
     this.#visits.push(visit);
