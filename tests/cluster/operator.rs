@@ -262,6 +262,8 @@ impl Operator {
                     let path = webhook["clientConfig"]["service"]["path"].as_str().expect("a path");
                     let url = format!("https://localhost:{}{path}", self.addresses[0].port());
                     webhook["clientConfig"] = json!({ "url": url });
+                    // On a machine with much other work no write goes on without an answer.
+                    webhook["timeoutSeconds"] = json!(30);
                 }
             }
             // Of cert-manager's: the name under which the API server calls it here.

@@ -372,6 +372,7 @@ async fn begin(
             { "op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle },
             { "op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": bundle },
             { "op": "add", "path": "/webhooks/0/timeoutSeconds", "value": 1 },
+            { "op": "add", "path": "/webhooks/1/timeoutSeconds", "value": 1 },
         ]))
         .expect("a patch"),
     );
