@@ -74,7 +74,7 @@ async fn killed_at_any_of_its_calls_the_controller_leaves_neither_gap_nor_double
     let cluster = Cluster::start(Options::default());
     // Before the operator, which ends first.
     let proxy = cluster.proxy();
-    let flags = ["--quiet-period=50ms", "--keep-superseded=1s", "--lease-seconds=3"];
+    let flags = ["--quiet-period=50ms", "--keep-superseded=1s", "--lease-seconds=10"];
     let flags = [&flags[..], &["--log-format=json"]].concat();
     let mut operator = Operator::start_in(cluster, &flags, chart::NEWER).await;
     operator.restart_controller_through(&proxy).await;

@@ -11,12 +11,12 @@ use tokio::sync::OnceCell;
 
 use crate::account::{Account, secret};
 use crate::harness::{Options, eventually, eventually_or_why};
-use crate::operator::Operator;
+use crate::operator::{Operator, SHARED_LEASE};
 
 /// An operator that logs in JSON, for tests that restart nothing.
 pub(crate) async fn recorder() -> &'static Operator {
     static RECORDER: OnceCell<Operator> = OnceCell::const_new();
-    let flags = ["--log-format=json", "--quiet-period=50ms", "--keep-superseded=1s"];
+    let flags = ["--log-format=json", "--quiet-period=50ms", "--keep-superseded=1s", SHARED_LEASE];
     RECORDER.get_or_init(async || Operator::start(Options::default(), &flags).await).await
 }
 

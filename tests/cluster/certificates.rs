@@ -133,7 +133,7 @@ async fn a_certificate_that_somebody_breaks_is_made_anew_and_nothing_is_stored_m
 
 /// The operator with a pace at which tests need not wait.
 async fn start() -> Operator {
-    let flags = ["--webhook-certificate-check=100ms", "--lease-seconds=3"];
+    let flags = ["--webhook-certificate-check=100ms", "--lease-seconds=10"];
     Operator::start(Options::default(), &flags).await
 }
 

@@ -16,7 +16,7 @@ use crate::operator::Operator;
 
 #[tokio::test]
 async fn two_hundred_keys_are_one_published_set_and_one_rollout_of_each_function() {
-    let account = account("import-many").await;
+    let account = Account::new(Operator::gathering().await, "import-many").await;
     account.put(&secret("SEED", "seed")).await;
     for name in ["a", "b", "c"] {
         account.create(&function(name)).await;

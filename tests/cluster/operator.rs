@@ -29,6 +29,8 @@ pub(crate) use crate::harness::{Process, free_address};
 
 /// How long a superseded set stays at least with the operators that tests share.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(3);
+/// Who leads alone and is not restarted loses the lease to no pause of a busy machine.
+pub(crate) const SHARED_LEASE: &str = "--lease-seconds=60";
 /// Who the controller is.
 pub(crate) const CONTROLLER: &str =
     "system:serviceaccount:kliv-secrets-system:kliv-secrets-controller";
@@ -56,10 +58,18 @@ impl Operator {
         SHARED
             .get_or_init(async || {
                 let kept = format!("--keep-superseded={KEPT}");
-                let flags = [kept.as_str(), "--republish-interval=3s"];
+                let flags = [kept.as_str(), "--republish-interval=3s", SHARED_LEASE];
                 Self::start(Options::default(), &flags).await
             })
             .await
+    }
+
+    /// One that tests share which bring many changes at once and count what comes of them: it
+    /// gathers for longer than by default, since on a busy machine the changes take their time.
+    pub(crate) async fn gathering() -> &'static Self {
+        static GATHERING: OnceCell<Operator> = OnceCell::const_new();
+        let flags = ["--quiet-period=4s", "--max-wait=5m", SHARED_LEASE];
+        GATHERING.get_or_init(async || Self::start(Options::default(), &flags).await).await
     }
 
     /// One that one test at a time uses, and may stop and restart.

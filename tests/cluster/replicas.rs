@@ -17,11 +17,11 @@ use crate::chart::NAMESPACE;
 use crate::harness::{Cluster, Options, Request, eventually};
 use crate::operator::{Operator, Process, get};
 
-const LEASE_SECONDS: i64 = 3;
+const LEASE_SECONDS: i64 = 6;
 
 #[tokio::test]
 async fn when_the_leader_is_killed_the_other_finishes_what_it_began() {
-    let (operator, [leader, other]) = replicas(&["--lease-seconds=3"]).await;
+    let (operator, [leader, other]) = replicas(&["--lease-seconds=6"]).await;
     let account = busy(&operator, "killed").await;
     begin_a_change(&account, "two").await;
 
@@ -33,7 +33,7 @@ async fn when_the_leader_is_killed_the_other_finishes_what_it_began() {
 
 #[tokio::test]
 async fn a_leader_that_was_paused_and_wakes_writes_nothing_more() {
-    let (operator, [mut leader, mut other]) = replicas(&["--lease-seconds=3"]).await;
+    let (operator, [mut leader, mut other]) = replicas(&["--lease-seconds=6"]).await;
     let cluster = &operator.cluster;
     let account = busy(&operator, "paused").await;
     for (round, half_done) in [false, true, true].into_iter().enumerate() {
@@ -79,7 +79,7 @@ async fn a_leader_that_was_paused_and_wakes_writes_nothing_more() {
 
 #[tokio::test]
 async fn killed_both_at_once_they_come_back_to_the_right_end_and_one_leads() {
-    let (operator, [leader, other]) = replicas(&["--lease-seconds=3"]).await;
+    let (operator, [leader, other]) = replicas(&["--lease-seconds=6"]).await;
     let account = busy(&operator, "both").await;
     begin_a_change(&account, "two").await;
     leader.process.kill();

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::account::{Account, env_of, secret};
 use crate::harness::{AuditMark, Options, Outcome, eventually};
-use crate::operator::{CONTROLLER, KEPT, Operator};
+use crate::operator::{CONTROLLER, KEPT, Operator, SHARED_LEASE};
 
 /// The function, and what it would be if it were none.
 pub(crate) const BOTH: [&str; 2] = ["api", "twin"];
@@ -35,7 +35,7 @@ pub(crate) async fn without_policy() -> &'static Operator {
     ALONE
         .get_or_init(async || {
             let kept = format!("--keep-superseded={KEPT}");
-            let operator = Operator::start(Options::default(), &[&kept]).await;
+            let operator = Operator::start(Options::default(), &[&kept, SHARED_LEASE]).await;
             for kind in ["mutatingadmissionpolicybinding", "mutatingadmissionpolicy"] {
                 operator.cluster.kubectl(&["delete", kind, "kliv-secrets-injection"]).success();
             }

@@ -66,7 +66,7 @@ async fn a_changed_value_is_one_new_replica_set_of_each_function() {
 
 #[tokio::test]
 async fn twenty_values_changed_at_once_are_one_new_replica_set_too() {
-    let account = account("twenty").await;
+    let account = Account::new(Operator::gathering().await, "twenty").await;
     let names: Vec<String> = (0..20).map(|i| format!("VARIABLE_{i}")).collect();
     let all = |value: &'static str| {
         let writes = names.iter().map(|env_var| {

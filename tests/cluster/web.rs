@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{Cluster, Options};
-use crate::operator::Operator;
+use crate::operator::{Operator, SHARED_LEASE};
 
 /// The chart's values for a web server.
 pub(crate) const ON: &str =
@@ -27,7 +27,7 @@ pub(crate) async fn operator() -> &'static Operator {
     SHARED
         .get_or_init(async || {
             let helm = [chart::NEWER, &[ON, AGENTS_ON]].concat();
-            Operator::start_in(Cluster::start(Options::default()), &[], &helm).await
+            Operator::start_in(Cluster::start(Options::default()), &[SHARED_LEASE], &helm).await
         })
         .await
 }

@@ -6,7 +6,7 @@ use kliv_secrets::api::condition::Reason;
 use serde_json::{Value, json};
 
 use crate::account::{Account, function, function_in, secret, secret_with};
-use crate::harness::{Options, Web, eventually, journey};
+use crate::harness::{Web, eventually, journey};
 use crate::operator::Operator;
 
 const MAIL: &str = "the-answer-0a1b2c3d4e5f60718293";
@@ -16,10 +16,7 @@ const TEST: &str = "for-the-test-alone-5566778899aabbcc";
 
 #[tokio::test]
 async fn an_env_file_is_looked_at_and_sealed_in_the_browser_and_reaches_functions_in_one_rollout() {
-    // It gathers for longer than by default: on a busy machine an import may take its time.
-    let flags = ["--quiet-period=3s", "--max-wait=60s"];
-    let operator = Operator::start(Options::default(), &flags).await;
-    let account = Account::new(&operator, "web-import").await;
+    let account = Account::new(Operator::gathering().await, "web-import").await;
     account.put(&secret("OLD_TOKEN", "the-first-value-of-all")).await;
     account.put(&secret("KEPT_TOKEN", "the-value-that-stays")).await;
     account.put(&secret("OLD_THING", "in-capitals")).await;
