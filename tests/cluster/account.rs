@@ -234,7 +234,26 @@ impl<'a> Account<'a> {
     /// The environment that a pod of this function would start with: every set that it
     /// refers to must be there.
     pub(crate) async fn environment(&self, name: &str) -> BTreeMap<String, String> {
-        let function = self.function(name).await;
+        let mut function = self.function(name).await;
+        loop {
+            match self.environment_of(&function).await {
+                Ok(environment) => return environment,
+                Err(set) => {
+                    // It was looked at before it was given another set, and this one went.
+                    let now = self.function(name).await;
+                    let is_another = now.metadata.generation != function.metadata.generation;
+                    assert!(is_another, "{name} refers to {set}, which is not there");
+                    function = now;
+                }
+            }
+        }
+    }
+
+    /// The same of a function as it was; or the name of a set that is not there.
+    async fn environment_of(
+        &self,
+        function: &Deployment,
+    ) -> Result<BTreeMap<String, String>, String> {
         let pod = function.spec.template.spec.as_ref().expect("a pod's spec");
         let secrets: Api<Secret> = self.api();
         let mut environment = BTreeMap::new();
@@ -243,14 +262,14 @@ impl<'a> Account<'a> {
             let value = match from {
                 None => entry.value.clone().unwrap_or_default(),
                 Some(from) => {
-                    let set = secrets.get(&from.name).await.expect("a set that is referred to");
-                    let data = set.data.expect("values");
+                    let set = secrets.get_opt(&from.name).await.expect("an answer");
+                    let data = set.ok_or_else(|| from.name.clone())?.data.expect("values");
                     String::from_utf8(data[&from.key].0.clone()).expect("text")
                 }
             };
             environment.insert(entry.name.clone(), value);
         }
-        environment
+        Ok(environment)
     }
 
     /// Waits until a function's pods would start with exactly this environment.
