@@ -214,6 +214,16 @@ impl<'a> Account<'a> {
         self.write(function, true).await
     }
 
+    /// Waits until the API server injects what is published into a function that comes now: its
+    /// policies see an account a moment after it was written.
+    pub(crate) async fn is_injected(&self) {
+        eventually("the API server injects", async || {
+            let probe = self.dry_run(&function("probe")).await;
+            (!env_of(&probe).is_empty()).then_some(())
+        })
+        .await;
+    }
+
     async fn write(&self, function: &Value, dry_run: bool) -> Deployment {
         let function = serde_json::from_value(function.clone()).expect("a Deployment");
         let params = PostParams { dry_run, ..PostParams::default() };

@@ -22,7 +22,7 @@ use kube::api::Api;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::account::{Account, env_of, function, secret};
+use crate::account::{Account, secret};
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{self, Cluster, Options, Proxy, eventually};
 pub(crate) use crate::harness::{Process, free_address};
@@ -394,11 +394,7 @@ impl Operator {
         if !by_policy {
             return;
         }
-        eventually("the API server injects", async || {
-            let answer = account.dry_run(&function("probe")).await;
-            (!env_of(&answer).is_empty()).then_some(())
-        })
-        .await;
+        account.is_injected().await;
     }
 }
 
