@@ -149,6 +149,11 @@ impl<'a> Account<'a> {
         self.published(object["metadata"]["name"].as_str().expect("a name")).await
     }
 
+    /// Somebody has one of the cluster's roles in this account.
+    pub(crate) async fn grant(&self, role: &str, user: &str) {
+        self.cluster.grant(role, &format!("--user={user}"), &self.namespace).await;
+    }
+
     #[track_caller]
     pub(crate) fn delete(&self, what: &str) {
         let args = ["delete", what, "-n", &self.namespace, "--wait=false"];

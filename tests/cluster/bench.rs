@@ -18,7 +18,6 @@ use crate::harness::{eventually, run};
 use crate::mcp_http::{Server, ask, client};
 use crate::mcp_identity::token;
 use crate::operator::Operator;
-use crate::web::grant;
 
 const TIMES: usize = 5;
 const KEYS: usize = 200;
@@ -124,7 +123,7 @@ async fn agents() {
         }
         all_published(&account).await;
         let robot = format!("--serviceaccount={}:default", account.namespace);
-        grant(account.cluster, "edit", &robot, &account.namespace);
+        account.cluster.grant("edit", &robot, &account.namespace).await;
         let token = token(&account, "default", &["kliv-secrets-mcp"]).await;
         let raw = account.cluster.as_service_account(&account.namespace, "default").await;
         accounts.push((account, token, raw));

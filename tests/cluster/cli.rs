@@ -30,15 +30,6 @@ impl Account<'_> {
         self.kliv_reading("", args)
     }
 
-    /// Somebody gets one of the chart's roles in this account.
-    fn allow(&self, user: &str, role: &str) {
-        let (role_flag, user_flag) =
-            (format!("--clusterrole=kliv-secrets-{role}"), format!("--user={user}"));
-        let name = format!("{user}-{role}");
-        let binding = ["create", "rolebinding", &name, "-n", &self.namespace];
-        self.cluster.kubectl(&[&binding[..], &[&role_flag, &user_flag]].concat()).success();
-    }
-
     async fn secret_now(&self, name: &str) -> KlivSecret {
         self.api().get(name).await.expect("the secret")
     }
@@ -209,7 +200,7 @@ async fn who_may_only_read_reads_and_is_told_which_right_is_missing_for_the_rest
     let operator = Operator::shared().await;
     let account = Account::new(operator, "cli-viewer").await;
     account.put(&secret("API_TOKEN", "token-for-everyone-0123456789")).await;
-    account.allow("vera", "viewer");
+    account.grant("kliv-secrets-viewer", "vera").await;
     let vera = ["--as", "vera"];
 
     let listed = account.kliv(&[&["list"][..], &vera].concat()).success();
@@ -235,7 +226,7 @@ async fn a_user_of_one_account_learns_nothing_of_another() {
     let own = Account::new(operator, "cli-own").await;
     let foreign = Account::new(operator, "cli-foreign").await;
     foreign.put(&secret("THERE_TOKEN", "one")).await;
-    own.allow("otto", "editor");
+    own.grant("kliv-secrets-editor", "otto").await;
     let otto = ["--as", "otto", "--no-wait"];
     own.kliv_reading("mine", &[&["set", "MY_TOKEN", "--from-stdin"][..], &otto].concat()).success();
 
@@ -264,7 +255,7 @@ async fn a_user_of_one_account_learns_nothing_of_another() {
 async fn context_and_kubeconfig_say_where_and_as_says_who() {
     let operator = Operator::shared().await;
     let account = Account::new(operator, "cli-context").await;
-    account.allow("edda", "editor");
+    account.grant("kliv-secrets-editor", "edda").await;
     let kubeconfig = std::env::temp_dir().join(format!("kliv-{}", account.namespace));
     std::fs::copy(account.cluster.kubeconfig(), &kubeconfig).expect("a copy");
     let file = kubeconfig.to_str().expect("text");

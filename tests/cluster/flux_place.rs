@@ -54,9 +54,7 @@ impl<'a> Flux<'a> {
         fs::create_dir(&folder).expect("a folder");
         cluster.kubectl(&["create", "serviceaccount", "flux", "-n", namespace]).success();
         let user = format!("--serviceaccount={namespace}:flux");
-        let binding = format!("flux-{namespace}");
-        let bind = ["create", "clusterrolebinding", &binding, "--clusterrole=cluster-admin", &user];
-        cluster.kubectl(&bind).success();
+        cluster.grant("cluster-admin", &user, "").await;
         let kubeconfig = folder.join("kubeconfig");
         write_kubeconfig(cluster, namespace, "flux", &kubeconfig);
         let mut command = Command::new(program);

@@ -7,7 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::harness::{Cluster, Options};
+use crate::harness::{Cluster, Options, eventually};
 
 const NAMESPACE: &str = "operator-of-ours";
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/kliv-secrets");
@@ -85,9 +85,7 @@ async fn people_write_specs_only_and_read_no_native_secret_by_our_roles() {
     let cluster = installed().await;
     for role in ["viewer", "editor"] {
         let name = format!("kliv-secrets-{role}");
-        let (role_flag, user_flag) = (format!("--clusterrole={name}"), format!("--user={role}"));
-        let binding = ["create", "rolebinding", &name, "-n", "default", &role_flag, &user_flag];
-        cluster.kubectl(&binding).success();
+        cluster.grant(&name, &format!("--user={role}"), "default").await;
     }
     let may = async |user: &str, verb: &str, group: &str, resource: &str| {
         may(cluster, user, verb, group, resource, "default", "").await
@@ -202,9 +200,29 @@ async fn installed() -> &'static Cluster {
         .get_or_init(async || {
             let cluster = Cluster::start(Options::default());
             install(&cluster, &[]);
+            eventually("the API server knows of all roles", async || {
+                all_roles_are_known(&cluster).await.then_some(())
+            })
+            .await;
             cluster
         })
         .await
+}
+
+/// Whether one right of each role of the chart's is known.
+async fn all_roles_are_known(cluster: &Cluster) -> bool {
+    let of = |part: &str| format!("system:serviceaccount:{NAMESPACE}:kliv-secrets-{part}");
+    for (user, verb, group, resource, name) in [
+        (of("controller"), "create", "", "secrets", ""),
+        (of("controller"), "get", "", "secrets", "kliv-secrets-keyring"),
+        (of("webhook"), "create", "secrets.kliv.dev", "klivauditevents", ""),
+        ("somebody".to_owned(), "get", "", "configmaps", "kliv-secrets-sealing-key"),
+    ] {
+        if !may(cluster, &user, verb, group, resource, NAMESPACE, name).await {
+            return false;
+        }
+    }
+    true
 }
 
 fn install(cluster: &Cluster, more: &[&str]) {

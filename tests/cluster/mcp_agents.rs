@@ -12,7 +12,7 @@ use crate::mcp_http::Server;
 use crate::mcp_identity::token;
 use crate::mcp_journey::{WEB, does_all, holds_none_of};
 use crate::mcp_stdio::Inspector;
-use crate::web::{grant, operator};
+use crate::web::operator;
 
 /// The one that tests share; it takes values from chats.
 async fn server() -> &'static Server {
@@ -31,7 +31,7 @@ pub(crate) async fn door(
     record: &Record,
 ) -> (Proxied, Door) {
     let robot = format!("--serviceaccount={}:default", account.namespace);
-    grant(account.cluster, "edit", &robot, &account.namespace);
+    account.cluster.grant("edit", &robot, &account.namespace).await;
     let token = token(account, "default", &["kliv-secrets-mcp"]).await;
     let proxied = record.proxy(&server.origin, Some(&server.tls.certificate)).await;
     let url = format!("{}{}", proxied.url, endpoint(&account.namespace));

@@ -244,9 +244,7 @@ async fn a_question_for_a_new_value_is_taken_back_and_the_value_in_use_stays() {
 #[tokio::test]
 async fn who_may_only_look_can_wait_and_look_but_neither_ask_nor_take_back() {
     let account = account("agent-viewer").await;
-    let bind = ["create", "rolebinding", "viewer", "-n", &account.namespace];
-    let who = ["--clusterrole=kliv-secrets-viewer", "--user=viewer"];
-    account.cluster.kubectl(&[&bind[..], &who].concat()).success();
+    account.grant("kliv-secrets-viewer", "viewer").await;
     let viewer = account.cluster.as_user("viewer", &[]);
     let mut agent = agent(&account, Some(viewer), Revision::Of2026).await;
     agent.call("request_secret", ask("MAILER_API_KEY")).await.refused();

@@ -20,7 +20,7 @@ use crate::account::{Account, secret};
 use crate::harness::{Address, Process, Tls, eventually, free_address};
 use crate::mcp_door::{Answer, endpoint};
 use crate::mcp_identity::{list_secrets, refusal, token};
-use crate::web::{AGENTS, grant, operator};
+use crate::web::{AGENTS, operator};
 
 /// The program; it ends with the value.
 pub(crate) struct Server {
@@ -145,7 +145,7 @@ async fn somebody_lists_his_accounts_secrets_and_nobody_elses_and_no_log_knows_h
     other.put(&secret("OTHERS_TOKEN", "another value")).await;
     let server = Server::start("mcp-http", &[]).await;
     let robot = format!("--serviceaccount={}:default", account.namespace);
-    grant(&operator.cluster, "kliv-secrets-viewer", &robot, &account.namespace);
+    operator.cluster.grant("kliv-secrets-viewer", &robot, &account.namespace).await;
     let token = token(&account, "default", &["kliv-secrets-mcp"]).await;
 
     let answer = server.says(&token, &account.namespace, &list_secrets()).await;

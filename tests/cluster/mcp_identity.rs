@@ -15,7 +15,7 @@ use crate::account::Account;
 use crate::harness::{Issuer, Provider, eventually};
 use crate::mcp_door::{Answer, Door, PUBLIC, endpoint};
 use crate::mcp_http::send;
-use crate::web::{agents, grant, operator};
+use crate::web::{agents, operator};
 
 /// The audience of tokens for the server, whatever the account.
 const OURS: &str = "kliv-secrets-mcp";
@@ -112,7 +112,7 @@ async fn an_issuers_access_token_is_good_here_and_nowhere_else() {
     let cluster = account.cluster;
     let issuer = Issuer::start();
     let door = Door::new(agents(cluster).await, Some(trusting(&issuer.url, &issuer.certificate)));
-    grant(cluster, "kliv-secrets-viewer", "--group=idp:shop", &account.namespace);
+    cluster.grant("kliv-secrets-viewer", "--group=idp:shop", &account.namespace).await;
     let resource = format!("{PUBLIC}/accounts/{}/mcp", account.namespace);
     let groups = json!({ "groups": ["shop"] });
     let at = endpoint(&account.namespace);
@@ -242,7 +242,7 @@ async fn a_real_providers_token_for_this_resource_is_taken_and_one_for_another_i
     let trusted = trusting(&provider.issuer, &provider.tls.certificate);
     let door = Door::new(agents(account.cluster).await, Some(trusted));
     let resource = format!("{PUBLIC}/accounts/{}/mcp", account.namespace);
-    grant(account.cluster, "kliv-secrets-viewer", "--user=idp:robot", &account.namespace);
+    account.cluster.grant("kliv-secrets-viewer", "--user=idp:robot", &account.namespace).await;
     let at = endpoint(&account.namespace);
     let token = issued(&provider, &resource).await;
     let answer = door.says(&token, &at, &[], &list_secrets()).await;

@@ -34,10 +34,8 @@ async fn agent(account: &Account<'_>, client: Option<Client>, revision: Revision
 }
 
 /// May look at everything of ours in the account, and at nothing else.
-fn viewer(account: &Account<'_>) -> Client {
-    let bind = ["create", "rolebinding", "viewer", "-n", &account.namespace];
-    let who = ["--clusterrole=kliv-secrets-viewer", "--user=viewer"];
-    account.cluster.kubectl(&[&bind[..], &who].concat()).success();
+async fn viewer(account: &Account<'_>) -> Client {
+    account.grant("kliv-secrets-viewer", "viewer").await;
     account.cluster.as_user("viewer", &[])
 }
 
@@ -142,7 +140,7 @@ async fn who_may_only_look_is_told_what_he_may_see_and_what_he_may_not() {
     let account = account("agent-viewer").await;
     account.put(&secret("STRIPE_API_KEY", VALUE)).await;
     account.create(&function("api")).await;
-    let mut agent = agent(&account, Some(viewer(&account)), Revision::Of2025).await;
+    let mut agent = agent(&account, Some(viewer(&account).await), Revision::Of2025).await;
 
     let answer = listed(&mut agent, json!({})).await;
 
@@ -164,7 +162,7 @@ async fn somebody_of_another_account_learns_nothing() {
     theirs.put(&secret("STRIPE_API_KEY", VALUE)).await;
     theirs.create(&function("pay")).await;
     let ours = account("agent-ours").await;
-    let stranger = viewer(&ours);
+    let stranger = viewer(&ours).await;
     let mut agent = agent(&theirs, Some(stranger), Revision::Of2026).await;
 
     let there = json!({ "names": ["STRIPE_API_KEY"] });

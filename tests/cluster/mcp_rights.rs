@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::account::{Account, function, secret, secret_with};
 use crate::acting::{forbidden, parse, reaches_nothing_else, whoami};
 use crate::chart::NAMESPACE;
-use crate::web::{AGENTS, agent_of, agents, grant, grant_everywhere, operator, person};
+use crate::web::{AGENTS, agent_of, agents, operator, person};
 
 #[tokio::test]
 async fn each_verb_that_the_tools_need_works_as_an_editor_of_one_account() {
@@ -26,8 +26,8 @@ async fn each_verb_that_the_tools_need_works_as_an_editor_of_one_account() {
     let account = Account::new(operator, "mcp-editor").await;
     account.create(&function("api")).await;
     let bot = person("oidc:bot", &["oidc:agents"]);
-    grant(cluster, "kliv-secrets-editor", "--group=oidc:agents", &account.namespace);
-    grant(cluster, "view", "--group=oidc:agents", &account.namespace);
+    cluster.grant("kliv-secrets-editor", "--group=oidc:agents", &account.namespace).await;
+    cluster.grant("view", "--group=oidc:agents", &account.namespace).await;
     let client = agent_of(cluster, &bot).await;
     let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
 
@@ -67,7 +67,7 @@ async fn a_question_is_asked_and_taken_back_as_an_editor() {
     let operator = operator().await;
     let cluster = &operator.cluster;
     let account = Account::new(operator, "mcp-asks").await;
-    grant(cluster, "kliv-secrets-editor", "--user=oidc:asks", &account.namespace);
+    cluster.grant("kliv-secrets-editor", "--user=oidc:asks", &account.namespace).await;
     let caller = Caller {
         client: agent_of(cluster, &person("oidc:asks", &[])).await,
         namespace: account.namespace.as_str().try_into().expect("a namespace"),
@@ -90,7 +90,7 @@ async fn as_a_reader_it_only_reads_and_as_nobody_it_sees_nothing() {
     let cluster = &operator.cluster;
     let account = Account::new(operator, "mcp-reader").await;
     account.put(&secret("API_TOKEN", "some value")).await;
-    grant(cluster, "kliv-secrets-viewer", "--user=oidc:reader", &account.namespace);
+    cluster.grant("kliv-secrets-viewer", "--user=oidc:reader", &account.namespace).await;
     let client = agent_of(cluster, &person("oidc:reader", &[])).await;
 
     let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
@@ -114,8 +114,8 @@ async fn not_even_as_a_cluster_admin_does_it_reach_a_secret_a_pod_or_another_kin
     let cluster = &operator.cluster;
     let account = Account::new(operator, "mcp-admin").await;
     account.put(&secret("API_TOKEN", "some value")).await;
-    grant_everywhere(cluster, "cluster-admin", "--group=oidc:mcp-admins");
-    grant_everywhere(cluster, "cluster-admin", "--serviceaccount=default:default");
+    cluster.grant("cluster-admin", "--group=oidc:mcp-admins", "").await;
+    cluster.grant("cluster-admin", "--serviceaccount=default:default", "").await;
     let root = person("oidc:root", &["oidc:mcp-admins"]);
     let robot = person("system:serviceaccount:default:default", &[]);
     for person in [root, robot] {

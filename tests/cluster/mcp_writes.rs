@@ -405,6 +405,7 @@ async fn where_the_delete_after_the_yes_fails_it_is_told_that_the_proposal_stays
     cluster
         .kubectl(&[&["create", "rolebinding", "pat", "-n", namespace][..], &who].concat())
         .success();
+    cluster.allows("pat", "patch", "klivsecrets", namespace).await;
     let pat = Caller { client: cluster.as_user("pat", &[]), ..account.caller() };
     let mut agent = AgentClient::that_asks(door(pat, true), Revision::Of2026).await;
     let away = json!({ "name": "OLD_KEY", "environment": "test", "reason": "nothing reads it" });
@@ -482,9 +483,7 @@ async fn elsewhere_and_where_nobody_can_be_asked_a_deletion_is_a_proposal_that_w
 async fn who_may_only_read_is_refused_in_words_and_told_whom_to_ask() {
     let account = account("agent-viewer").await;
     account.put(&secret_in("test", "OLD_KEY", "first-value-0123456789")).await;
-    let bind = ["create", "rolebinding", "vera", "-n", &account.namespace];
-    let who = ["--clusterrole=kliv-secrets-viewer", "--user=vera"];
-    account.cluster.kubectl(&[&bind[..], &who].concat()).success();
+    account.grant("kliv-secrets-viewer", "vera").await;
     let vera = Caller { client: account.cluster.as_user("vera", &[]), ..account.caller() };
     let mut agent = AgentClient::that_asks(door(vera, true), Revision::Of2026).await;
     let place = |more: Value| {

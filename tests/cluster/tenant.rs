@@ -390,16 +390,8 @@ async fn who_keeps_undoing_what_the_controller_does_is_answered_more_seldom_and_
 /// An account, and a client of somebody with this role in it.
 async fn tenant<'a>(operator: &'a Operator, role: &str) -> (Account<'a>, Client) {
     let account = Account::new(operator, &format!("tenant-{role}")).await;
-    let role = format!("--clusterrole={role}");
-    let bind =
-        ["create", "rolebinding", "tenant", "-n", &account.namespace, &role, "--user=tenant"];
-    account.cluster.kubectl(&bind).success();
+    account.grant(role, "tenant").await;
     let client = account.cluster.as_user("tenant", &[]);
-    let klivsecrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
-    eventually("the tenant has its rights, with those on our kinds", async || {
-        klivsecrets.list(&ListParams::default()).await.ok()
-    })
-    .await;
     (account, client)
 }
 

@@ -110,9 +110,7 @@ async fn who_may_only_look_sees_the_history_and_changes_nothing() {
     let account = account("verbs-viewer").await;
     account.put(&secret("API_TOKEN", FIRST)).await;
     account.put(&secret("API_TOKEN", SECOND)).await;
-    let bind = ["create", "rolebinding", "viewer", "-n", &account.namespace];
-    let who = ["--clusterrole=kliv-secrets-viewer", "--user=viewer"];
-    account.cluster.kubectl(&[&bind[..], &who].concat()).success();
+    account.grant("kliv-secrets-viewer", "viewer").await;
 
     kliv(&account, &["history", "API_TOKEN", "--as=viewer"]).success();
     for verb in [

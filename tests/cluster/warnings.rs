@@ -150,6 +150,10 @@ async fn whoever_can_create_secrets_but_not_write_one_learns_nothing_about_a_pin
     ] {
         account.kubectl(args, &Value::Null).success();
     }
+    let user = format!("guesser-{}", account.namespace);
+    for (verb, kind) in [("create", "klivsecrets"), ("get", "klivaccounts")] {
+        account.cluster.allows(&user, verb, kind, &account.namespace).await;
+    }
     let refused =
         account.kubectl(&["apply", "-f", "-", &guesser], &secret("DOOR_PIN", &clothed("4711")));
     assert!(refused.failure().contains("cannot patch"));

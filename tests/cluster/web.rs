@@ -57,24 +57,3 @@ pub(crate) fn person(name: &str, groups: &[&str]) -> Person {
     let groups = groups.iter().map(|&group| group.to_owned()).collect();
     Person { name: name.to_owned(), groups, ..Person::default() }
 }
-
-/// Gives a ClusterRole to a user or group in a namespace.
-#[track_caller]
-pub(crate) fn grant(cluster: &Cluster, role: &str, whom: &str, namespace: &str) {
-    let (role_flag, name) = (format!("--clusterrole={role}"), format!("{role}-{}", unique()));
-    let binding = ["create", "rolebinding", &name, "-n", namespace, &role_flag, whom];
-    cluster.kubectl(&binding).success();
-}
-
-/// Gives a ClusterRole to a user or group everywhere.
-#[track_caller]
-pub(crate) fn grant_everywhere(cluster: &Cluster, role: &str, whom: &str) {
-    let (role_flag, name) = (format!("--clusterrole={role}"), format!("{role}-{}", unique()));
-    cluster.kubectl(&["create", "clusterrolebinding", &name, &role_flag, whom]).success();
-}
-
-fn unique() -> usize {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    COUNT.fetch_add(1, Ordering::Relaxed)
-}

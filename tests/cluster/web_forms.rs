@@ -24,10 +24,7 @@ impl<'a> Web<'a> {
     /// As somebody who has some of the chart's roles in the account, or others.
     pub(crate) async fn of(account: &'a Account<'a>, user: &str, roles: &[&str]) -> Self {
         for role in roles {
-            let name = format!("{user}-{role}");
-            let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
-            let binding = ["create", "rolebinding", &name, "-n", &account.namespace, &role, &user];
-            account.cluster.kubectl(&binding).success();
+            account.grant(role, user).await;
         }
         let client = account.cluster.as_user(user, &[]);
         Self { page: Page::open(client, user, &account.namespace, NAMESPACE).await, account }

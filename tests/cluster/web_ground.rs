@@ -54,20 +54,16 @@ impl Ground {
     }
 
     /// Gives somebody of the provider one of the cluster's roles in an account.
-    pub(crate) fn may(&self, name: &str, role: &str, account: &Account<'_>) {
-        let (role_flag, user) = (format!("--clusterrole={role}"), format!("--user={PREFIX}{name}"));
-        let binding = format!("{name}-{role}");
-        let args = ["create", "rolebinding", &binding, &role_flag, &user];
-        account.kubectl(&args, &json!(null)).success();
+    pub(crate) async fn may(&self, name: &str, role: &str, account: &Account<'_>) {
+        account.grant(role, &format!("{PREFIX}{name}")).await;
     }
 
     /// A token of a ServiceAccount of an account that may do all that pages do, for the web
     /// server alone.
-    pub(crate) fn token(&self, account: &Account<'_>) -> String {
+    pub(crate) async fn token(&self, account: &Account<'_>) -> String {
         account.kubectl(&["create", "serviceaccount", "person"], &json!(null)).success();
         let person = format!("--serviceaccount={}:person", account.namespace);
-        let binding = ["create", "rolebinding", "person", "--clusterrole=edit", &person];
-        account.kubectl(&binding, &json!(null)).success();
+        account.cluster.grant("edit", &person, &account.namespace).await;
         let token = ["create", "token", "person", "--audience", AUDIENCE];
         account.kubectl(&token, &json!(null)).success().trim().to_owned()
     }

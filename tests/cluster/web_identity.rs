@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::account::{Account, secret};
 use crate::chart::{self, NAMESPACE};
 use crate::harness::{AUDIENCE, Cluster, Issuer, Options, PREFIX, eventually};
-use crate::web::{ON, grant, grant_everywhere, operator, person, server};
+use crate::web::{ON, operator, person, server};
 
 #[tokio::test]
 async fn a_service_accounts_token_says_whose_it_is_and_whether_it_is_for_the_web_alone() {
@@ -81,14 +81,14 @@ async fn what_somebody_could_do_beyond_our_kinds_is_found_wherever_he_may() {
     };
 
     for role in ["kliv-secrets-editor", "kliv-secrets-viewer"] {
-        grant(cluster, role, "--user=power:editor", namespace);
+        cluster.grant(role, "--user=power:editor", namespace).await;
     }
     assert_eq!(of(&person("power:editor", &[])).await, BTreeSet::new());
     assert_eq!(of(&person("power:nobody", &[])).await, BTreeSet::new());
-    grant(cluster, "edit", "--user=power:developer", namespace);
+    cluster.grant("edit", "--user=power:developer", namespace).await;
     let developers = BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers]);
     becomes(person("power:developer", &[]), developers).await;
-    grant_everywhere(cluster, "cluster-admin", "--group=power:admins");
+    cluster.grant("cluster-admin", "--group=power:admins", "").await;
     let all = BTreeSet::from([ReadSecrets, RunPods, EnterPods, ActAsOthers, GiveRights]);
     becomes(person("power:root", &["power:admins"]), all).await;
     // One Secret is enough.

@@ -23,7 +23,7 @@ async fn the_same_in_swedish_on_a_phone() {
 async fn does_all(language: &str, width: u32) {
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, &format!("web-{language}")).await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     account.create(&function("shop")).await;
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),

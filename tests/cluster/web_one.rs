@@ -121,13 +121,6 @@ impl Account<'_> {
         let metadata = self.api::<KlivSecret>().get(object).await.expect("the secret").metadata;
         format!("{}.{}", metadata.uid.expect("a uid"), metadata.generation.expect("one"))
     }
-
-    fn let_view(&self, user: &str) {
-        let user = format!("--user={user}");
-        let binding = ["create", "rolebinding", "viewer", "-n", &self.namespace];
-        let role = ["--clusterrole=kliv-secrets-viewer", &user];
-        self.cluster.kubectl(&[&binding[..], &role].concat()).success();
-    }
 }
 
 #[tokio::test]
@@ -284,7 +277,7 @@ async fn who_may_only_read_sees_no_controls_and_forged_forms_change_nothing() {
     account.create(&function("mail")).await;
     account.put(&secret("API_TOKEN", "one")).await;
     account.put(&secret("API_TOKEN", "two")).await;
-    account.let_view("vera");
+    account.grant("kliv-secrets-viewer", "vera").await;
     let ui = Ui::open(&account, &["--as", "vera", "--as-group", "system:authenticated"]);
     let path = account.web("/secrets/api-token");
 

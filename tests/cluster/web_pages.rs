@@ -17,10 +17,10 @@ async fn people_get_in_by_provider_token_and_link_and_out_again() {
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, "web-in").await;
     furnish(&account).await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "account": account.namespace,
-        "ways": [ground.person("anna"), { "token": ground.token(&account) }],
+        "ways": [ground.person("anna"), { "token": ground.token(&account).await }],
         "wrong": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.c2lnbmVk",
     });
 
@@ -47,7 +47,7 @@ async fn every_page_is_for_everybody_in_both_languages_and_both_schemes() {
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, "web-pages").await;
     furnish(&account).await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
         "account": account.namespace, "secret": SECRET, "request": REQUEST,
@@ -64,7 +64,7 @@ async fn every_page_is_for_everybody_in_both_languages_and_both_schemes() {
 async fn whatever_somebody_writes_is_shown_as_text_and_never_runs() {
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, "web-hostile").await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     let marks = write_hostile(&account).await;
     let namespace = &account.namespace;
     let asked: Vec<_> = HOSTILE.iter().map(|text| percent(text)).collect();
@@ -98,10 +98,10 @@ async fn who_may_only_read_can_only_read_and_a_stranger_learns_nothing() {
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, "web-rights").await;
     furnish(&account).await;
-    ground.may("rita", "view", &account);
+    ground.may("rita", "view", &account).await;
     let other = Account::new(ground.operator, "web-other").await;
     other.put(&secret("OTHER_TOKEN", "of another account")).await;
-    ground.may("olle", "edit", &other);
+    ground.may("olle", "edit", &other).await;
     let sealed = account.sealed("FORGED_TOKEN", "forged");
     // What is forged is right in all but who sends it.
     let seen = seen(&account, SECRET).await;
@@ -127,7 +127,7 @@ async fn a_secret_is_added_with_the_keyboard_alone_and_its_value_leaves_the_brow
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, "web-keys").await;
     furnish(&account).await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     let value = "k7f3a91c0e5b\"\\%<8d2f6a4b";
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
@@ -158,7 +158,7 @@ async fn a_first_page_is_light_and_a_list_of_256_is_instant() {
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": many });
     full.apply(&list);
     for (name, account) in [("anna", &account), ("anna", &full)] {
-        ground.may(name, "edit", account);
+        ground.may(name, "edit", account).await;
     }
     full.published("token-255").await;
     let input = json!({
@@ -176,7 +176,7 @@ async fn without_script_all_works_that_seals_nothing() {
     let ground = Ground::shared().await;
     let account = Account::new(ground.operator, "web-plain").await;
     furnish(&account).await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
         "account": account.namespace, "secret": SECRET,

@@ -15,7 +15,7 @@ async fn pictures_of_every_page() {
     ground.operator.cluster.kubectl(&["create", "namespace", namespace]).success();
     let account = Account::at(ground.operator, namespace.to_owned());
     furnish(&account).await;
-    ground.may("anna", "edit", &account);
+    ground.may("anna", "edit", &account).await;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/screenshots");
     std::fs::create_dir_all(folder).expect("a folder");
     let paste = "# from the old host\nSENDGRID_API_KEY=a-newer-key-0123456789\n\

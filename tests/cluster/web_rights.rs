@@ -20,7 +20,7 @@ use crate::account::{Account, function, secret, secret_with};
 use crate::acting::{forbidden, parse, reaches_nothing_else, whoami};
 use crate::chart::NAMESPACE;
 use crate::harness::eventually;
-use crate::web::{WEB, as_person, grant, grant_everywhere, operator, person, server};
+use crate::web::{WEB, as_person, operator, person, server};
 
 /// What a person's rights in one account come to through the web.
 #[tokio::test]
@@ -30,8 +30,8 @@ async fn each_verb_of_the_pages_works_as_an_editor_of_one_account() {
     let account = Account::new(operator, "web-editor").await;
     account.create(&function("api")).await;
     let alice = Person { uid: Some("a-1".into()), ..person("oidc:alice", &["oidc:shop"]) };
-    grant(cluster, "kliv-secrets-editor", "--group=oidc:shop", &account.namespace);
-    grant(cluster, "view", "--group=oidc:shop", &account.namespace);
+    cluster.grant("kliv-secrets-editor", "--group=oidc:shop", &account.namespace).await;
+    cluster.grant("view", "--group=oidc:shop", &account.namespace).await;
     let client = as_person(cluster, &alice).await;
     let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
     let (create, patch) = (PostParams::default(), PatchParams::default());
@@ -79,7 +79,7 @@ async fn who_may_only_look_only_looks_and_who_may_nothing_sees_nothing() {
     let account = Account::new(operator, "web-viewer").await;
     account.put(&secret("API_TOKEN", "some value")).await;
     let other = Account::new(operator, "web-other").await;
-    grant(cluster, "kliv-secrets-viewer", "--user=oidc:viewer", &account.namespace);
+    cluster.grant("kliv-secrets-viewer", "--user=oidc:viewer", &account.namespace).await;
     let client = as_person(cluster, &person("oidc:viewer", &[])).await;
 
     let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), &account.namespace);
@@ -99,7 +99,7 @@ async fn who_may_only_look_only_looks_and_who_may_nothing_sees_nothing() {
             .await,
     );
 
-    grant_everywhere(cluster, "kliv-secrets-viewer", "--user=oidc:auditor");
+    cluster.grant("kliv-secrets-viewer", "--user=oidc:auditor", "").await;
     let auditor = as_person(cluster, &person("oidc:auditor", &[])).await;
     let everywhere: Api<KlivSecret> = Api::all(auditor.clone());
     assert!(!everywhere.list(&ListParams::default()).await.expect("lists").items.is_empty());
@@ -114,8 +114,8 @@ async fn not_even_as_a_cluster_admin_does_it_reach_anything_else() {
     let cluster = &operator.cluster;
     let account = Account::new(operator, "web-admin").await;
     account.put(&secret("API_TOKEN", "some value")).await;
-    grant_everywhere(cluster, "cluster-admin", "--group=oidc:admins");
-    grant_everywhere(cluster, "cluster-admin", "--serviceaccount=default:default");
+    cluster.grant("cluster-admin", "--group=oidc:admins", "").await;
+    cluster.grant("cluster-admin", "--serviceaccount=default:default", "").await;
     let root = person("oidc:root", &["oidc:admins"]);
     let robot = person("system:serviceaccount:default:default", &[]);
     for person in [root, robot] {
@@ -132,7 +132,7 @@ async fn not_even_as_a_cluster_admin_does_it_reach_anything_else() {
 #[tokio::test]
 async fn as_an_administrator_it_sees_what_was_installed() {
     let cluster = &operator().await.cluster;
-    grant_everywhere(cluster, "cluster-admin", "--group=oidc:doctors");
+    cluster.grant("cluster-admin", "--group=oidc:doctors", "").await;
     let client = as_person(cluster, &person("oidc:doctor", &["oidc:doctors"])).await;
     let admission = "/apis/admissionregistration.k8s.io/v1";
     let crds = names::CRDS
@@ -196,7 +196,7 @@ async fn of_a_service_account_the_api_server_knows_the_groups_itself() {
     let account = Account::new(operator, "web-robot").await;
     let namespace = &account.namespace;
     let group = format!("--group=system:serviceaccounts:{namespace}");
-    grant(account.cluster, "kliv-secrets-viewer", &group, namespace);
+    account.cluster.grant("kliv-secrets-viewer", &group, namespace).await;
     let robot = person(&format!("system:serviceaccount:{namespace}:default"), &[]);
     let client = as_person(account.cluster, &robot).await;
     let secrets: Api<KlivSecret> = Api::namespaced(client.clone(), namespace);
@@ -211,7 +211,7 @@ async fn what_somebody_changes_is_recorded_as_his_through_the_web() {
     let operator = operator().await;
     let cluster = &operator.cluster;
     let account = Account::new(operator, "web-stamps").await;
-    grant(cluster, "kliv-secrets-editor", "--user=oidc:alice@example.org", &account.namespace);
+    cluster.grant("kliv-secrets-editor", "--user=oidc:alice@example.org", &account.namespace).await;
     let mut alice = person("oidc:alice@example.org", &[]);
     let on_behalf_of = "secrets.kliv.dev/on-behalf-of".to_owned();
     alice.extra.insert(on_behalf_of, vec!["Åsa Öberg".into()]);

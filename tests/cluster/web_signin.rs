@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::account::{Account, secret};
 use crate::harness::{AUDIENCE, Address, Provider, Web, journey};
-use crate::web::{grant, grant_everywhere, operator};
+use crate::web::operator;
 
 #[tokio::test]
 async fn people_sign_in_by_their_provider_or_by_a_token_and_out_again() {
@@ -30,13 +30,13 @@ async fn people_sign_in_by_their_provider_or_by_a_token_and_out_again() {
     let namespace = account.namespace.as_str();
     let member = format!("--serviceaccount={namespace}:default");
     for whom in ["--group=oidc:shop", &member] {
-        grant(cluster, "kliv-secrets-viewer", whom, namespace);
+        cluster.grant("kliv-secrets-viewer", whom, namespace).await;
     }
     let own = token(&account, "default", &[AUDIENCE]).await;
     // The same page, opened with a token that could do everything.
     cluster.kubectl(&["create", "serviceaccount", "root", "-n", namespace]).success();
     let root = format!("--serviceaccount={namespace}:root");
-    grant_everywhere(cluster, "cluster-admin", &root);
+    cluster.grant("cluster-admin", &root, "").await;
     let powerful = token(&account, "root", &[]).await;
 
     let input = json!({
@@ -66,9 +66,9 @@ async fn the_page_on_a_person_s_own_machine_opens_once_and_acts_as_him() {
     let account = Account::new(operator, "web-local").await;
     account.put(&secret("SHOWN_TOKEN", "some value")).await;
     let namespace = account.namespace.as_str();
-    grant(account.cluster, "kliv-secrets-viewer", "--user=local:bo", namespace);
+    account.cluster.grant("kliv-secrets-viewer", "--user=local:bo", namespace).await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kliv"));
-    command.args(["ui", "--no-browser", "--idle=15s", "-v", "-n", namespace, "--as=local:bo"]);
+    command.args(["ui", "--no-browser", "--idle=60s", "-v", "-n", namespace, "--as=local:bo"]);
     command.env("KUBECONFIG", account.cluster.kubeconfig());
     let log = operator.file("kliv-ui.log", "");
     let errors = fs::File::create(&log).expect("a file");

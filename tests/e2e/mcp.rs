@@ -39,9 +39,8 @@ async fn an_agent_over_http_gets_it_as_whom_its_token_was_issued_to() {
     let _forwarded = Forwarded::start(&operator, port).await;
     for sdk in [Sdk::TypeScript1, Sdk::TypeScript2(LATEST), Sdk::Python(BEFORE)] {
         let account = Account::new(&operator, "mcp-http").await;
-        let binding = ["create", "rolebinding", "robot", "--clusterrole=edit"];
         let robot = format!("--serviceaccount={}:default", account.namespace);
-        account.kubectl(&[binding.as_slice(), &[&robot]].concat(), "").success();
+        operator.cluster.grant("edit", &robot, &account.namespace).await;
         let ask = ["create", "token", "default", "--audience=kliv-secrets-mcp"];
         let token = account.kubectl(&ask, "").success().trim().to_owned();
         let record = Record::new();

@@ -11,6 +11,7 @@
 //!          .etcd_history()   every key at every revision
 //!          .audit()          what was asked of the API server
 //!          .trusts()         an OpenID provider, from now on
+//!          .grant()          a role for somebody, from now on
 //!          .proxy()          a way to it that can be cut at any call
 //!  Terminal::start()         a program with a person before it
 //!  Web::in_cluster(), Web::local()  the web server
@@ -30,6 +31,7 @@ mod etcd;
 mod issuer;
 mod process;
 mod proxy;
+mod rights;
 mod script;
 mod sdk;
 mod terminal;
