@@ -110,6 +110,8 @@ func (c *cluster) startAPIServer() error {
 		"--proxy-client-key-file=" + c.path("pki", "front-proxy-client.key"),
 		"--audit-policy-file=" + c.path("config", "audit.yaml"),
 		"--audit-log-path=" + c.path("audit.log"),
+		// One file, however long a cluster is used: by default it begins anew at 100 MB.
+		"--audit-log-maxsize=1000000",
 		"--allow-privileged=true",
 		"--profiling=false",
 	}

@@ -44,14 +44,14 @@ impl Request {
 impl Cluster {
     /// The present end of the audit log.
     pub async fn audit_mark(&self) -> AuditMark {
-        self.audit_barrier().await;
-        AuditMark(std::fs::metadata(self.audit_path()).expect("an audit log").len())
+        AuditMark(self.audit_barrier().await)
     }
 
     /// What was answered since the mark and until this call.
     pub async fn audit_since(&self, mark: AuditMark) -> Vec<Request> {
         self.audit_barrier().await;
-        self.audit_text(mark).lines().filter_map(request).collect()
+        let log = String::from_utf8(self.audit_log(mark)).expect("the audit log is text");
+        log.lines().filter_map(request).collect()
     }
 
     /// Everything that was answered until this call.
@@ -59,29 +59,36 @@ impl Cluster {
         self.audit_since(AuditMark(0)).await
     }
 
-    /// Asks something that is recognised in the log, and waits until it is there.
-    async fn audit_barrier(&self) {
+    /// Asks something that is recognised in the log, waits until it is there, and gives the place
+    /// right after it.
+    async fn audit_barrier(&self) -> u64 {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = format!("/version?barrier={}-{number}", std::process::id());
+        let path = format!("/version?barrier={}-{number}.", std::process::id());
         let end = std::fs::metadata(self.audit_path()).map_or(0, |m| m.len());
         let ask = http::Request::get(&path).body(Vec::new()).expect("a request");
         self.client().request_text(ask).await.expect("an answer");
         eventually("the audit log holds what was answered", async || {
-            self.audit_text(AuditMark(end)).contains(&path).then_some(())
+            let log = self.audit_log(AuditMark(end));
+            let mut lines = log.split_inclusive(|byte| *byte == b'\n');
+            let mut at = 0;
+            lines.find(|line| {
+                at += line.len();
+                String::from_utf8_lossy(line).contains(&path)
+            })?;
+            Some(end + u64::try_from(at).expect("a place"))
         })
-        .await;
+        .await
     }
 
-    fn audit_text(&self, mark: AuditMark) -> String {
+    fn audit_log(&self, mark: AuditMark) -> Vec<u8> {
         let mut file = File::open(self.audit_path()).expect("an audit log");
         file.seek(SeekFrom::Start(mark.0)).expect("a place in the audit log");
-        let mut text = String::new();
-        file.read_to_string(&mut text).expect("the audit log");
+        let mut log = Vec::new();
+        file.read_to_end(&mut log).expect("the audit log");
         // The last line may be half written.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        text.truncate(whole);
-        text
+        log.truncate(log.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        log
     }
 
     fn audit_path(&self) -> std::path::PathBuf {
