@@ -38,7 +38,7 @@ func (c *cluster) startControlPlane() error {
 	if err != nil {
 		return err
 	}
-	err = c.waitWhileAlive(30*time.Second, "etcd", func() error {
+	err = c.waitWhileAlive(180*time.Second, "etcd", func() error {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.Ports["etcd"]))
 		if err == nil {
 			conn.Close()
@@ -64,10 +64,15 @@ func (c *cluster) startControlPlane() error {
 	if err := c.spawn("kube-scheduler", c.Tools["kube-scheduler"], append(common, "--kubeconfig="+c.kubeconfig("scheduler"))...); err != nil {
 		return err
 	}
-	return c.waitWhileAlive(60*time.Second, "the first ServiceAccount", func() error {
+	err = c.waitWhileAlive(180*time.Second, "the first ServiceAccount", func() error {
 		_, err := c.get("/api/v1/namespaces/default/serviceaccounts/default")
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	// What answered may be another cluster's, which took a port before us.
+	return c.dead()
 }
 
 func (c *cluster) startAPIServer() error {
@@ -138,7 +143,7 @@ func (c *cluster) startAPIServer() error {
 	if err := c.spawn("kube-apiserver", c.Tools["kube-apiserver"], args...); err != nil {
 		return err
 	}
-	return c.waitWhileAlive(120*time.Second, "the API server", c.ready)
+	return c.waitWhileAlive(300*time.Second, "the API server", c.ready)
 }
 
 func (c *cluster) writeEncryptionConfig() error {

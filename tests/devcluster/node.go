@@ -147,10 +147,10 @@ func (c *cluster) startNode() error {
 	if err := c.spawn("kube-proxy", c.Tools["kube-proxy"], "--config="+c.path("config", "kube-proxy.yaml")); err != nil {
 		return err
 	}
-	if err := c.waitWhileAlive(120*time.Second, "the node to be ready", c.nodeReady); err != nil {
+	if err := c.waitWhileAlive(300*time.Second, "the node to be ready", c.nodeReady); err != nil {
 		return err
 	}
-	return c.waitWhileAlive(60*time.Second, "the API server's Service to route", func() error {
+	return c.waitWhileAlive(180*time.Second, "the API server's Service to route", func() error {
 		rules, err := output("iptables-save", "-t", "nat")
 		if err == nil && !strings.Contains(rules, "-d "+firstServiceAddress+"/32") {
 			err = fmt.Errorf("kube-proxy has not written its rules; the end of its log:\n%s", tail(c.logFile("kube-proxy"), 3))
@@ -220,7 +220,7 @@ disabled_plugins = ["io.containerd.internal.v1.restart", "io.containerd.tracing.
 	if err := c.spawn("containerd", containerd, "--config", c.path("config", "containerd.toml")); err != nil {
 		return err
 	}
-	err = c.waitWhileAlive(60*time.Second, "containerd", func() error {
+	err = c.waitWhileAlive(180*time.Second, "containerd", func() error {
 		return quietly("ctr", "--address", c.containerdSocket(), "version")
 	})
 	if err != nil {

@@ -78,7 +78,7 @@ func kill(processes []process) error {
 			}
 		}
 	}
-	return waitFor(20*time.Second, "processes to end", func() error {
+	return waitFor(120*time.Second, "processes to end", func() error {
 		for _, p := range processes {
 			if p.alive() {
 				return fmt.Errorf("%s (%d) still runs", p.Name, p.Pid)

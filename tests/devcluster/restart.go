@@ -29,7 +29,7 @@ func restart(folder, name string) error {
 	if err := c.spawn(name, old.Command[0], old.Command[1:]...); err != nil {
 		return err
 	}
-	return c.waitWhileAlive(60*time.Second, "the cluster to be well", func() error {
+	return c.waitWhileAlive(180*time.Second, "the cluster to be well", func() error {
 		if name == "containerd" {
 			if err := quietly("ctr", "--address", c.containerdSocket(), "version"); err != nil {
 				return err

@@ -20,11 +20,11 @@ func (c *cluster) sweepNode() error {
 	if err := kill(c.Processes); err != nil {
 		return err
 	}
-	if err := waitFor(20*time.Second, "containers to end", killContainers); err != nil {
+	if err := waitFor(120*time.Second, "containers to end", killContainers); err != nil {
 		return err
 	}
 	outside := c.containersFilesOutside()
-	if err := waitFor(20*time.Second, "containerd's shims to end", c.killShims); err != nil {
+	if err := waitFor(120*time.Second, "containerd's shims to end", c.killShims); err != nil {
 		return err
 	}
 	for _, file := range outside {
@@ -41,7 +41,7 @@ func (c *cluster) sweepNode() error {
 			return err
 		}
 	}
-	if err := waitFor(10*time.Second, "control groups to go", removeControlGroups); err != nil {
+	if err := waitFor(60*time.Second, "control groups to go", removeControlGroups); err != nil {
 		return err
 	}
 	if c.Node.IPForward != "" {
