@@ -81,11 +81,12 @@ impl Drop for Process {
     }
 }
 
-/// One that nobody listens on: none of those that the system hands out for connections,
-/// since it could be in use by the time it is needed.
+/// One that nobody listens on: none of those that the system hands out for connections, nor of
+/// those that test clusters take (20,000 and more), since it could be in use by the time it is
+/// needed, or needed again.
 pub fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 997).expect("is small") * 20;
+    let start = u16::try_from(std::process::id() % 18).expect("is small") * 500;
     let candidates = std::iter::repeat_with(|| 10_000 + start + NEXT.fetch_add(1, Relaxed));
     let mut addresses = candidates.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
