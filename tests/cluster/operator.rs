@@ -398,9 +398,18 @@ impl Operator {
     }
 }
 
+/// A log so far: its last line may be half written.
+fn whole_lines(log: &Path) -> String {
+    let mut text = fs::read(log).expect("a log");
+    text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+    String::from_utf8(text).expect("a log is text")
+}
+
 /// Writes a kubeconfig with the token of a ServiceAccount.
 pub(crate) fn write_kubeconfig(cluster: &Cluster, namespace: &str, name: &str, path: &Path) {
-    let token = cluster.kubectl(&["create", "token", name, "-n", namespace]).success();
+    // For longer than any suite goes on: nobody makes the process another one.
+    let create = ["create", "token", name, "-n", namespace, "--duration=24h"];
+    let token = cluster.kubectl(&create).success();
     let config = cluster.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]).success();
     let mut config: Value = serde_json::from_str(&config).expect("JSON");
     config["users"][0]["user"] = json!({ "token": token.trim() });
