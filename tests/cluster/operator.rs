@@ -223,16 +223,12 @@ impl Operator {
 
     /// What the controller has logged so far, in whole lines.
     pub(crate) fn controller_log(&self) -> String {
-        let mut log = fs::read_to_string(self.log("controller")).expect("a log");
-        log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
-        log
+        whole_lines(&self.log("controller"))
     }
 
-    /// What both processes have logged so far, at the finest level.
+    /// What both processes have logged so far, at the finest level, in whole lines.
     pub(crate) fn logs(&self) -> String {
-        ["controller", "webhook"]
-            .map(|process| fs::read_to_string(self.log(process)).expect("a log"))
-            .concat()
+        ["controller", "webhook"].map(|process| whole_lines(&self.log(process))).concat()
     }
 
     /// The metrics pages of both processes.
@@ -336,7 +332,7 @@ impl Operator {
 
     async fn ready(&self, process: &str, http: SocketAddr) {
         eventually(&format!("the {process} is ready"), async || {
-            let log = fs::read_to_string(self.log(process)).expect("a log");
+            let log = whole_lines(&self.log(process));
             let last = log.lines().last().unwrap_or_default();
             assert!(!last.starts_with("kliv-secrets: "), "the {process} has ended: {last}");
             get(http, "/readyz")
