@@ -1,6 +1,6 @@
 //! OpenID providers that an API server trusts, and one that only makes tokens.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use axum::Router;
 use axum::routing::get;
@@ -12,6 +12,7 @@ use kliv_secrets::runtime::clock;
 use rcgen::{CertificateParams, KeyPair, SigningKey as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
 
 use super::{Cluster, eventually};
 
@@ -21,26 +22,32 @@ pub const AUDIENCE: &str = "kliv-secrets-web";
 pub const PREFIX: &str = "oidc:";
 
 impl Cluster {
-    /// From now on the API server knows people by their ID tokens of this issuer as well,
-    /// instead of those of one before: user `oidc:<sub>`, groups `oidc:<groups>`. By `ca`
-    /// (PEM) it trusts the issuer, which must be there. One test at a time.
+    /// From now on the API server knows people by their ID tokens of this issuer as well, beside
+    /// those of others that are still there: user `oidc:<sub>`, groups `oidc:<groups>`. By `ca`
+    /// (PEM) it trusts the issuer, which must be there.
     pub async fn trusts(&self, issuer: &str, ca: &str) {
-        let config = json!({
-            "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration",
-            "jwt": [{
-                "issuer": { "url": issuer, "certificateAuthority": ca, "audiences": [AUDIENCE] },
-                "claimMappings": {
-                    "username": { "claim": "sub", "prefix": PREFIX },
-                    "groups": { "claim": "groups", "prefix": PREFIX },
-                },
-            }],
-        });
-        let config = config.to_string();
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+        let _alone = ONE_AT_A_TIME.lock().await;
         let file = self.state().join("config/authentication.yaml");
-        std::fs::write(&file, &config).expect("writes whom it trusts");
-        let hash: String = Sha256::digest(&config).iter().map(|b| format!("{b:02x}")).collect();
-        let claim = format!("the API server trusts {issuer}");
-        eventually(&claim, async || {
+        let ours = json!({
+            "issuer": { "url": issuer, "certificateAuthority": ca, "audiences": [AUDIENCE] },
+            "claimMappings": {
+                "username": { "claim": "sub", "prefix": PREFIX },
+                "groups": { "claim": "groups", "prefix": PREFIX },
+            },
+        });
+        eventually(&format!("the API server trusts {issuer}"), async || {
+            let before = std::fs::read_to_string(&file).expect("whom it trusts");
+            let mut config: Value = serde_saphyr::from_str(&before).expect("whom it trusts");
+            let trusted = config["jwt"].as_array_mut().expect("a list");
+            // It takes up nothing new while one of them does not answer.
+            trusted.retain(|one| *one != ours && answers(one));
+            trusted.push(ours.clone());
+            let config = config.to_string();
+            if config != before {
+                std::fs::write(&file, &config).expect("writes whom it trusts");
+            }
+            let hash: String = Sha256::digest(&config).iter().map(|b| format!("{b:02x}")).collect();
             let request = http::Request::get("/metrics").body(Vec::new()).expect("a request");
             let page = self.client().request_text(request).await.expect("metrics");
             let taken = "apiserver_authentication_config_controller_last_config_info{";
@@ -49,6 +56,13 @@ impl Cluster {
         })
         .await;
     }
+}
+
+/// Whether an issuer is still there.
+fn answers(issuer: &Value) -> bool {
+    let url = issuer["issuer"]["url"].as_str().expect("a URL");
+    let place = url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+    TcpStream::connect(place).is_ok()
 }
 
 /// An issuer that nobody logs in at: it makes ID tokens, and API servers can check them.
