@@ -29,6 +29,7 @@ async fn account(name: &str) -> Account<'static> {
     account.put(&secret("OLD_KEY", FIRST)).await;
     account.delete("ksec/old-key");
     account.tells(&[Created, Updated, RolledBack, Created, Deleted]).await;
+    account.gets("api", &[("API_TOKEN", FIRST)]).await;
     account
 }
 
@@ -155,6 +156,7 @@ async fn watching_shows_what_is_there_and_then_every_event_once_as_it_comes() {
 
     let past = [Created, Updated, RolledBack, Created, Deleted];
     account.tells(&[&past[..], &[Updated, Updated, Deleted]].concat()).await;
+    account.gets("api", &[]).await;
     let events = account.settled_trail().await;
     let lines = all.has(events.len() + 1).await;
     let header: Vec<&str> = lines[0].split_whitespace().collect();

@@ -128,6 +128,7 @@ async fn changes(account: &Account<'_>) {
     let delete = ["delete", "ksec/sms-key", "--as=iris", "--as-group=system:masters"];
     account.kubectl(&delete, &Value::Null).success();
     told(account, 9).await;
+    account.gets("api", &[("MAIL_KEY", THIRD)]).await;
     account.settled_trail().await;
 }
 

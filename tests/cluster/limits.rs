@@ -187,6 +187,7 @@ async fn in_a_namespace_that_is_being_deleted_nothing_is_written_and_it_goes() {
     account.put(&secret("API_TOKEN", "one")).await;
     account.create(&function("api")).await;
     account.gets("api", &[("API_TOKEN", "one")]).await;
+    account.settled_trail().await;
     account.caught_up().await;
     // Something holds it up, as a cloud's load balancer would.
     let maps: Api<ConfigMap> = account.api();
