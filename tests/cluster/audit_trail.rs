@@ -103,14 +103,17 @@ async fn three_changes_by_three_people_while_the_controller_is_down_are_all_told
     let line = table.lines().nth(1).unwrap_or_default();
     assert!(line.contains("Created") && line.contains("anna"), "{table}");
 
-    let logs = operator.logs();
-    let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let told: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
-    let of_it = told.iter().filter(|line| line["account"] == account.namespace);
-    // Several are made at once.
-    let numbers: BTreeSet<_> = of_it.filter_map(|line| line["sequence"].as_i64()).collect();
-    let expected: BTreeSet<_> = account.trail().await.iter().filter_map(|e| e.sequence).collect();
-    assert_eq!(numbers, expected, "a line each");
+    let logs = eventually("the log has a line of each", async || {
+        let logs = operator.logs();
+        let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let of_it = lines.filter(|l| l["target"] == "audit" && l["account"] == account.namespace);
+        // Several are made at once.
+        let numbers: BTreeSet<_> = of_it.filter_map(|line| line["sequence"].as_i64()).collect();
+        let trail = account.trail().await;
+        let expected: BTreeSet<_> = trail.iter().filter_map(|event| event.sequence).collect();
+        (numbers == expected).then_some(logs)
+    })
+    .await;
     let all = serde_json::to_string(&account.trail().await).expect("JSON") + &logs;
     assert!(!all.contains("canary-value"), "no value is told");
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::account::{Account, secret};
 use crate::chart::{self, NAMESPACE};
-use crate::harness::{self, Cluster, Options, Outcome, eventually};
+use crate::harness::{self, Cluster, Options, Outcome, eventually, eventually_or_why};
 use crate::operator::{CONTROLLER, Operator};
 use crate::verbs::kliv;
 
@@ -22,6 +22,7 @@ async fn a_sound_install_is_called_sound_and_each_broken_thing_is_named() {
     let mut operator = Operator::start(Options::default(), &[]).await;
     pods_that_seem_ready(&operator.cluster).await;
     chart::apply(&operator.cluster, &rights(&operator.cluster));
+    eventually("its rights are known", async || doctor(&operator).ok.then_some(())).await;
     let mark = operator.cluster.audit_mark().await;
 
     let said = doctor(&operator).success();
@@ -64,24 +65,22 @@ async fn a_sound_install_is_called_sound_and_each_broken_thing_is_named() {
             "Deployment kliv-secrets-webhook in namespace kliv-secrets-system is not there",
         ),
     ] {
-        without(&operator, broken, named);
+        without(&operator, broken, named).await;
     }
     pods_that_seem_ready(&operator.cluster).await;
     let webhook = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
     let saved = object(&operator.cluster, "mutatingwebhookconfiguration/kliv-secrets");
     patch(&operator.cluster, "mutatingwebhookconfiguration/kliv-secrets", &webhook);
-    let said = doctor(&operator).failure();
-    assert!(said.contains("has no caBundle") && said.contains("findings: 1"), "{said}");
+    says(&operator, &["has no caBundle", "findings: 1"]).await;
     restore(&operator.cluster, saved);
     operator.stop_webhook();
-    let said = doctor(&operator).failure();
-    assert!(said.contains("the API server does not reach the webhook"), "{said}");
-    assert!(said.contains("findings: 1"), "{said}");
+    says(&operator, &["the API server does not reach the webhook", "findings: 1"]).await;
     without(
         &operator,
         "crd/klivaccounts.secrets.kliv.dev",
         "CustomResourceDefinition klivaccounts.secrets.kliv.dev is not there",
-    );
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -127,13 +126,21 @@ async fn all_that_the_test_brings_is_a_hook_that_goes_with_it() {
 }
 
 /// Takes an object away, looks, and brings it back.
-#[track_caller]
-fn without(operator: &Operator, what: &str, named: &str) {
+async fn without(operator: &Operator, what: &str, named: &str) {
     let saved = object(&operator.cluster, what);
     operator.cluster.kubectl(&["delete", what, "-n", NAMESPACE]).success();
-    let said = doctor(operator).failure();
-    assert!(said.contains(named), "without {what}: {said}");
+    says(operator, &[named]).await;
     restore(&operator.cluster, saved);
+}
+
+/// Waits until the doctor finds this: rights and webhooks that are away, or back, are known to
+/// be a moment later.
+async fn says(operator: &Operator, words: &[&str]) {
+    eventually_or_why(&format!("it finds {words:?}"), async || {
+        let said = doctor(operator).failure();
+        if words.iter().all(|words| said.contains(words)) { Ok(()) } else { Err(said) }
+    })
+    .await;
 }
 
 fn object(cluster: &Cluster, what: &str) -> Value {

@@ -52,8 +52,7 @@ async fn a_lost_or_damaged_keyring_is_told_nothing_runs_otherwise_and_its_backup
         })
         .await;
         assert!(operator.logs().contains(words));
-        let waits = operator.controller_waits_for();
-        assert_eq!(waits.as_deref(), Some("waiting for: the keyring, the webhook's certificate\n"));
+        waits_for(&operator, "waiting for: the keyring, the webhook's certificate\n").await;
 
         // New functions start with what is published, and a new value waits.
         let created = account.dry_run(&crate::account::function("new")).await;
@@ -74,7 +73,7 @@ async fn a_lost_or_damaged_keyring_is_told_nothing_runs_otherwise_and_its_backup
         account.published("db-password").await;
         account.gets("api", &[("API_TOKEN", "one"), ("DB_PASSWORD", words)]).await;
         settled(&account).await;
-        assert_eq!(operator.controller_waits_for().as_deref(), Some(""));
+        waits_for(&operator, "").await;
     }
 }
 
@@ -116,8 +115,11 @@ async fn a_backup_from_before_a_rotation_is_told_and_only_what_it_lacks_does_not
     assert!(said.contains("restore it from its backup, or set the value again"), "{said}");
     let selector = "--field-selector=reason=KeyringOutdated";
     let events = ["get", "events", "-n", NAMESPACE, selector, "-o", "jsonpath={.items[*].message}"];
-    let told = operator.cluster.kubectl(&events).success();
-    assert!(told.contains(&is_new) && told.contains("restore a newer backup"), "{told}");
+    eventually("an Event says which key it lacks, and what to do", async || {
+        let told = operator.cluster.kubectl(&events).success();
+        (told.contains(&is_new) && told.contains("restore a newer backup")).then_some(())
+    })
+    .await;
     account.caught_up().await;
     account.gets("api", &[("API_TOKEN", &value), ("DB_PASSWORD", "one")]).await;
     assert_eq!(sets(&account).await, sets_before);
@@ -229,6 +231,14 @@ async fn filled(operator: &Operator, name: &str) -> String {
     account.gets("api", &[("API_TOKEN", "one"), ("DB_PASSWORD", "one")]).await;
     settled(&account).await;
     account.namespace
+}
+
+/// Waits until the controller says that it waits for this, or for nothing.
+async fn waits_for(operator: &Operator, what: &str) {
+    eventually(&format!("the controller waits for {what:?}"), async || {
+        (operator.controller_waits_for().as_deref() == Some(what)).then_some(())
+    })
+    .await;
 }
 
 /// Waits until all that is superseded is gone.

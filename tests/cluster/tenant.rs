@@ -154,6 +154,7 @@ async fn a_ciphertext_of_another_account_is_answered_as_one_that_was_altered() {
         let said = (status.masked_value, status.version, status.history.len());
         assert_eq!(said, (None, None, 0), "nothing of the value is told");
         let condition = &status.conditions[0];
+        account.caught_up().await;
         let warnings = said_events(&account, name).await;
         answers.push((condition.reason.clone(), condition.message.clone(), warnings));
     }

@@ -232,6 +232,8 @@ async fn a_manual_function_takes_the_new_set_when_told() {
     account.gets("slow", &[("API_TOKEN", FIRST)]).await;
     account.put(&secret("API_TOKEN", SECOND)).await;
     account.gets("quick", &[("API_TOKEN", SECOND)]).await;
+    // Its rollout is over.
+    account.replica_sets("quick").await;
     account.caught_up().await;
     let said = kliv(&account, &["status"]);
     assert!(said.stderr.contains("slow: keeps its set until told: kubectl kliv rollout slow"));

@@ -106,6 +106,7 @@ async fn who_may_only_read_can_only_read_and_a_stranger_learns_nothing() {
     // What is forged is right in all but who sends it.
     let seen = seen(&account, SECRET).await;
     let sealed_at = clock::now().to_string();
+    account.caught_up().await;
     let before = account.kubectl(&["get", "ksec", "-o", "yaml"], &json!(null)).success();
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin,
