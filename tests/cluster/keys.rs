@@ -26,7 +26,9 @@ async fn the_keyring_is_made_once_and_published_once() {
     assert_eq!(publish(cluster, &namespace, &second).await, Published::Before);
     assert_eq!(second.to_bytes(), first.to_bytes());
     let asked = cluster.audit_since(mark).await;
-    let ours: Vec<_> = asked.iter().filter(|request| request.namespace == namespace).collect();
+    // Kubernetes' own parts furnish a new namespace at their own pace.
+    let ours = asked.iter().filter(|r| r.namespace == namespace && !r.user.starts_with("system:"));
+    let ours: Vec<_> = ours.collect();
     assert!(!ours.is_empty() && ours.iter().all(|request| request.verb == "get"), "{ours:?}");
 }
 
