@@ -1,8 +1,7 @@
 //! Calls that agents make with what looks like a credential: refused at once, told in the
 //! account's trail by who made them, and nothing of them is anywhere.
 
-use std::time::Duration;
-
+use futures::FutureExt as _;
 use kliv_secrets::account::{Caller, Error};
 use kliv_secrets::api::names::{AGENT_FIELD_MANAGER, LABEL_PENDING};
 use kliv_secrets::api::{AuditAction, KlivAuditEvent, KlivAuditEventSpec, KlivSecret};
@@ -165,9 +164,10 @@ async fn a_refusal_stands_where_nobody_can_be_told() {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let silent =
         Client::try_from(kube::Config::new(url.parse().expect("a URL"))).expect("a client");
-    let mut agent = AgentClient::of(door(caller(&account, silent)), Revision::Of2026).await;
-    let at_once = Duration::from_secs(5);
-    tokio::time::timeout(at_once, calls(&mut agent)).await.expect("it waits for nobody");
+    let agent = door(caller(&account, silent));
+    calls(&mut AgentClient::of(agent.clone(), Revision::Of2026).await).await;
+    let told = agent.settled().now_or_never();
+    assert!(told.is_none(), "it is refused before that has been told");
 
     operator.stop_webhook();
     let account = Account::at(&operator, namespace);
