@@ -1,6 +1,9 @@
 //! `kubectl kliv` on a terminal: what it asks, what it shows, and what it leaves behind.
 
+use std::time::Duration;
+
 use kliv_secrets::api::KlivSecret;
+use kliv_secrets::runtime::clock;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -10,6 +13,8 @@ use crate::operator::Operator;
 
 /// No screen may ever show it.
 const CANARY: &str = "sk_live_c4n4ryc4n4ryc4n4ryXYZ";
+/// Within half the time for which the program waits for more.
+const PIECES: Duration = Duration::from_millis(50);
 const ERASE_LINE: &str = "\r\u{1b}[K";
 
 async fn account(name: &str) -> Account<'static> {
@@ -99,12 +104,19 @@ async fn several_lines_at_the_hidden_prompt_are_refused_and_do_not_reach_the_she
     let shown = ends_with(1, terminal);
     assert!(shown.contains("several lines: give it with --from-file"), "{shown}");
 
-    // Piece by piece, as a slow line brings it.
-    let mut terminal = kliv(&account, &["set", "API_TOKEN"]);
-    terminal.shows("(hidden): ");
-    for line in ["-----BEGIN KEY-----", CANARY, "-----END KEY-----"] {
-        terminal.types(&format!("{line}\r"));
-    }
+    // Piece by piece, as a slow line brings it; not so slow that it looks like a whole.
+    let terminal = loop {
+        let mut terminal = kliv(&account, &["set", "API_TOKEN"]);
+        terminal.shows("(hidden): ");
+        let begun = clock::monotonic();
+        for line in ["-----BEGIN KEY-----", CANARY, "-----END KEY-----"] {
+            terminal.types(&format!("{line}\r"));
+        }
+        if begun.elapsed() < PIECES {
+            break terminal;
+        }
+        terminal.hangs_up();
+    };
     let shown = ends_with(1, terminal);
     assert!(shown.contains("several lines"), "{shown}");
     let mut terminal = kliv(&account, &["set", "API_TOKEN"]);
