@@ -185,7 +185,7 @@ impl Pair<'_> {
     pub(crate) async fn referred_to_since(&self, version: &str) -> Vec<String> {
         use futures::TryStreamExt;
         let functions: Api<Deployment> = self.account.api();
-        let params = WatchParams::default().fields("metadata.name=api").timeout(1);
+        let params = WatchParams::default().fields("metadata.name=api").timeout(5);
         let events = functions.watch(&params, version).await.expect("a watch");
         let events: Vec<WatchEvent<Deployment>> = events.try_collect().await.expect("events");
         let states = events.into_iter().filter_map(|event| match event {
