@@ -139,6 +139,19 @@ impl<'a> Account<'a> {
         function
     }
 
+    /// Waits until the API server injects what is published into a function that comes now: its
+    /// policies see an account a moment after it was written.
+    pub(crate) async fn is_injected(&self) {
+        let probe = self.function("probe").to_string();
+        let create = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
+        eventually("the API server injects", async || {
+            let made = self.kubectl(&create, &probe).success();
+            let made: Value = serde_json::from_str(&made).expect("JSON");
+            made["spec"]["template"]["spec"]["containers"][0]["env"].is_array().then_some(())
+        })
+        .await;
+    }
+
     /// Waits until a function has rolled out: one pod is left, it is ready, and it sees
     /// this in its environment.
     pub(crate) async fn runs_with(&self, name: &str, wanted: &[(&str, &str)]) -> Environment {

@@ -1,7 +1,6 @@
 //! A value's way into running pods, and how a change of it goes on there.
 
 use std::io::Write;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -16,8 +15,8 @@ async fn a_function_made_after_the_value_has_it_in_its_first_pod_and_rolls_out_o
     let Some(operator) = Operator::shared().await else { return };
     let account = Account::new(&operator, "way").await;
     account.put(&secret("API_TOKEN", "one")).await;
-    // The claim is made for functions that come 2 s or more after.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // The claim is made for functions that come once the API server's policies have seen it.
+    account.is_injected().await;
 
     account.apply(&account.function("api"));
 
