@@ -1,4 +1,5 @@
-// How much a first page weighs, and how soon it and a list of 256 can be used.
+// How much a first page weighs, and how soon it and a list of 256 can be used: against each
+// other by turns, so that other work of the machine counts for little.
 
 import { start } from "../lib/browser.mjs";
 import { at, signIn } from "../lib/pages.mjs";
@@ -20,18 +21,17 @@ export default async function ({ input, visit, holds }) {
   try {
     const quick = await browser.visit();
     await signIn(quick.page, origin, input.signIn);
-    // Far above what it takes: of a build that is not made to be fast, on a machine that has
-    // other work. How long it does take is what the journey comes to.
-    const limits = { few: 1000, 256: 1000 };
-    for (const [name, path] of [["few", `/accounts/${account}`], ["256", `/accounts/${full}`]]) {
-      const all = [];
-      for (let round = 0; round < 7; round++) all.push((await quick.loads(origin + path, { fresh: true })).usable);
-      times[name] = median(all);
-      holds(`${name} can be used in ${limits[name]} ms`, times[name] < limits[name], all.map(Math.round).join());
+    const all = { few: [], 256: [] };
+    for (let round = 0; round < 7; round++) {
+      for (const [name, path] of [["few", `/accounts/${account}`], ["256", `/accounts/${full}`]]) {
+        all[name].push((await quick.loads(origin + path, { fresh: true })).usable);
+      }
     }
+    for (const name in all) times[name] = median(all[name]);
+    holds("256 can be used about as soon as a few", times[256] < 10 * times.few, JSON.stringify(all));
     holds("all 256 are there", (await quick.page.locator(at.secrets.rows).count()) === 256);
     const search = [];
-    for (const text of ["TOKEN_1", "TOKEN_12", "TOKEN_200", ""]) {
+    for (const [text, found] of [["TOKEN_1", 111], ["TOKEN_12", 11], ["TOKEN_200", 1], ["", 256]]) {
       search.push(await quick.page.evaluate(async ({ search, text }) => {
         const field = document.querySelector(search);
         const begin = performance.now();
@@ -40,9 +40,11 @@ export default async function ({ input, visit, holds }) {
         await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
         return performance.now() - begin;
       }, { search: at.secrets.search, text }));
+      // In the very next frame, and nobody is asked for it.
+      const shown = await quick.page.locator(`${at.secrets.rows}:visible`).count();
+      holds(`a search in 256 for "${text}" is instant`, shown === found, `${shown} rows`);
     }
     times.search = median(search);
-    holds("a search in 256 is instant", times.search < 300, search.join());
   } finally {
     await browser.stop();
   }
