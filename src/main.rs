@@ -393,6 +393,7 @@ async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
         proxies: args.server.proxies,
         client: client::connect().await?,
         issuer: issuer(args)?,
+        scopes: args.oidc_scopes.clone(),
         operator_namespace: args.server.operator_namespace.as_str().try_into()?,
     };
     let agent = mcp::Agent::of_each_request(settings);

@@ -53,7 +53,8 @@ async fn the_program_takes_the_arguments_and_finds_its_files() {
 
     let oidc = "mcp.oidc.issuer=https://id.example.org/a,mcp.oidc.usernameClaim=email,\
                 mcp.oidc.usernamePrefix=oidc:,mcp.oidc.groupsClaim=groups,\
-                mcp.oidc.groupsPrefix=oidc:,mcp.oidc.ca.configMapName=ca";
+                mcp.oidc.groupsPrefix=oidc:,mcp.oidc.ca.configMapName=ca,\
+                mcp.oidc.scopes={openid,use}";
     let rest = "mcp.replicas=2,mcp.stateKey.secretName=state,mcp.chatValues=true";
     let values = [URL, TLS, oidc, rest, WEB];
     let args = args(&values).await;
@@ -62,6 +63,7 @@ async fn the_program_takes_the_arguments_and_finds_its_files() {
     assert_eq!(args.oidc_username_prefix.as_deref(), Some("oidc:"));
     assert_eq!(args.oidc_groups_claim.as_deref(), Some("groups"));
     assert_eq!(args.oidc_groups_prefix.as_deref(), Some("oidc:"));
+    assert_eq!(args.oidc_scopes, ["openid", "use"]);
     assert!(args.chat_values);
     // Links lead to the web server.
     assert_eq!(args.web_url.as_deref(), Some("https://secrets.example.org"));
@@ -90,6 +92,7 @@ async fn what_can_not_work_is_refused_with_the_way_out() {
         (&["mcp.publicURL=https://a.example.org/path"], "publicURL"),
         (&["mcp.publicURL=http://a.example.org"], "publicURL"),
         (&["mcp.oidc.issuer=http://id.example.org"], "issuer"),
+        (&["mcp.oidc.scopes={a b}"], "scopes"),
         (&["mcp.extraKeys={scopes}"], "extraKeys"),
     ] {
         let said = render(values).await.failure();

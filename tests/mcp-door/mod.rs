@@ -39,6 +39,7 @@ impl Door {
             proxies: 0,
             client,
             issuer,
+            scopes: Vec::new(),
             operator_namespace: "kliv-secrets-system".try_into().expect("a namespace"),
         };
         let state = StateKey::from_file(&[7; 32]).expect("a key");

@@ -24,15 +24,24 @@ pub(super) struct Metadata<'a> {
     resource: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_servers: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    scopes_supported: &'a [String],
     bearer_methods_supported: [&'static str; 1],
     resource_name: String,
 }
 
 impl<'a> Metadata<'a> {
-    pub(super) fn new(origin: &str, account: &Namespace, issuer: Option<&'a str>) -> Self {
+    /// `scopes` are what a client asks the issuer for.
+    pub(super) fn new(
+        origin: &str,
+        account: &Namespace,
+        issuer: Option<&'a str>,
+        scopes: &'a [String],
+    ) -> Self {
         Self {
             resource: resource(origin, account),
             authorization_servers: issuer.map(|issuer| [issuer]),
+            scopes_supported: scopes,
             bearer_methods_supported: ["header"],
             resource_name: format!("kliv-secrets, account {account}"),
         }
@@ -52,14 +61,20 @@ mod tests {
         let mut expected = json!({
             "resource": "https://mcp.example.org/accounts/shop/mcp",
             "authorization_servers": ["https://id.example.org/realm"],
+            "scopes_supported": ["openid", "use"],
             "bearer_methods_supported": ["header"],
             "resource_name": "kliv-secrets, account shop",
         });
         let issuer = Some("https://id.example.org/realm");
-        let said = |issuer| serde_json::to_value(Metadata::new(origin, &account, issuer)).unwrap();
-        assert_eq!(said(issuer), expected);
-        expected.as_object_mut().unwrap().remove("authorization_servers");
-        assert_eq!(said(None), expected);
+        let scopes = ["openid", "use"].map(str::to_owned);
+        let said = |issuer, scopes| {
+            serde_json::to_value(Metadata::new(origin, &account, issuer, scopes)).unwrap()
+        };
+        assert_eq!(said(issuer, &scopes), expected);
+        for left_out in ["authorization_servers", "scopes_supported"] {
+            expected.as_object_mut().unwrap().remove(left_out);
+        }
+        assert_eq!(said(None, &[]), expected);
         let place =
             "https://mcp.example.org/.well-known/oauth-protected-resource/accounts/shop/mcp";
         assert_eq!(address(origin, &account), place);

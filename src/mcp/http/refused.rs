@@ -143,8 +143,14 @@ impl Refused {
         }
     }
 
-    /// The answer to a request about an account, or about none.
-    pub(super) fn answer(&self, origin: &str, account: Option<&Namespace>) -> Response {
+    /// The answer to a request about an account, or about none. `scopes` are what a client asks
+    /// the issuer for.
+    pub(super) fn answer(
+        &self,
+        origin: &str,
+        account: Option<&Namespace>,
+        scopes: &[String],
+    ) -> Response {
         let mut response = (self.status(), format!("{}\n", self.words())).into_response();
         let headers = response.headers_mut();
         match self {
@@ -173,7 +179,11 @@ impl Refused {
                             self.words()
                         ),
                     };
-                    let challenge = format!(r#"Bearer resource_metadata="{place}"{error}"#);
+                    let scope = match scopes {
+                        [] => String::new(),
+                        some => format!(r#", scope="{}""#, some.join(" ")),
+                    };
+                    let challenge = format!(r#"Bearer resource_metadata="{place}"{scope}{error}"#);
                     HeaderValue::try_from(challenge).ok()
                 });
                 headers.extend(challenge.map(|value| (header::WWW_AUTHENTICATE, value)));
@@ -192,7 +202,8 @@ mod tests {
     fn a_client_without_a_good_token_is_told_where_to_get_one() {
         let account = Namespace::try_from("shop").unwrap();
         let challenge = |stranger| {
-            let answer = Refused::Stranger(stranger).answer("https://a.example", Some(&account));
+            let refused = Refused::Stranger(stranger);
+            let answer = refused.answer("https://a.example", Some(&account), &[]);
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
             answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().to_owned()
         };
@@ -205,6 +216,11 @@ mod tests {
             assert!(more.starts_with(", error=\"invalid_token\", error_description=\""), "{more}");
             assert_eq!(more.matches('"').count(), 4, "{more}");
         }
+        let scopes = ["openid", "use"].map(str::to_owned);
+        let refused = Refused::Stranger(Stranger::NoToken);
+        let answer = refused.answer("https://a.example", Some(&account), &scopes);
+        let said = answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert_eq!(said.strip_prefix(place), Some(", scope=\"openid use\""));
     }
 
     #[test]
@@ -215,7 +231,7 @@ mod tests {
             Refused::Stranger(Stranger::Unknown(Unknown::NoKeys)),
             Refused::Stranger(Stranger::Unknown(Unknown::Unanswered("why".into()))),
         ] {
-            let answer = refused.answer("https://a.example", None);
+            let answer = refused.answer("https://a.example", None, &[]);
             assert!(answer.headers().contains_key(header::RETRY_AFTER), "{refused:?}");
         }
     }

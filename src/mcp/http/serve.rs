@@ -48,6 +48,8 @@ pub struct Entrance<'a> {
     pub client: Client,
     /// Whose access tokens are taken beside the cluster's.
     pub issuer: Option<Issuer>,
+    /// What clients are told to ask it for.
+    pub scopes: Vec<String>,
     /// Where the operator runs: the public key is there.
     pub operator_namespace: Namespace,
 }
@@ -58,6 +60,7 @@ struct Site {
     proxies: usize,
     client: Client,
     door: Doorkeeper,
+    scopes: Vec<String>,
     operator_namespace: Namespace,
     limits: Limits,
     settings: Arc<Settings>,
@@ -81,6 +84,7 @@ pub fn router(
     let settings = Arc::clone(agent.settings());
     let site = Arc::new(Site {
         door: Doorkeeper::new(entrance.client.clone(), entrance.issuer, origin.clone()),
+        scopes: entrance.scopes,
         proxies: entrance.proxies,
         client: entrance.client,
         operator_namespace: entrance.operator_namespace,
@@ -202,7 +206,7 @@ impl Site {
             // As many as anybody sends: they are counted.
             _ => tracing::debug!(why = refused.word(), "a request was refused"),
         }
-        refused.answer(&self.hosts.origin(), account)
+        refused.answer(&self.hosts.origin(), account, &self.scopes)
     }
 
     /// Whence a request comes.
@@ -243,7 +247,8 @@ async fn metadata(
 ) -> Result<Response, Refused> {
     let account = Namespace::try_from(account.as_str()).map_err(|_| Refused::NoSuchPlace)?;
     let origin = site.hosts.origin();
-    Ok(Json(Metadata::new(&origin, &account, site.door.issuer())).into_response())
+    let metadata = Metadata::new(&origin, &account, site.door.issuer(), &site.scopes);
+    Ok(Json(metadata).into_response())
 }
 
 /// One message of a client.

@@ -74,10 +74,31 @@ pub struct McpArgs {
     )]
     pub oidc_groups_prefix: Option<String>,
 
+    /// What clients are told to ask the issuer for when people sign in, separated by commas.
+    /// Without it most ask for nothing, and then for no refresh token either
+    #[arg(
+        long,
+        env = "KLIV_OIDC_SCOPES",
+        requires = "oidc_issuer",
+        value_parser = scope,
+        value_delimiter = ',',
+        value_name = "SCOPES"
+    )]
+    pub oidc_scopes: Vec<String>,
+
     /// A file with the certificates that the issuer is trusted by, instead of the usual
     /// authorities'
     #[arg(long, env = "KLIV_OIDC_CA_FILE", requires = "oidc_issuer", value_name = "FILE")]
     pub oidc_ca_file: Option<PathBuf>,
+}
+
+/// A scope as RFC 6749 has it (appendix A.4): it stands in a header, between quotes.
+fn scope(text: &str) -> Result<String, &'static str> {
+    let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    let is_one = !text.is_empty() && text.bytes().all(legal);
+    is_one
+        .then(|| text.to_owned())
+        .ok_or("a scope is visible ASCII without quotes, backslashes and blanks")
 }
 
 #[cfg(test)]
@@ -122,13 +143,20 @@ mod tests {
             "--oidc-username-claim=email",
             "--oidc-username-prefix=-",
             "--oidc-groups-claim=groups",
+            "--oidc-scopes=openid",
             "--oidc-ca-file=ca.crt",
         ] {
             assert!(mcp(&[URL, flag]).is_err(), "{flag}");
             assert!(mcp(&[URL, ISSUER, flag]).is_ok(), "{flag}");
         }
         assert!(mcp(&[URL, ISSUER, "--oidc-groups-prefix=a:"]).is_err());
+        let args = mcp(&[URL, ISSUER, "--oidc-scopes=openid,https://a.example/use"]).unwrap();
+        assert_eq!(args.oidc_scopes, ["openid", "https://a.example/use"]);
+        for wrong in ["a b", "a\"", "a,,b", "\u{e5}", ""] {
+            assert!(mcp(&[URL, ISSUER, &format!("--oidc-scopes={wrong}")]).is_err(), "{wrong}");
+        }
         let args = mcp(&[URL, ISSUER]).unwrap();
+        assert!(args.oidc_scopes.is_empty());
         assert_eq!(args.oidc_username_claim, "sub");
         assert_eq!(args.oidc_issuer.as_deref(), Some("https://id.example.org/realm/"));
     }
