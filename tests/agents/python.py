@@ -2,13 +2,17 @@
 
 import json
 import logging
+import ssl
 import sys
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import httpx2
 import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata
 
 # All that it says goes where the test searches it.
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
@@ -42,8 +46,53 @@ async def elicit(_context, params):
     return types.ElicitResult(action=answer["action"], content=answer.get("content"))
 
 
-async def act(client, wanted):
+class Kept:
+    """What a client keeps on its machine."""
+
+    def __init__(self, client):
+        self.tokens = None
+        self.client = client
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+
+    async def get_client_info(self):
+        return self.client
+
+    async def set_client_info(self, client):
+        self.client = client
+
+
+async def opens(url):
+    say({"opens": url})
+
+
+async def comes_back():
+    came = parse_qs(urlsplit((await read())["callback"]).query)
+    return AuthorizationCodeResult(**{name: came[name][0] for name in ("code", "state", "iss") if name in came})
+
+
+def signing_in(door, name):
+    """As lib/signin.mjs: the page that it opens is the test's to visit."""
+    about = {"redirect_uris": [door["signIn"]["redirect"]], "token_endpoint_auth_method": "none"}
+    known = door["signIn"].get("client")
+    return OAuthClientProvider(
+        door["url"],
+        OAuthClientMetadata(client_name=name, **about),
+        Kept(OAuthClientInformationFull(client_id=known, **about) if known else None),
+        opens,
+        comes_back,
+    )
+
+
+async def act(client, wanted, sign_in):
     match wanted["do"]:
+        case "hold":
+            held = sign_in.context.current_tokens
+            sign_in.context.current_tokens = held.model_copy(update=wanted["tokens"])
         case "tools":
             return await client.list_tools()
         case "call":
@@ -58,7 +107,7 @@ async def act(client, wanted):
             return await client.get_prompt(wanted["name"], wanted["arguments"])
 
 
-async def serve(door, told):
+async def serve(door, told, sign_in=None):
     asks = told["can"]["links"] or told["can"]["asks"]
     client = Client(
         door,
@@ -75,7 +124,8 @@ async def serve(door, told):
         }})
         while (wanted := await read()) is not None:
             try:
-                say({"result": plain(await act(client, wanted))})
+                done = await act(client, wanted, sign_in)
+                say({"result": done and plain(done)})
             except Exception as error:
                 say({"error": shape(error)})
 
@@ -88,8 +138,11 @@ async def main():
             server = StdioServerParameters(command=door["command"], args=door["args"], env=door["env"])
             await serve(server, told)
         else:
-            async with httpx2.AsyncClient(headers=door["headers"], timeout=600) as http:
-                await serve(streamable_http_client(door["url"], http_client=http), told)
+            sign_in = signing_in(door, told["name"]) if "signIn" in door else None
+            trusts = ssl.create_default_context(cafile=door.get("ca"))
+            http = httpx2.AsyncClient(headers=door["headers"], timeout=600, auth=sign_in, verify=trusts)
+            async with http:
+                await serve(streamable_http_client(door["url"], http_client=http), told, sign_in)
     except Exception as error:
         say({"error": shape(error)})
 

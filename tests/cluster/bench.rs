@@ -14,8 +14,8 @@ use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::account::{Account, kubectl_kliv, secret};
-use crate::harness::{eventually, run};
-use crate::mcp_http::{Server, ask, client};
+use crate::harness::{eventually, https, run};
+use crate::mcp_http::{Server, ask};
 use crate::mcp_identity::token;
 use crate::operator::Operator;
 
@@ -134,7 +134,7 @@ async fn agents() {
     });
     let ours = join_all((0..AGENTS).map(async |agent| {
         let (account, token, _) = &accounts[agent % ACCOUNTS];
-        let client = client(&server.tls.certificate);
+        let client = https(&server.tls.certificate);
         let mut times = Vec::new();
         // The first is for the connection.
         for call in 0..=CALLS {

@@ -60,6 +60,7 @@ mod mcp_many;
 mod mcp_reads;
 mod mcp_refusals;
 mod mcp_rights;
+mod mcp_signin;
 mod mcp_stdio;
 mod mcp_writes;
 mod monitoring;

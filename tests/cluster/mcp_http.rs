@@ -2,22 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 
 use crate::account::{Account, secret};
-use crate::harness::{Address, Process, Tls, eventually, free_address};
+use crate::harness::{Address, Process, Tls, eventually, free_address, https};
 use crate::mcp_door::{Answer, endpoint};
 use crate::mcp_identity::{list_secrets, refusal, token};
 use crate::web::{AGENTS, operator};
@@ -63,7 +58,7 @@ impl Server {
         server
     }
 
-    async fn says(&self, token: &str, account: &str, message: &Value) -> Answer {
+    pub(crate) async fn says(&self, token: &str, account: &str, message: &Value) -> Answer {
         self.says_with(token, account, &[], message).await
     }
 
@@ -107,22 +102,7 @@ impl Server {
 
 /// Asks whoever has this certificate.
 pub(crate) async fn send(certificate: &str, request: Request<Body>) -> Answer {
-    ask(&client(certificate), request).await
-}
-
-/// A client of whoever has this certificate, which keeps its connection.
-pub(crate) fn client(certificate: &str) -> Client<HttpsConnector<HttpConnector>, Body> {
-    let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes());
-    roots.add(certificate.expect("a certificate")).expect("a certificate");
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
-    Client::builder(TokioExecutor::new()).build(connector)
+    ask(&https(certificate), request).await
 }
 
 /// Asks through a client.

@@ -244,20 +244,20 @@ async fn a_real_providers_token_for_this_resource_is_taken_and_one_for_another_i
     let resource = format!("{PUBLIC}/accounts/{}/mcp", account.namespace);
     account.cluster.grant("kliv-secrets-viewer", "--user=idp:robot", &account.namespace).await;
     let at = endpoint(&account.namespace);
-    let token = issued(&provider, &resource).await;
+    let token = issued(&provider, &resource, "").await;
     let answer = door.says(&token, &at, &[], &list_secrets()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert!(answer.message()["result"]["structuredContent"].is_object(), "{}", answer.body);
-    let other = issued(&provider, &format!("{PUBLIC}/accounts/other/mcp")).await;
+    let other = issued(&provider, &format!("{PUBLIC}/accounts/other/mcp"), "").await;
     let answer = door.says(&other, &at, &[], &list_secrets()).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(answer.body.contains("issued for somebody else"), "{}", answer.body);
 }
 
-/// A token of the robot itself for a resource (RFC 8707).
-async fn issued(provider: &Provider, resource: &str) -> String {
-    let resource = resource.replace(':', "%3A").replace('/', "%2F");
-    let form = format!("grant_type=client_credentials&resource={resource}");
+/// A token of the robot itself for a resource (RFC 8707), with more in the form.
+pub(crate) async fn issued(provider: &Provider, resource: &str, more: &str) -> String {
+    let resource = encoded(resource);
+    let form = format!("grant_type=client_credentials&resource={resource}{more}");
     let basic = base64::prelude::BASE64_STANDARD.encode("robot:its+secret");
     let request = Request::post(format!("{}/token", provider.issuer))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -266,6 +266,11 @@ async fn issued(provider: &Provider, resource: &str) -> String {
     let answer = send(&provider.tls.certificate, request.expect("a request")).await;
     let token = answer.message()["access_token"].as_str().map(str::to_owned);
     token.unwrap_or_else(|| panic!("no token: {}", answer.body))
+}
+
+/// An address as it stands in a form.
+pub(crate) fn encoded(address: &str) -> String {
+    address.replace(':', "%3A").replace('/', "%2F")
 }
 
 /// Of one person nothing is mixed up with another, however many call at once.

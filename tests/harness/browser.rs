@@ -82,24 +82,40 @@ impl Provider {
     /// Starts one that knows a client, which may be sent to `redirect`, and users:
     /// `[{ name, password, groups }]`.
     pub async fn start(client: &str, redirect: &str, users: &Value) -> Self {
-        Self::of(&json!({ "id": client, "redirect": redirect }), users).await
+        let client = json!({ "id": client, "redirect": redirect });
+        Self::of(json!({ "clients": [client], "users": users })).await
     }
 
     /// One that knows a client with a secret, which asks for tokens of its own.
     pub async fn of_robot(client: &str, secret: &str) -> Self {
-        let redirect = "https://localhost/none";
-        Self::of(&json!({ "id": client, "secret": secret, "redirect": redirect }), &json!([])).await
+        Self::of(json!({ "clients": [robot(client, secret)], "users": [] })).await
     }
 
-    async fn of(client: &Value, users: &Value) -> Self {
+    /// A company's, which agents' clients may send people to, and which gives refresh tokens:
+    /// where it `registers` clients, all that come, else the one that it knows. Beside them a
+    /// robot, as above.
+    pub async fn of_agents(client: (&str, &str), registers: bool, users: &Value) -> Self {
+        let client = json!({ "id": client.0, "redirect": client.1 });
+        let clients = json!([client, robot("robot", "its secret")]);
+        Self::of(json!({
+            "clients": clients, "users": users, "agents": { "registers": registers },
+        }))
+        .await
+    }
+
+    async fn of(mut input: Value) -> Self {
         let tls = Tls::new();
-        let input = json!({ "tls": tls.to_json(), "users": users, "client": client });
+        input["tls"] = tls.to_json();
         let mut script = start(&["provider.mjs"], &input);
         let line = tokio::time::timeout(LIMIT, script.lines.recv()).await;
         let line = line.expect("a provider in time").expect("a provider");
         let issuer = line["issuer"].as_str().expect("an issuer").to_owned();
         Self { issuer, tls, _script: script }
     }
+}
+
+fn robot(id: &str, secret: &str) -> Value {
+    json!({ "id": id, "secret": secret, "redirect": "https://localhost/none" })
 }
 
 impl Tls {

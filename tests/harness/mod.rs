@@ -18,6 +18,7 @@
 //!  journey("name", input)    a person before a browser
 //!  AgentClient::of()         an agent's client before the agents' server
 //!  SdkClient::start(Sdk, …)  one of an official SDK; Record: all that it says and is told
+//!  SdkClient::signing_in(…)  one whose Person signs in at a Provider
 //!  eventually("claim", async || …)
 //! ```
 
@@ -29,6 +30,7 @@ mod cluster;
 mod command;
 mod etcd;
 mod issuer;
+mod person;
 mod process;
 mod proxy;
 mod rights;
@@ -45,6 +47,7 @@ pub use cluster::{Cluster, Options, cluster_with_operator, control_plane, whole_
 pub use command::{Outcome, go_module, launcher, run, test_program};
 pub use etcd::Stored;
 pub use issuer::{AUDIENCE, Issuer, PREFIX};
+pub use person::{Person, https};
 pub use process::{Process, free_address};
 pub use proxy::{Cut, Proxy};
 pub use sdk::{

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::person::Person;
 use super::script::Script;
 
 /// How long one act may take.
@@ -83,6 +84,17 @@ pub enum Door {
         /// The token, where there is one.
         token: Option<String>,
     },
+    /// A server that says itself where its tokens come from.
+    SignIn {
+        /// Its endpoint, as it calls it.
+        url: String,
+        /// What to trust: PEM.
+        ca: PathBuf,
+        /// Where the client has people sent back to.
+        redirect: String,
+        /// Who it is at the provider; none registers.
+        client: Option<String>,
+    },
 }
 
 /// What a client says that it can do.
@@ -100,6 +112,8 @@ pub type Answer = Result<Value, Value>;
 /// One agent; it ends with the value.
 pub struct SdkClient {
     script: Script,
+    /// Whom it has sign in, where it may.
+    pub person: Option<Person>,
     /// What it was told when it began.
     pub server: Value,
     /// What it showed people so far: what the server said of it.
@@ -113,6 +127,16 @@ impl SdkClient {
         agent.unwrap_or_else(|why| panic!("{sdk:?} does not connect: {why}"))
     }
 
+    /// Connects one that has somebody sign in.
+    pub async fn signing_in(
+        sdk: Sdk,
+        door: &Door,
+        person: Person,
+        record: &Record,
+    ) -> Result<Self, Value> {
+        Self::of(sdk, door, Can::Nothing, Some(person), record).await
+    }
+
     /// Connects one, or not.
     pub async fn try_start(
         sdk: Sdk,
@@ -120,14 +144,24 @@ impl SdkClient {
         can: Can,
         record: &Record,
     ) -> Result<Self, Value> {
+        Self::of(sdk, door, can, None, record).await
+    }
+
+    async fn of(
+        sdk: Sdk,
+        door: &Door,
+        can: Can,
+        person: Option<Person>,
+        record: &Record,
+    ) -> Result<Self, Value> {
         let asks = can == Can::LinksAndQuestions;
         let input = json!({
             "door": door.to_json(record), "name": "shop-agent", "revision": sdk.revision(),
             "can": { "links": asks, "asks": asks },
         });
-        let mut script = record.script(sdk.script());
+        let mut script = record.script_trusting(sdk.script(), door.ca());
         script.says(&input);
-        let mut agent = Self { script, server: Value::Null, shown: Vec::new() };
+        let mut agent = Self { script, person, server: Value::Null, shown: Vec::new() };
         agent.server = agent.answer(async |_| panic!("asks before it is connected")).await?;
         assert_eq!(agent.server["revision"], sdk.revision());
         Ok(agent)
@@ -189,6 +223,12 @@ impl SdkClient {
             let line = tokio::time::timeout(LIMIT, self.script.lines.recv()).await;
             let line = line.unwrap_or_else(|_| panic!("a client takes more than {LIMIT:?}"));
             let mut line = line.expect("a client that does not end");
+            if let Some(url) = line["opens"].as_str() {
+                let person = self.person.as_mut().expect("somebody to sign in");
+                let callback = person.goes(url).await;
+                self.script.says(&json!({ "callback": callback }));
+                continue;
+            }
             if let Some(asked) = line.get_mut("elicit").map(Value::take) {
                 let action = person(&asked).await;
                 let mut answer = json!({ "action": action });
@@ -221,6 +261,13 @@ pub fn structured(said: &str, answer: Answer) -> Value {
 }
 
 impl Door {
+    fn ca(&self) -> Option<&Path> {
+        match self {
+            Self::SignIn { ca, .. } => Some(ca),
+            _ => None,
+        }
+    }
+
     fn to_json(&self, record: &Record) -> Value {
         match self {
             Self::Stdio { command, kubeconfig } => {
@@ -239,6 +286,10 @@ impl Door {
                 }
                 json!({ "url": url, "headers": headers })
             }
+            Self::SignIn { url, ca, redirect, client } => json!({
+                "url": url, "headers": {}, "ca": ca,
+                "signIn": { "redirect": redirect, "client": client },
+            }),
         }
     }
 }
@@ -337,18 +388,30 @@ impl Record {
 
     /// One whose standard error is a file of the record.
     fn script(&self, name: &str) -> Script {
+        self.script_trusting(name, None)
+    }
+
+    fn script_trusting(&self, name: &str, ca: Option<&Path>) -> Script {
         let log = self.folder.join(format!("client-{}", next()));
-        start(name, File::create(log).expect("a file").into())
+        start_trusting(name, File::create(log).expect("a file").into(), ca)
     }
 }
 
 fn start(name: &str, log: Stdio) -> Script {
+    start_trusting(name, log, None)
+}
+
+fn start_trusting(name: &str, log: Stdio, ca: Option<&Path>) -> Script {
     let (packages, python) = setup();
     let program = if name.ends_with(".py") { "python3" } else { "node" };
     let mut command = Command::new(program);
     command.arg(folder().join(name)).current_dir(folder()).stderr(log);
     command.env("KLIV_AGENTS_PACKAGES", packages).env("PYTHONPATH", python);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
+    if let Some(ca) = ca {
+        // Node reads it when it starts, and only then; Python is told.
+        command.env("NODE_EXTRA_CA_CERTS", ca);
+    }
     Script::start(command)
 }
 

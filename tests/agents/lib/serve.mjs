@@ -27,7 +27,8 @@ export async function serve(connect) {
   for (;;) {
     const wanted = await read();
     try {
-      say({ result: await act(client, wanted) });
+      const done = () => act(client, wanted);
+      say({ result: (await (client.signIn?.through(done) ?? done())) ?? null });
     } catch (error) {
       say({ error: shape(error) });
     }
@@ -53,6 +54,8 @@ function act(client, wanted) {
       return client.readResource({ uri: wanted.uri });
     case "prompts":
       return client.listPrompts();
+    case "hold":
+      return client.signIn.holds(wanted.tokens);
     case "prompt":
       return client.getPrompt({ name: wanted.name, arguments: wanted.arguments });
     default:
