@@ -27,6 +27,8 @@ const { tls, clients, users, agents } = JSON.parse(await new Promise((line) => l
 lines.on("close", () => process.exit(0));
 
 const server = https.createServer({ cert: tls.cert, key: tls.key });
+// Who comes back on his connection finds it, however long the machine lets him wait.
+server.keepAliveTimeout = 0;
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const issuer = `https://localhost:${server.address().port}`;
 
