@@ -58,7 +58,7 @@ impl Operator {
         SHARED
             .get_or_init(async || {
                 let kept = format!("--keep-superseded={KEPT}");
-                let flags = [kept.as_str(), "--republish-interval=3s", SHARED_LEASE];
+                let flags = [kept.as_str(), SHARED_LEASE];
                 Self::start(Options::default(), &flags).await
             })
             .await

@@ -12,7 +12,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::account::{Account, env_of, function, secret, secret_with};
-use crate::harness::{AuditMark, eventually};
+use crate::harness::{AuditMark, Options, eventually};
 use crate::operator::{CONTROLLER, KEPT, Operator};
 
 #[tokio::test]
@@ -302,7 +302,8 @@ async fn a_superseded_set_stays_while_anything_else_in_the_namespace_uses_it() {
 
 #[tokio::test]
 async fn a_lost_set_comes_back_with_the_same_name_and_content() {
-    let account = account("lost").await;
+    let operator = Operator::start(Options::default(), &["--republish-interval=3s"]).await;
+    let account = Account::new(&operator, "lost").await;
     account.put(&secret("API_TOKEN", "one")).await;
     let set = account.set("").await.expect("a set");
     account.create(&function("api")).await;
