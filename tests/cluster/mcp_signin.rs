@@ -12,7 +12,7 @@ use crate::harness::{Answer, Door, LATEST, Person, Provider, Record, Sdk, SdkCli
 use crate::mcp_door::endpoint;
 use crate::mcp_http::Server;
 use crate::mcp_identity::{encoded, issued, list_secrets};
-use crate::web::{grant, operator};
+use crate::web::operator;
 
 /// Where clients have people sent back to: nobody listens there, the test is the browser.
 const REDIRECT: &str = "http://localhost:33418/callback";
@@ -107,7 +107,7 @@ async fn holds(agent: &mut SdkClient, tokens: Value) {
 async fn account() -> Account<'static> {
     let account = Account::new(operator().await, "mcp-signin").await;
     account.put(&secret("SHOWN_TOKEN", "some value")).await;
-    grant(account.cluster, "kliv-secrets-editor", "--user=idp:anna", &account.namespace);
+    account.cluster.grant("kliv-secrets-editor", "--user=idp:anna", &account.namespace).await;
     let can = ["auth", "can-i", "create", "klivsecrets", "--as=idp:anna"];
     eventually("what was granted is known", async || {
         account.kubectl(&can, &json!(null)).ok.then_some(())
