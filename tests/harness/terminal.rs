@@ -41,7 +41,8 @@ pub struct Left {
 impl Terminal {
     /// Starts a program on a terminal of so many columns, with colours unless it is told
     /// otherwise.
-    pub fn start(mut command: Command, columns: u16) -> Self {
+    pub fn start(command: Command, columns: u16) -> Self {
+        let mut command = that_hears_ctrl_c(&command);
         let (pty, line) = open().expect("a pseudo-terminal");
         pty.resize(Size::new(40, columns)).expect("a size");
         command.env("TERM", "xterm");
@@ -139,4 +140,21 @@ impl Terminal {
         }
         self.shown.extend(self.screen.try_iter().flatten());
     }
+}
+
+/// The same for a program that Ctrl-C ends, though a shell ran the tests in its background,
+/// where it lets processes ignore that, and those that they start.
+fn that_hears_ctrl_c(command: &Command) -> Command {
+    let mut hears = Command::new("env");
+    hears.arg("--default-signal=INT,QUIT").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => hears.env(name, value),
+            None => hears.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        hears.current_dir(folder);
+    }
+    hears
 }
