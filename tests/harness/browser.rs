@@ -12,10 +12,11 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use kliv_secrets::runtime::clock;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, DnType, KeyPair};
 use serde_json::{Value, json};
 
 use super::script::Script;
@@ -122,9 +123,13 @@ impl Tls {
     /// A new one.
     #[expect(clippy::new_without_default, reason = "each is another")]
     pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let key = KeyPair::generate().expect("a key");
         let names = vec!["localhost".to_owned()];
-        let params = CertificateParams::new(names).expect("parameters");
+        let mut params = CertificateParams::new(names).expect("parameters");
+        // Who trusts several finds each by its name.
+        let name = format!("localhost, the {}.", COUNT.fetch_add(1, Relaxed));
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key).expect("a certificate").pem();
         Self { certificate, key: key.serialize_pem() }
     }
