@@ -15,6 +15,7 @@ mod klivauditevent;
 mod klivsecret;
 pub mod names;
 mod odd;
+mod purpose;
 mod recognise;
 pub mod refused_call;
 mod stamps;
@@ -40,6 +41,8 @@ pub use klivsecret::{
     Question, Warning, WriteOnly,
 };
 pub use odd::Odd;
+pub use purpose::Purpose;
+pub(crate) use purpose::{NOT_WORDS, PRODUCTION_WORDS, TEST_WORDS};
 pub(crate) use recognise::recognisable;
 pub use recognise::{Mode, Recognised, recognise};
 pub(crate) use recognise::{Rest, Row as CredentialRow, TABLE as CREDENTIALS};

@@ -16,6 +16,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::Warning;
 use super::odd::Odd;
+use super::purpose::Purpose;
 use super::recognise::{Mode, Recognised};
 use super::text::harmless;
 use crate::seal::Plaintext;
@@ -280,45 +281,12 @@ pub fn says_nothing(name: &str) -> Option<Oddity> {
 /// A test key where people pay, or a live one where people try.
 #[must_use]
 pub fn wrong_side(environment: &str, what: Recognised) -> Option<Oddity> {
-    let (side, environment) = (side(environment)?, environment.to_owned());
-    match (side, what.mode) {
-        (Mode::Live, Mode::Test) => Some(Oddity::TestKeyInProduction { what, environment }),
-        (Mode::Test, Mode::Live) => Some(Oddity::LiveKeyOutsideProduction { what, environment }),
-        _ => None,
-    }
-}
-
-/// Words of environments where people pay.
-pub(crate) const PRODUCTION_WORDS: [&str; 4] = ["production", "prod", "prd", "live"];
-/// Words of those where they try.
-pub(crate) const TEST_WORDS: [&str; 17] = [
-    "test",
-    "tests",
-    "testing",
-    "dev",
-    "develop",
-    "development",
-    "stage",
-    "staging",
-    "stg",
-    "sandbox",
-    "ci",
-    "qa",
-    "uat",
-    "preview",
-    "local",
-    "demo",
-    "e2e",
-];
-/// Words that turn the first ones round.
-pub(crate) const NOT_WORDS: [&str; 4] = ["non", "not", "pre", "no"];
-
-/// Which keys belong into an environment, by the words of its name.
-fn side(environment: &str) -> Option<Mode> {
-    let has = |words: &[&str]| environment.split('-').any(|word| words.contains(&word));
-    match (has(&TEST_WORDS), has(&PRODUCTION_WORDS), has(&NOT_WORDS)) {
-        (true, ..) => Some(Mode::Test),
-        (false, true, false) => Some(Mode::Live),
+    let (purpose, environment) = (Purpose::of(Some(environment)), environment.to_owned());
+    match (purpose, what.mode) {
+        (Purpose::Production, Mode::Test) => {
+            Some(Oddity::TestKeyInProduction { what, environment })
+        }
+        (Purpose::Test, Mode::Live) => Some(Oddity::LiveKeyOutsideProduction { what, environment }),
         _ => None,
     }
 }
@@ -385,7 +353,10 @@ mod tests {
             ("live-eu", "pk_test_1", true),
             ("test", "sk_live_1", true),
             ("staging", "live_1", true),
-            ("pre-production-test", "sk_live_1", true),
+            ("prod2", "sk_test_1", true),
+            ("test2", "sk_live_1", true),
+            ("pre-production-test", "sk_live_1", false),
+            ("non-test", "sk_live_1", false),
             ("production", "sk_live_1", false),
             ("test", "sk_test_1", false),
             ("pre-production", "sk_test_1", false),

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::admission::{ENCLOSED, PLACEHOLDER_PARTS, PLACEHOLDERS};
 use crate::api::names::{MAX_ENV_VAR, MAX_SECRETS, MAX_VALUE_BYTES};
-use crate::api::warning::{NOT_WORDS, PRODUCTION_WORDS, SAY_NOTHING, TEST_WORDS, says_nothing};
+use crate::api::warning::{SAY_NOTHING, says_nothing};
 use crate::api::{
-    ANYWHERE, BELONGS, CREDENTIALS, Mode, OTHERS, RESERVED, RESERVED_PREFIXES, Rest, check_env_var,
-    is_well_formed, recognise,
+    ANYWHERE, BELONGS, CREDENTIALS, Mode, NOT_WORDS, OTHERS, PRODUCTION_WORDS, RESERVED,
+    RESERVED_PREFIXES, Rest, TEST_WORDS, check_env_var, is_well_formed, recognise,
 };
 use crate::seal::Plaintext;
 

@@ -426,7 +426,9 @@ fn environment() -> impl Strategy<Value = String> {
         let list = tables["environments"][list].clone();
         words.extend(serde_json::from_value::<Vec<String>>(list).expect("texts"));
     }
-    vec(select(words), 1..3).prop_map(|words| words.join("-"))
+    let word = (select(words), select(vec!["", "2", "17"]));
+    let word = word.prop_map(|(word, number)| word + number);
+    vec(word, 1..3).prop_map(|words| words.join("-"))
 }
 
 /// Pieces of which `.env` files are made, put together without sense.

@@ -2,9 +2,9 @@
 //! not in an agent's window.
 //!
 //! ```text
-//!  production-like, or a client that asks nobody ──► a proposal waits: he deletes, or keeps
 //!  plainly for trying things out ──► yes or no, in the agent's client ──► deleted, if it is
 //!                                                                        still the same
+//!  elsewhere, or by a client that asks nobody ──► a proposal waits: he deletes, or keeps
 //! ```
 
 use schemars::JsonSchema;
@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{DryRun, Error, Target, User, Wanted, What, replaceable};
 use crate::api::text::harmless;
-use crate::api::warning::{NOT_WORDS, PRODUCTION_WORDS, TEST_WORDS};
-use crate::api::{KlivSecret, Question};
+use crate::api::{KlivSecret, Purpose, Question};
 use crate::mcp::ask::{About, Ask};
 use crate::mcp::call::{Call, Person};
 use crate::mcp::failure::Failure;
@@ -117,7 +116,8 @@ impl Tool for DeleteSecret {
         }
         let users = call.caller.users(&secret).await.ok();
         let ended = |ended| output(call, &target, ended, users.as_deref());
-        if production_like(target.environment.as_deref()) || !call.can_confirm() {
+        let purpose = Purpose::of(target.environment.as_deref());
+        if purpose != Purpose::Test || !call.can_confirm() {
             let (proposed, is_new) = proposed(call, &secret, input).await?;
             let answer = ended(proposed);
             let shown = shown(call, &secret, "it is proposed to delete it", is_new);
@@ -147,20 +147,6 @@ impl Tool for DeleteSecret {
             }
         })
     }
-}
-
-/// Whether more may hang on an environment than trying things out: all that is not plainly for
-/// that, and what has no environment, since it reaches every function.
-pub(super) fn production_like(environment: Option<&str>) -> bool {
-    let Some(environment) = environment else { return true };
-    let has = |words: &[&str]| {
-        let is_one = |part: &str| {
-            words.contains(&part)
-                || words.contains(&part.trim_end_matches(|c: char| c.is_ascii_digit()))
-        };
-        environment.split('-').any(is_one)
-    };
-    has(&PRODUCTION_WORDS) || has(&NOT_WORDS) || !has(&TEST_WORDS)
 }
 
 /// Whether what is not there went while a person was shown where to decide.
@@ -261,88 +247,4 @@ fn asks(call: &Call<'_>, target: &Target, reason: &str, users: Option<&[User]>) 
         call.caller.namespace,
         harmless(reason, LONGEST).replace('"', "'"),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_is_plainly_for_trying_things_out_is_not_like_production() {
-        for environment in [
-            "test",
-            "tests",
-            "testing",
-            "dev",
-            "development",
-            "develop",
-            "stage",
-            "staging",
-            "stg",
-            "sandbox",
-            "ci",
-            "qa",
-            "uat",
-            "preview",
-            "local",
-            "demo",
-            "e2e",
-            "test2",
-            "qa1",
-            "dev-eu",
-            "eu-dev",
-            "staging-blue",
-            "preview-417",
-            "e2e-3",
-        ] {
-            assert!(!production_like(Some(environment)), "{environment}");
-        }
-        for environment in [
-            // Where people pay.
-            "production",
-            "prod",
-            "prd",
-            "live",
-            "prod2",
-            "eu-prod",
-            "live-eu",
-            "production-blue",
-            // Both, or turned round.
-            "live-test",
-            "production-test",
-            "test-prod",
-            "pre-production",
-            "pre-prod",
-            "non-prod",
-            "no-test",
-            "not-a-test",
-            "non-test",
-            "pre-production-test",
-            // Nobody knows.
-            "blue",
-            "eu",
-            "canary",
-            "main",
-            "default",
-            "customer-a",
-            "beta",
-            "1",
-            "latest",
-            // No words of their own.
-            "contest",
-            "latest-dev1x",
-            "developer",
-            "devops",
-            "reproduction",
-            "protest",
-            "citest",
-            "liveness",
-            "tested",
-            "testproduction",
-            "",
-        ] {
-            assert!(production_like(Some(environment)), "{environment}");
-        }
-        assert!(production_like(None), "it reaches every function");
-    }
 }

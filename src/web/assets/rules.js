@@ -74,12 +74,12 @@ export function rulesOf(tables) {
 
   /** `testKeyInProduction`, `liveKeyOutsideProduction`, or null. */
   function wrongSide(environment, recognised) {
-    const words = environment.split("-");
+    const words = environment.split("-").flatMap((word) => [word, word.replace(/[0-9]+$/, "")]);
     const has = (some) => words.some((word) => some.includes(word));
-    const mode = recognised?.mode;
-    if (has(environments.test)) return mode === "live" ? "liveKeyOutsideProduction" : null;
-    const isProduction = has(environments.production) && !has(environments.not);
-    return isProduction && mode === "test" ? "testKeyInProduction" : null;
+    const [isTest, isProduction] = [has(environments.test), has(environments.production)];
+    if (has(environments.not) || isTest === isProduction) return null;
+    if (isTest) return recognised?.mode === "live" ? "liveKeyOutsideProduction" : null;
+    return recognised?.mode === "test" ? "testKeyInProduction" : null;
   }
 
   /** `lineBreak` or `whiteSpace` at the ends, or null. */
