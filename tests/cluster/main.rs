@@ -50,9 +50,6 @@ mod mcp_agents;
 mod mcp_asks;
 mod mcp_canary;
 mod mcp_chart;
-#[path = "../mcp-door/mod.rs"]
-#[expect(dead_code, reason = "shared with tests that need only cargo, which use the rest")]
-mod mcp_door;
 mod mcp_http;
 mod mcp_identity;
 mod mcp_journey;
@@ -98,8 +95,6 @@ mod web_import;
 mod web_journeys;
 mod web_live;
 mod web_one;
-#[path = "../web-page/mod.rs"]
-mod web_page;
 mod web_pages;
 mod web_pictures;
 mod web_rights;

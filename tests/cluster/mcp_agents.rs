@@ -6,8 +6,8 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::account::Account;
+use crate::harness::mcp_door::endpoint;
 use crate::harness::{BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkClient};
-use crate::mcp_door::endpoint;
 use crate::mcp_http::Server;
 use crate::mcp_identity::token;
 use crate::mcp_journey::{WEB, does_all, holds_none_of};

@@ -12,8 +12,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use crate::account::{Account, secret};
+use crate::harness::mcp_door::{Answer, endpoint};
 use crate::harness::{Address, Process, Tls, eventually, free_address, https};
-use crate::mcp_door::{Answer, endpoint};
 use crate::mcp_identity::{list_secrets, refusal, token};
 use crate::web::{AGENTS, operator};
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::harness::mcp_door::{Answer, Door, PUBLIC, endpoint};
 use crate::harness::{Issuer, Provider, eventually};
-use crate::mcp_door::{Answer, Door, PUBLIC, endpoint};
 use crate::mcp_http::send;
 use crate::web::{agents, operator};
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::account::{Account, secret};
+use crate::harness::mcp_door::endpoint;
 use crate::harness::{Answer, Door, LATEST, Person, Provider, Record, Sdk, SdkClient, eventually};
-use crate::mcp_door::endpoint;
 use crate::mcp_http::Server;
 use crate::mcp_identity::{encoded, issued, list_secrets};
 use crate::web::operator;

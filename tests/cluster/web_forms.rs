@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::account::{Account, function, function_in, secret, secret_with};
 use crate::chart::NAMESPACE;
 use crate::harness::eventually;
+use crate::harness::web_page::{Answer, Page};
 use crate::operator::Operator;
-use crate::web_page::{Answer, Page};
 
 /// The page as one person sees it, in an account.
 pub(crate) struct Web<'a> {

@@ -17,6 +17,7 @@
 //!  Web::in_cluster(), Web::local()  the web server
 //!  journey("name", input)    a person before a browser
 //!  AgentClient::of()         an agent's client before the agents' server
+//!  mcp_door::Door, web_page::Page   both servers in the process, without a listener
 //!  SdkClient::start(Sdk, …)  one of an official SDK; Record: all that it says and is told
 //!  SdkClient::signing_in(…)  one whose Person signs in at a Provider
 //!  eventually("claim", async || …)
@@ -30,6 +31,7 @@ mod cluster;
 mod command;
 mod etcd;
 mod issuer;
+pub mod mcp_door;
 mod person;
 mod process;
 mod proxy;
@@ -39,6 +41,7 @@ mod sdk;
 mod terminal;
 mod wait;
 mod web;
+pub mod web_page;
 
 pub use agent::{AgentClient, Called, Revision};
 pub use audit::{AuditMark, Request};

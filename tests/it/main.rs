@@ -27,8 +27,8 @@ mod generated;
 mod inject;
 mod mcp_asks;
 mod mcp_docs;
-#[path = "../mcp-door/mod.rs"]
-#[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]
+#[path = "../harness/mcp_door.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with tests on a cluster, which use the rest")]
 mod mcp_door;
 mod mcp_http;
 mod mcp_schema;
@@ -47,8 +47,8 @@ mod seal_support;
 mod seal_vectors;
 mod web;
 mod web_forms;
-#[path = "../web-page/mod.rs"]
-#[expect(dead_code, reason = "shared with tests on a cluster, which use the rest")]
+#[path = "../harness/web_page.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with tests on a cluster, which use the rest")]
 mod web_page;
 mod web_pages;
 mod web_support;

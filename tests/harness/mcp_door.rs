@@ -14,25 +14,29 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// Where clients reach it.
-pub(crate) const PUBLIC: &str = "https://mcp.example.org";
+pub const PUBLIC: &str = "https://mcp.example.org";
 
 /// The server.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub struct Door {
     router: Router,
-    pub(crate) metrics: Metrics,
+    /// What it counts.
+    pub metrics: Metrics,
 }
 
 /// What was answered.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: String,
 }
 
 impl Door {
     /// One that asks the API server by this client, and takes tokens of this issuer as well.
-    pub(crate) fn new(client: Client, issuer: Option<Issuer>) -> Self {
+    pub fn new(client: Client, issuer: Option<Issuer>) -> Self {
         let metrics = Metrics::new();
         let entrance = Entrance {
             public_url: PUBLIC,
@@ -50,7 +54,8 @@ impl Door {
         Self { router, metrics }
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    /// What it answers.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
         let answer = self.router.clone().oneshot(request).await.expect("an answer");
         let (head, body) = answer.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
@@ -59,7 +64,7 @@ impl Door {
     }
 
     /// A message of revision 2025-11-25 as somebody, to an endpoint, with further headers.
-    pub(crate) async fn says(
+    pub async fn says(
         &self,
         token: &str,
         endpoint: &str,
@@ -78,12 +83,12 @@ impl Door {
 }
 
 /// The endpoint of an account.
-pub(crate) fn endpoint(account: &str) -> String {
+pub fn endpoint(account: &str) -> String {
     format!("/accounts/{account}/mcp")
 }
 
 /// A message's head, without who sends it and in which revision.
-pub(crate) fn message_to(endpoint: &str) -> http::request::Builder {
+pub fn message_to(endpoint: &str) -> http::request::Builder {
     Request::post(endpoint)
         .header(header::HOST, "mcp.example.org")
         .header(header::CONTENT_TYPE, "application/json")
@@ -93,13 +98,14 @@ pub(crate) fn message_to(endpoint: &str) -> http::request::Builder {
 impl Answer {
     /// The message in it, by a stream or alone.
     #[track_caller]
-    pub(crate) fn message(&self) -> Value {
+    pub fn message(&self) -> Value {
         let data = self.body.lines().filter_map(|line| line.strip_prefix("data:"));
         let text = data.map(str::trim).find(|data| !data.is_empty()).unwrap_or(&self.body);
         serde_json::from_str(text).unwrap_or_else(|_| panic!("{}: {}", self.status, self.body))
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The text of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

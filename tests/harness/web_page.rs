@@ -13,26 +13,30 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 const PORT: u16 = 40123;
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+/// What forms are sent as.
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A page that is open.
-pub(crate) struct Page {
+pub struct Page {
     router: Router,
     host: String,
     cookie: String,
 }
 
 /// What was answered.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) location: String,
-    pub(crate) body: String,
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Where it leads.
+    pub location: String,
+    /// Its body.
+    pub body: String,
     cookie: String,
 }
 
 impl Page {
     /// Opens it, as whoever the client speaks as.
-    pub(crate) async fn open(client: Client, who: &str, namespace: &str, operator: &str) -> Self {
+    pub async fn open(client: Client, who: &str, namespace: &str, operator: &str) -> Self {
         let name = |text: &str| text.try_into().expect("a namespace");
         let rng = &mut entropy::system();
         let gate = Gate::local(PORT, CookieKey::generate(rng));
@@ -51,31 +55,25 @@ impl Page {
     }
 
     /// As somebody who follows a link in it.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.get_in(path, "en").await
     }
 
     /// The same in a language.
-    pub(crate) async fn get_in(&self, path: &str, language: &str) -> Answer {
+    pub async fn get_in(&self, path: &str, language: &str) -> Answer {
         let request = Request::get(path).header(header::ACCEPT_LANGUAGE, language);
         self.ask(request, Body::empty()).await
     }
 
     /// As a form of the page sends it.
-    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let fields: Vec<_> =
             fields.iter().map(|(name, text)| format!("{name}={}", escaped(text))).collect();
         self.send(path, FORM, "en", fields.join("&")).await
     }
 
     /// Anything, to where forms go.
-    pub(crate) async fn send(
-        &self,
-        path: &str,
-        kind: &str,
-        language: &str,
-        body: String,
-    ) -> Answer {
+    pub async fn send(&self, path: &str, kind: &str, language: &str, body: String) -> Answer {
         let request = Request::post(path)
             .header(header::CONTENT_TYPE, kind)
             .header(header::ACCEPT_LANGUAGE, language);
