@@ -1,5 +1,5 @@
-//! The agents' server in the cluster, as clients of the official SDKs meet it over HTTP, in both
-//! revisions of the protocol.
+//! The agents' server, as clients of the official SDKs meet it in both revisions of the protocol:
+//! each on one's own machine over standard input and output, and in the cluster over HTTP.
 #![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::harness::{BEFORE, Can, Door, LATEST, Proxied, Record, SDKS, Sdk, SdkC
 use crate::mcp_http::Server;
 use crate::mcp_identity::token;
 use crate::mcp_journey::{WEB, does_all, holds_none_of};
-use crate::mcp_stdio::Inspector;
+use crate::mcp_stdio::{self, Inspector};
 use crate::web::operator;
 
 /// The one that tests share; it takes values from chats.
@@ -38,7 +38,7 @@ pub(crate) async fn door(
     (proxied, Door::Http { url, token: Some(token) })
 }
 
-async fn journey(sdk: Sdk, can: Can) {
+async fn over_http(sdk: Sdk, can: Can) {
     let (operator, server) = (operator().await, server().await);
     let account = Account::new(operator, "mcp-over-http").await;
     let record = Record::new();
@@ -52,29 +52,35 @@ async fn journey(sdk: Sdk, can: Can) {
     println!("mcp over HTTP, {sdk:?}, {can:?}: {searched:?}");
 }
 
+async fn both_ways(sdk: Sdk, can: Can) {
+    mcp_stdio::journey(sdk, can).await;
+    over_http(sdk, can).await;
+}
+
 #[tokio::test]
 async fn an_agent_of_the_first_typescript_sdk_gets_a_function_its_value_and_sees_none() {
-    journey(Sdk::TypeScript1, Can::LinksAndQuestions).await;
+    both_ways(Sdk::TypeScript1, Can::LinksAndQuestions).await;
 }
 
 #[tokio::test]
 async fn an_agent_of_the_second_typescript_sdk_gets_a_function_its_value_and_sees_none() {
-    journey(Sdk::TypeScript2(LATEST), Can::LinksAndQuestions).await;
+    both_ways(Sdk::TypeScript2(LATEST), Can::LinksAndQuestions).await;
 }
 
 #[tokio::test]
 async fn an_agent_of_the_python_sdk_gets_a_function_its_value_and_sees_none() {
-    journey(Sdk::Python(LATEST), Can::LinksAndQuestions).await;
+    both_ways(Sdk::Python(LATEST), Can::LinksAndQuestions).await;
 }
 
 #[tokio::test]
 async fn the_python_sdk_does_the_same_in_the_former_revision() {
-    journey(Sdk::Python(BEFORE), Can::LinksAndQuestions).await;
+    both_ways(Sdk::Python(BEFORE), Can::LinksAndQuestions).await;
 }
 
 #[tokio::test]
 async fn a_client_that_shows_nothing_to_people_gets_the_link_and_the_command_instead() {
-    journey(Sdk::TypeScript2(BEFORE), Can::Nothing).await;
+    both_ways(Sdk::TypeScript2(LATEST), Can::Nothing).await;
+    both_ways(Sdk::TypeScript2(BEFORE), Can::Nothing).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! The agents' door over standard input and output, as clients of the official SDKs meet it,
-//! in both revisions of the protocol.
+//! The agents' door over standard input and output, as clients of the official SDKs meet it
+//! (`mcp_agents`) and as the inspector does.
 #![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use serde_json::{Value, json};
 
 use crate::account::Account;
-use crate::harness::{BEFORE, Can, Door, LATEST, Record, Sdk};
+use crate::harness::{Can, Door, Record, Sdk};
 use crate::mcp_journey::{WEB, does_all, holds_none_of};
 use crate::operator::Operator;
 
@@ -18,7 +18,8 @@ pub(crate) fn door(account: &Account<'_>, flags: &[&str]) -> Door {
     }
 }
 
-async fn journey(sdk: Sdk, can: Can) {
+/// One agent does it all.
+pub(crate) async fn journey(sdk: Sdk, can: Can) {
     let operator = Operator::shared().await;
     let account = Account::new(operator, "mcp-stdio").await;
     let record = Record::new();
@@ -28,32 +29,6 @@ async fn journey(sdk: Sdk, can: Can) {
 
     let searched = holds_none_of(&record, &account, &values).await;
     println!("mcp over stdio, {sdk:?}, {can:?}: {searched:?}");
-}
-
-#[tokio::test]
-async fn an_agent_of_the_first_typescript_sdk_gets_a_function_its_value_and_sees_none() {
-    journey(Sdk::TypeScript1, Can::LinksAndQuestions).await;
-}
-
-#[tokio::test]
-async fn an_agent_of_the_second_typescript_sdk_gets_a_function_its_value_and_sees_none() {
-    journey(Sdk::TypeScript2(LATEST), Can::LinksAndQuestions).await;
-}
-
-#[tokio::test]
-async fn an_agent_of_the_python_sdk_gets_a_function_its_value_and_sees_none() {
-    journey(Sdk::Python(LATEST), Can::LinksAndQuestions).await;
-}
-
-#[tokio::test]
-async fn the_python_sdk_does_the_same_in_the_former_revision() {
-    journey(Sdk::Python(BEFORE), Can::LinksAndQuestions).await;
-}
-
-#[tokio::test]
-async fn a_client_that_shows_nothing_to_people_gets_the_link_and_the_command_instead() {
-    journey(Sdk::TypeScript2(LATEST), Can::Nothing).await;
-    journey(Sdk::TypeScript2(BEFORE), Can::Nothing).await;
 }
 
 #[tokio::test]
