@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Call;
+use super::named::Named;
 use super::text::Untrusted;
 use super::words::{self, Asked, Via, small};
 use crate::account::{
@@ -46,12 +47,8 @@ pub(super) struct Became {
     pub(super) status: Status,
     /// What people are asked for, while they are.
     pub(super) wanted: Option<Asked>,
-    /// The secret's name.
-    pub(super) secret: String,
-    /// The environment variable that code reads.
-    pub(super) variable: String,
-    /// The environment that the value is for; without one, all.
-    pub(super) environment: Option<String>,
+    #[serde(flatten)]
+    named: Named,
     /// Whether there is a value that functions can have, whatever is asked for beside it.
     pub(super) has_value: bool,
     /// Where a person answers. Only people can open it.
@@ -186,9 +183,7 @@ impl Became {
                 }
                 Wanted::Value | Wanted::NewValue => answer_line(call, &object),
             }),
-            secret: object,
-            variable: target.variable,
-            environment: target.environment,
+            named: target.into(),
             has_value,
             purpose: asked.as_ref().map(|(question, _)| text(&question.purpose)),
             asked_by: asked.map(|(_, asker)| AskedBy::of(asker)),

@@ -36,6 +36,7 @@ pub mod http;
 mod lately;
 mod limit;
 mod line;
+mod named;
 mod people;
 mod prompts;
 mod refused;

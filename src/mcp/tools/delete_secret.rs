@@ -18,6 +18,7 @@ use crate::mcp::call::{Call, Person};
 use crate::mcp::failure::Failure;
 use crate::mcp::lately::{Lately, lately};
 use crate::mcp::limit::room_for_one_more;
+use crate::mcp::named::Named;
 use crate::mcp::people::{requested_by, shown};
 use crate::mcp::text::Untrusted;
 use crate::mcp::tool::{Effect, Outcome, Tool};
@@ -42,12 +43,8 @@ pub(super) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The secret's name.
-    secret: String,
-    /// The environment variable.
-    variable: String,
-    /// The environment that it is for; without one, all.
-    environment: Option<String>,
+    #[serde(flatten)]
+    named: Named,
     outcome: Ended,
     /// The functions that have it, and lose it; null where they can't be seen.
     functions: Option<Vec<Loser>>,
@@ -195,8 +192,7 @@ fn output(call: &Call<'_>, target: &Target, ended: Ended, users: Option<&[User]>
         requires: user.requires,
     };
     Output {
-        variable: target.variable.clone(),
-        environment: target.environment.clone(),
+        named: target.clone().into(),
         outcome: ended,
         functions: users.map(|users| users.iter().map(loser).collect()),
         link: call.answer_link(&object).filter(|_| waits),
@@ -204,7 +200,6 @@ fn output(call: &Call<'_>, target: &Target, ended: Ended, users: Option<&[User]>
         command_to_keep: waits
             .then(|| format!("kubectl kliv answer {object} --refuse -n {account}")),
         next: next(ended),
-        secret: object,
     }
 }
 

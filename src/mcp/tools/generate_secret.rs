@@ -8,6 +8,7 @@ use crate::api::warning::says_nothing;
 use crate::api::{Alphabet, Generate, KlivSecret};
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
+use crate::mcp::named::Named;
 use crate::mcp::tool::{Effect, Outcome, Tool};
 
 pub(super) struct GenerateSecret;
@@ -40,12 +41,8 @@ pub(super) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The secret's name.
-    secret: String,
-    /// The environment variable that code reads.
-    variable: String,
-    /// The environment that it is for; without one, all.
-    environment: Option<String>,
+    #[serde(flatten)]
+    named: Named,
     /// Whether this call has created it; otherwise it was there, made in the cluster as well.
     created: bool,
     /// What to do next.
@@ -82,7 +79,7 @@ impl Tool for GenerateSecret {
             expiration_time: None,
         };
         match call.caller.generate(&target, generate, details, DryRun::None).await {
-            Ok(_) => Ok(Outcome::Done(output(&target, true))),
+            Ok(_) => Ok(Outcome::Done(output(target, true))),
             // Somebody was quicker by a moment, maybe the same agent.
             Err(Error::Unfit(Unfit::Exists(_))) => {
                 let before = call.caller.find(&target).await?;
@@ -93,14 +90,8 @@ impl Tool for GenerateSecret {
     }
 }
 
-fn output(target: &Target, created: bool) -> Output {
-    Output {
-        secret: target.object(),
-        variable: target.variable.clone(),
-        environment: target.environment.clone(),
-        created,
-        next: NEXT,
-    }
+fn output(target: Target, created: bool) -> Output {
+    Output { named: target.into(), created, next: NEXT }
 }
 
 /// The answer where there is such a secret.
@@ -113,7 +104,7 @@ fn there(target: &Target, before: &KlivSecret) -> Result<Outcome<Output>, Failur
         ));
     }
     if before.spec.generate.is_some() {
-        return Ok(Outcome::Done(output(&target, false)));
+        return Ok(Outcome::Done(output(target, false)));
     }
     Err(Failure::new(
         "There is such a secret, and its value is not one that the cluster makes. Nothing was \

@@ -12,6 +12,7 @@ use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::lately::{Lately, lately};
 use crate::mcp::limit::room_for_one_more;
+use crate::mcp::named::Named;
 use crate::mcp::people::{Did, requested_by, shown};
 use crate::mcp::text::Untrusted;
 use crate::mcp::tool::{Effect, Outcome, Tool};
@@ -69,12 +70,8 @@ pub(super) struct Output {
     /// What people are asked for: the first value, or something that was asked of a secret
     /// that has one.
     wanted: Option<Asked>,
-    /// The secret's name.
-    secret: String,
-    /// The environment variable that code reads.
-    variable: String,
-    /// The environment that the value is for; without one, all.
-    environment: Option<String>,
+    #[serde(flatten)]
+    named: Named,
     /// Where a person answers. Only people can open it.
     link: Option<String>,
     /// How a person answers in a terminal.
@@ -163,9 +160,7 @@ fn refused(call: &Call<'_>, target: Target) -> Output {
         provider: None,
         purpose: None,
         obtain_from: None,
-        secret: target.object(),
-        variable: target.variable,
-        environment: target.environment,
+        named: target.into(),
         differs: false,
         person,
         next: next(Status::Refused, None, false, person),
@@ -258,9 +253,7 @@ fn told(call: &Call<'_>, secret: &KlivSecret, wanted: &Question, is_new: bool) -
         obtain_from: there
             .and_then(|question| question.obtain_from.as_deref())
             .map(|from| Untrusted::new(from, LONGEST)),
-        secret: object,
-        variable: place.variable,
-        environment: place.environment,
+        named: place.into(),
         differs,
         person,
         next: next(status, waits, differs, person),

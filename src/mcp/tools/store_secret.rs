@@ -13,6 +13,7 @@ use crate::api::{KlivSecret, Purpose, fits};
 use crate::mcp::arguments::Taken;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
+use crate::mcp::named::Named;
 use crate::mcp::tool::{Effect, Outcome, Tool};
 use crate::seal::{MAX_VALUE, Plaintext};
 
@@ -48,12 +49,8 @@ pub(super) struct Input {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The secret's name.
-    secret: String,
-    /// The environment variable that code reads.
-    variable: String,
-    /// The environment that it is for; without one, all.
-    environment: Option<String>,
+    #[serde(flatten)]
+    named: Named,
     /// Whether the secret is new; otherwise it was there.
     created: bool,
     /// What was stored, where it can be told by its form, e.g. `Stripe test secret key`.
@@ -119,9 +116,7 @@ impl Tool for StoreSecret {
         let how = How { key: &key, now: call.now, dry_run: DryRun::None };
         let written = caller.set(&target, before.as_ref(), value, details, &how).await?;
         Ok(Outcome::Done(Output {
-            secret: target.object(),
-            variable: target.variable,
-            environment: target.environment,
+            named: target.into(),
             created: written.is_new,
             recognised: told.recognised.map(|what| what.to_string()),
             passed_through_model: true,

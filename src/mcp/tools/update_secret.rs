@@ -10,6 +10,7 @@ use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::lately::{Lately, lately};
 use crate::mcp::limit::room_for_one_more;
+use crate::mcp::named::Named;
 use crate::mcp::people::{Did, requested_by, shown};
 use crate::mcp::tool::{Effect, Outcome, Tool};
 
@@ -48,12 +49,8 @@ pub(super) struct NewValue {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The secret's name.
-    secret: String,
-    /// The environment variable that code reads.
-    variable: String,
-    /// The environment that it is for; without one, all.
-    environment: Option<String>,
+    #[serde(flatten)]
+    named: Named,
     /// What this call has changed: `description`, `rotate_after_days`, `question`.
     changed: Vec<&'static str>,
     /// Whether people are asked for a new value now, by this call or an earlier one.
@@ -134,16 +131,14 @@ fn outcome(
     is_new: bool,
     decided: Option<&'static str>,
 ) -> Outcome<Output> {
-    let Target { variable, environment, .. } = Target::of(secret);
-    let object = Target::of(secret).object();
+    let target = Target::of(secret);
+    let object = target.object();
     let asked = Wanted::of(secret) == Some(Wanted::NewValue);
     let person = Did::of(call);
     let output = Output {
         link: call.answer_link(&object).filter(|_| asked),
         command: asked.then(|| answer_line(call, &object)),
-        secret: object,
-        variable,
-        environment,
+        named: target.into(),
         changed,
         asked,
         next: match person {
