@@ -1,25 +1,23 @@
 //! `check_requirements`.
 
+mod row;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{State, Unfit, Would, falls_back, is_function, provider_of, would_get};
-use crate::api::condition::Reason;
+use self::row::{NotReceived, Row, row};
+use crate::account::{Unfit, Would, is_function, would_get};
 use crate::api::{KlivSecret, check_env_var, check_environment, is_dns_subdomain, recognise};
-use crate::inject::{Function, nearby};
+use crate::inject::Function;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::tool::{Effect, Outcome, Tool};
-use crate::mcp::words::Held;
 use crate::seal::Plaintext;
 
 pub(super) struct CheckRequirements;
 
 /// How many names are looked for at most.
 const NAMES: usize = 64;
-/// How many other names are told for one.
-const SUGGESTED: usize = 3;
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Input {
@@ -46,97 +44,6 @@ pub(super) struct Output {
     environment: Option<String>,
     /// One for each name.
     variables: Vec<Row>,
-}
-
-/// One variable.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-struct Row {
-    /// The variable.
-    variable: String,
-    /// What there is of it.
-    status: Status,
-    /// Which environment the secret is for that gives it; absent: every one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    environment: Option<String>,
-    /// Why it is held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<Held>,
-    /// Environments that have a value of it, where the one that was looked at has none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    other_environments: Vec<String>,
-    /// Variables that are there and are called nearly so.
-    did_you_mean: Vec<String>,
-    /// Variables that are there and are of the same service: perhaps one of them is what is
-    /// needed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    same_service: Vec<String>,
-    /// Whether the function declares that it can't do without.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    required: Option<bool>,
-    /// Why the function does not receive it, value or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_received: Option<NotReceived>,
-    /// What to do next.
-    next_step: NextStep,
-    /// The same in words.
-    next: &'static str,
-}
-
-/// What there is of a variable: `live`: a value that functions get; `waiting`: it waits for a
-/// value; `not_taken_yet`: a value is on its way; `held`: what was written is not taken;
-/// `other_environment`: only other environments have it; `misspelt`: there is none, and one
-/// that is called nearly so; `missing`: there is none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    /// A value that functions get.
-    Live,
-    /// It waits for a value.
-    Waiting,
-    /// A value is on its way.
-    NotTakenYet,
-    /// What was written is not taken.
-    Held,
-    /// Only other environments have it.
-    OtherEnvironment,
-    /// There is none, and one that is called nearly so.
-    Misspelt,
-    /// There is none.
-    Missing,
-}
-
-/// Why a function does not receive a variable: `own_entry`: it sets it itself, which wins;
-/// `left_out`: its annotation `secrets.kliv.dev/inject` or `secrets.kliv.dev/containers` leaves
-/// it out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum NotReceived {
-    /// It sets it itself.
-    OwnEntry,
-    /// Its annotations leave it out.
-    LeftOut,
-}
-
-/// What to do next: `use_it`: write code that reads the variable; `change_function`: change the
-/// function's manifest; `use_other_name`: correct the name; `tell_person`: only a person can
-/// mend it; the others are tools.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum NextStep {
-    /// Write code that reads it.
-    UseIt,
-    /// Ask for it.
-    RequestSecret,
-    /// Wait for it.
-    WaitForSecret,
-    /// Ask for a new value.
-    UpdateSecret,
-    /// Correct the name.
-    UseOtherName,
-    /// Change the function's manifest.
-    ChangeFunction,
-    /// Only a person can mend it.
-    TellPerson,
 }
 
 impl Tool for CheckRequirements {
@@ -234,157 +141,10 @@ fn check<'a>(
     };
     let variables: Vec<Row> = names.iter().enumerate().map(row).collect();
     Output {
-        ready: variables.iter().all(|row| row.next_step == NextStep::UseIt),
+        ready: variables.iter().all(Row::is_ready),
         // What was given is not told back.
         environment: function.and(environment).map(str::to_owned),
         variables,
-    }
-}
-
-fn row(
-    secrets: &[KlivSecret],
-    name: &str,
-    environment: Option<&str>,
-    required: Option<bool>,
-    not_received: Option<NotReceived>,
-) -> Row {
-    let found = given(secrets, name, environment);
-    let state = found.map(State::of);
-    let others = if found.is_none() { environments_with(secrets, name) } else { Vec::new() };
-    let there = secrets.iter().map(|secret| secret.spec.env_var.as_str());
-    let mut near: Vec<&str> = Vec::new();
-    if found.is_none() && others.is_empty() {
-        near = nearby(name, there.clone());
-        near.dedup();
-        near.truncate(SUGGESTED);
-    }
-    let status = match state {
-        Some(State::Live) => Status::Live,
-        Some(State::Waiting) => Status::Waiting,
-        Some(State::Untaken) => Status::NotTakenYet,
-        Some(State::Held { .. }) => Status::Held,
-        None if !others.is_empty() => Status::OtherEnvironment,
-        None if !near.is_empty() => Status::Misspelt,
-        None => Status::Missing,
-    };
-    let mut same: Vec<&str> = Vec::new();
-    if status == Status::Missing {
-        same = there.filter(|other| is_of_the_same_service(name, other)).collect();
-        same.sort_unstable();
-        same.dedup();
-        same.truncate(SUGGESTED);
-    }
-    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-    let (next_step, next) = next(status, state, not_received);
-    Row {
-        variable: name.to_owned(),
-        status,
-        environment: found.and_then(|secret| secret.spec.environment.clone()),
-        held: state.and_then(Held::of),
-        other_environments: others,
-        did_you_mean: owned(near),
-        same_service: owned(same),
-        required,
-        not_received,
-        next_step,
-        next,
-    }
-}
-
-/// The secret from which functions of an environment get a variable, or will.
-fn given<'a>(
-    secrets: &'a [KlivSecret],
-    variable: &str,
-    environment: Option<&str>,
-) -> Option<&'a KlivSecret> {
-    let of = |environment: Option<&str>| {
-        secrets.iter().find(|secret| {
-            secret.spec.env_var == variable && secret.spec.environment.as_deref() == environment
-        })
-    };
-    let has_value = |secret: &&KlivSecret| {
-        secret.status.as_ref().is_some_and(|status| status.version.is_some())
-    };
-    let own = environment.and_then(|environment| of(Some(environment)));
-    let every = of(None);
-    let with_value = own.filter(has_value).or(every.filter(|every| falls_back(every)));
-    with_value.or(own).or(every)
-}
-
-fn environments_with(secrets: &[KlivSecret], variable: &str) -> Vec<String> {
-    let same = secrets.iter().filter(|secret| secret.spec.env_var == variable);
-    let mut environments: Vec<String> =
-        same.filter_map(|secret| secret.spec.environment.clone()).collect();
-    environments.sort_unstable();
-    environments
-}
-
-/// Whether two names speak of the same service: a provider that both name, or their first word.
-fn is_of_the_same_service(name: &str, other: &str) -> bool {
-    if let (Some(one), Some(other)) = (provider_of(name), provider_of(other)) {
-        return one == other;
-    }
-    let first = |name: &str| name.split('_').next().unwrap_or_default().to_ascii_uppercase();
-    // Short ones are rather words than names: MY_, APP_, DB_.
-    first(name).len() > 3 && first(name) == first(other)
-}
-
-fn next(
-    status: Status,
-    state: Option<State>,
-    not_received: Option<NotReceived>,
-) -> (NextStep, &'static str) {
-    match (status, not_received) {
-        (_, Some(NotReceived::OwnEntry)) => (
-            NextStep::ChangeFunction,
-            "the function's manifest sets this variable itself, which wins over a secret: take \
-             that entry out, and let the secret give it",
-        ),
-        (Status::Live, Some(NotReceived::LeftOut)) => (
-            NextStep::ChangeFunction,
-            "it is live, but the function's annotations leave it out: add it to \
-             secrets.kliv.dev/inject, and look at secrets.kliv.dev/containers",
-        ),
-        (Status::Live, None) => {
-            (NextStep::UseIt, "write code that reads it from the environment at its start")
-        }
-        (Status::Waiting, _) => (
-            NextStep::WaitForSecret,
-            "somebody has been asked for its value: wait for it, and do not ask again",
-        ),
-        (Status::NotTakenYet, _) => {
-            (NextStep::WaitForSecret, "its last change is on its way to functions")
-        }
-        (Status::Held, _) => held(state),
-        (Status::OtherEnvironment, _) => (
-            NextStep::RequestSecret,
-            "only other environments have it: ask for a key of its own for this one, and do not \
-             carry one over",
-        ),
-        (Status::Misspelt, _) => (
-            NextStep::UseOtherName,
-            "there is none of this name, and one that is called nearly so: if that is the one, \
-             use its name; else ask for this one with request_secret",
-        ),
-        (Status::Missing, _) => (
-            NextStep::RequestSecret,
-            "there is none: ask for it with its purpose, and let a person supply it",
-        ),
-    }
-}
-
-fn held(state: Option<State>) -> (NextStep, &'static str) {
-    let Some(State::Held { reason, .. }) = state else {
-        return (NextStep::TellPerson, "it is not taken");
-    };
-    match reason {
-        Some(Reason::DecryptionFailed | Reason::SealedTooEarly) => {
-            (NextStep::UpdateSecret, "what was written is not taken: ask for a new value")
-        }
-        Some(Reason::PublishFailed) => {
-            (NextStep::WaitForSecret, "it could not be handed to functions yet: it is tried again")
-        }
-        _ => (NextStep::TellPerson, "what was written is not taken, and only a person can mend it"),
     }
 }
 
