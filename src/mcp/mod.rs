@@ -47,6 +47,7 @@ mod suspicious;
 mod text;
 mod tool;
 mod tools;
+mod way_out;
 mod words;
 
 pub use agent::{Agent, Settings, Visit};
