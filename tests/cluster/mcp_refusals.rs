@@ -43,6 +43,11 @@ async fn waiting(account: &Account<'_>) -> Vec<KlivAuditEvent> {
     account.api().list(&waiting).await.expect("audit events").items
 }
 
+async fn has_no_secret(account: &Account<'_>) -> bool {
+    let secrets = account.api::<KlivSecret>().list(&ListParams::default()).await;
+    secrets.expect("a list").items.is_empty()
+}
+
 fn details(events: &[KlivAuditEventSpec]) -> Vec<String> {
     let details = events.iter().filter_map(|event| event.detail.as_deref());
     let mut details: Vec<String> = details
@@ -82,15 +87,7 @@ async fn refused_calls_are_told_by_who_made_them_also_in_an_account_that_has_not
         assert_eq!((&event.secret, event.version), (&None, None));
     }
     // Nothing was made but the record, and nothing is done for it.
-    assert!(
-        account
-            .api::<KlivSecret>()
-            .list(&ListParams::default())
-            .await
-            .expect("a list")
-            .items
-            .is_empty()
-    );
+    assert!(has_no_secret(&account).await);
     let status = account.status().await;
     assert!(
         status.sets.is_empty() && status.revision == 0 && account.sets_there().await.is_empty()
@@ -175,14 +172,6 @@ async fn a_refusal_stands_where_nobody_can_be_told() {
     let untold = anna.tell_refused("list_secrets").await;
     assert!(matches!(untold, Err(Error::Refused(_))), "{untold:?}");
     calls(&mut AgentClient::of(door(anna), Revision::Of2025).await).await;
-    assert!(
-        account
-            .api::<KlivSecret>()
-            .list(&ListParams::default())
-            .await
-            .expect("a list")
-            .items
-            .is_empty()
-    );
+    assert!(has_no_secret(&account).await);
     assert!(account.trail().await.is_empty() && waiting(&account).await.is_empty());
 }
