@@ -69,7 +69,7 @@ pub use naming::{Target, Unnamed};
 pub use not_live::{Held, NotLive};
 pub use overview::{Attention, Need, Overview};
 pub use providers::{Provider, provider_of};
-pub use question::{Asker, Wanted, waiting};
+pub use question::{Asker, Wanted, changes, waiting};
 pub use reach::{Reached, Would, reach, would_get};
 pub use right::{Asked, Right};
 pub use rights::Rights;

@@ -36,9 +36,7 @@ pub struct Asker {
 
 impl Asker {
     fn of(secret: &KlivSecret, wanted: Wanted, question: &Question) -> Self {
-        let annotations = secret.metadata.annotations.as_ref();
-        let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
-        let stamps = stamps.map(|text| Stamps::parse(text)).unwrap_or_default().0;
+        let stamps = changes(secret);
         // Stamps that are recorded are dropped at the next write, so only the first of all is
         // known for what it did.
         let asked = stamps.first().filter(|first| wanted == Wanted::Value && first.seq == 1);
@@ -54,6 +52,15 @@ impl Asker {
             says: question.requested_by.clone(),
         }
     }
+}
+
+/// The changes of its spec that a secret still tells of, oldest first. The front door writes
+/// them, and lets nobody forge or drop one; those that are recorded go with the next write.
+#[must_use]
+pub fn changes(secret: &KlivSecret) -> Vec<Stamp> {
+    let annotations = secret.metadata.annotations.as_ref();
+    let stamps = annotations.and_then(|all| all.get(ANNOTATION_STAMPS));
+    stamps.map(|text| Stamps::parse(text)).unwrap_or_default().0
 }
 
 /// What a question wants of people.

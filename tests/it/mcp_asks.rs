@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use futures::StreamExt as _;
 use http::{Method, Request, Response, header};
 use kliv_secrets::account::{Caller, Namespace};
-use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
+use kliv_secrets::api::names::{AGENT_FIELD_MANAGER, ANNOTATION_STAMPS};
 use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
 use kliv_secrets::runtime::clock;
 use kube::Client;
@@ -438,12 +438,20 @@ async fn a_name_that_says_nothing_and_a_purpose_that_does_not_are_refused() {
 }
 
 #[tokio::test]
-async fn twenty_questions_wait_at_most_whoever_asked() {
-    let asked = (0..20).map(|n| waiting(&format!("service-{n}-key")));
-    let kept = Kept::with(asked);
+async fn twenty_questions_of_agents_wait_at_most_whatever_people_ask() {
+    let asked = |name: String, via: &str| {
+        let mut secret = waiting(&name);
+        let stamp = format!("1 2026-11-24T10:00:00Z spec {via} anna");
+        secret["metadata"]["annotations"] = json!({ (ANNOTATION_STAMPS): stamp });
+        secret
+    };
+    let of_people = (0..40).map(|n| asked(format!("person-{n}-key"), "kubectl"));
+    let kept =
+        Kept::with((0..20).map(|n| asked(format!("service-{n}-key"), "agent")).chain(of_people));
     let mut agent = agent(&kept, Revision::Of2026).await;
     let words = agent.call("request_secret", ask()).await.refused();
     assert!(words.contains("cancel_request") && words.contains("service-7-key"), "{words}");
+    assert!(!words.contains("person-"), "others' are not for it to take back: {words}");
     // What waits already is no question more.
     let mut again = ask();
     again["name"] = json!("SERVICE_7_KEY");
