@@ -254,7 +254,7 @@ impl Caller {
         Err(NotLive::TrailGrows(self.namespace.to_string()).into())
     }
 
-    async fn audit_record(&self) -> Result<Option<AuditRecord>, Error> {
+    pub(super) async fn audit_record(&self) -> Result<Option<AuditRecord>, Error> {
         Ok(self.account().await?.and_then(|account| account.status?.audit))
     }
 }

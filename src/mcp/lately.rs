@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::call::Call;
 use super::words::Via;
-use crate::account::Wanted;
+use crate::account::{Newest, Wanted};
 use crate::api::names::MAX_USER_CHARS;
 use crate::api::text::harmless;
 use crate::api::{AuditAction, KlivAuditEventSpec};
@@ -30,9 +30,19 @@ pub(super) async fn lately(call: &Call<'_>, object: &str) -> Option<Lately> {
     if call.says.comes_back() || !call.says.shows_links || call.answer_link(object).is_none() {
         return None;
     }
-    let events = call.caller.audit_events(false).await.ok()?;
     let since = call.now.checked_sub(JUST_NOW).ok()?;
-    last(events.iter().map(|event| &event.spec), object, call.who, since)
+    let is_enough = |events: &[KlivAuditEventSpec]| is_enough(events, object, since);
+    let newest = call.caller.newest(None, is_enough).await.ok()?;
+    last(newest.events.iter().rev(), object, call.who, since)
+}
+
+/// Whether the trail was read far enough back, newest event first: nothing was done to the
+/// secret just now, or also what was asked before that is there.
+fn is_enough(events: &[KlivAuditEventSpec], object: &str, since: Timestamp) -> bool {
+    let mut of_it = events.iter().filter(|event| event.secret.as_deref() == Some(object));
+    let was_just_now = of_it.clone().any(|event| event.time.0 >= since);
+    let asked = of_it.any(|event| event.action == AuditAction::Requested);
+    Newest::is_back_at(events, since) && (!was_just_now || asked)
 }
 
 /// By the trail, oldest event first.

@@ -49,4 +49,5 @@ fn all_verbs(
     is_send(caller.audit_events(false));
     is_send(caller.audit_watch(Vec::new()));
     is_send(caller.trail());
+    is_send(caller.newest(None, |_| true));
 }

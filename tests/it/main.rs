@@ -26,6 +26,7 @@ mod cli_way;
 mod generated;
 mod inject;
 mod mcp_asks;
+mod mcp_changes;
 mod mcp_docs;
 #[path = "../harness/mcp_door.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with tests on a cluster, which use the rest")]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Error, Filter, NotLive, Subject, Target};
+use crate::account::{Filter, Newest, Subject, Target};
 use crate::api::KlivAuditEventSpec;
 use crate::api::refused_call;
 use crate::api::text::harmless;
@@ -37,14 +37,21 @@ pub(super) struct Input {
     /// Beside `name`: only the secret of this environment. Absent: all of them.
     #[schemars(length(max = 63))]
     environment: Option<String>,
+    /// Go on with older ones: the `before` of the answer that ends where they begin.
+    #[schemars(range(min = 1))]
+    before: Option<i64>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The newest first.
     changes: Vec<Row>,
-    /// Whether there are older ones that fit and are left out.
+    /// Whether there are older ones, that fit and are left out or that were not looked at.
     more: bool,
+    /// Where there are: call again with it for those.
+    before: Option<i64>,
+    /// How many entries of the trail were looked at, whether they fit or not.
+    looked_at: usize,
     /// Whether the audit trail is as it was written.
     trail: Trail,
     /// What was found, where it is not whole.
@@ -53,19 +60,20 @@ pub(super) struct Output {
 }
 
 /// Whether the audit trail is as it was written: `whole`: nothing is missing or changed;
+/// `part_whole`: the same of those that were looked at, as one chain, and there are others;
 /// `as_far_as_seen`: the same of what can be seen; `broken`: something was removed, reordered or
-/// edited, tell the person; `not_verified`: it grows too fast to be looked at.
+/// edited, tell the person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Trail {
     /// Nothing is missing or changed.
     Whole,
+    /// The same of the part that was looked at.
+    PartWhole,
     /// The same of what can be seen.
     AsFarAsSeen,
     /// Something was removed, reordered or edited.
     Broken,
-    /// It could not be looked at.
-    NotVerified,
 }
 
 /// One thing that happened.
@@ -98,34 +106,50 @@ impl Tool for RecentChanges {
     const NAME: &'static str = "recent_changes";
     const TITLE: &'static str = "Recent changes";
     const DESCRIPTION: &'static str = "Lists what happened to the account's secrets, the newest \
-        first: who did what, when and through what, and whether the audit trail is whole; never a \
-        value. Use it to find out who supplied, changed or deleted a secret before you ask a \
-        person, e.g. when an integration has stopped working. Tell the person where the trail is \
-        broken.";
+        first: who did what, when and through what, and whether what was looked at of the audit \
+        trail is whole; never a value. Use it to find out who supplied, changed or deleted a \
+        secret before you ask a person, e.g. when an integration has stopped working. One call \
+        looks at the newest few hundred entries; `before` goes on from there. Tell the person \
+        where the trail is broken.";
     const EFFECT: Effect = Effect::Reads;
     type Input = Input;
     type Output = Output;
 
     async fn run(call: &Call<'_>, input: Input) -> Result<Outcome<Output>, Failure> {
         let filter = filter(&input)?;
-        let (trail, events, findings) = match call.caller.trail().await {
-            Ok(trail) => {
-                let findings = trail.verify(&[]);
-                let events = trail.all().into_iter().cloned().collect();
-                (verdict(&findings), events, findings)
-            }
-            Err(Error::NotLive(NotLive::TrailGrows(_))) => {
-                let events = call.caller.audit_events(false).await?.into_iter();
-                (Trail::NotVerified, events.map(|event| event.spec).collect(), Vec::new())
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let events: Vec<KlivAuditEventSpec> = events;
         let limit = input.limit.unwrap_or(FEW).clamp(1, MOST);
-        let (changes, more) = newest(&events, &filter, limit);
+        let is_enough = |events: &[KlivAuditEventSpec]| {
+            is_back(events, &filter)
+                || events.iter().filter(|event| filter.wants(event)).nth(limit).is_some()
+        };
+        let newest = call.caller.newest(input.before, is_enough).await?;
+        Ok(Outcome::Done(output(&newest, &filter, limit, input.before)))
+    }
+}
+
+/// Whether what is older is from before the time that is asked for.
+fn is_back(events: &[KlivAuditEventSpec], filter: &Filter) -> bool {
+    filter.since.is_some_and(|since| Newest::is_back_at(events, since))
+}
+
+fn output(newest: &Newest, filter: &Filter, limit: usize, before: Option<i64>) -> Output {
+    let (changes, cut) = cut(&newest.events, filter, limit);
+    let rest = newest.rest.filter(|_| !is_back(&newest.events, filter));
+    let older = cut.or(rest);
+    let trail = match Verdict::of(&newest.findings) {
+        Verdict::Whole if newest.rest.is_some() || before.is_some() => Trail::PartWhole,
+        Verdict::Whole => Trail::Whole,
+        Verdict::AsFarAsSeen => Trail::AsFarAsSeen,
+        Verdict::Broken => Trail::Broken,
+    };
+    Output {
+        changes,
+        more: older.is_some(),
+        before: older,
+        looked_at: newest.events.len(),
+        trail,
         // They speak of events by their number alone.
-        let findings = findings.iter().take(FOUND).map(Finding::to_string).collect();
-        Ok(Outcome::Done(Output { changes, more, trail, findings }))
+        findings: newest.findings.iter().take(FOUND).map(Finding::to_string).collect(),
     }
 }
 
@@ -142,19 +166,13 @@ fn filter(input: &Input) -> Result<Filter, Failure> {
     Ok(Filter { secret, since, actor: None })
 }
 
-fn verdict(findings: &[Finding]) -> Trail {
-    match Verdict::of(findings) {
-        Verdict::Whole => Trail::Whole,
-        Verdict::AsFarAsSeen => Trail::AsFarAsSeen,
-        Verdict::Broken => Trail::Broken,
-    }
-}
-
-/// So many of the newest, and whether there are more.
-fn newest(events: &[KlivAuditEventSpec], filter: &Filter, limit: usize) -> (Vec<Row>, bool) {
-    let mut wanted = events.iter().rev().filter(|event| filter.wants(event));
-    let rows = wanted.by_ref().take(limit).map(row).collect();
-    (rows, wanted.next().is_some())
+/// So many of the newest, and the number of the last one where more are left out.
+fn cut(events: &[KlivAuditEventSpec], filter: &Filter, limit: usize) -> (Vec<Row>, Option<i64>) {
+    let mut wanted = events.iter().filter(|event| filter.wants(event));
+    let shown: Vec<&KlivAuditEventSpec> = wanted.by_ref().take(limit).collect();
+    let more = wanted.next().is_some();
+    let last = shown.last().and_then(|event| event.sequence);
+    (shown.into_iter().map(row).collect(), last.filter(|_| more))
 }
 
 /// No mask, no version, no hash.
@@ -268,18 +286,32 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_come_first_and_that_there_are_more_is_said() {
-        let events: Vec<_> = (0..5).map(|n| event(&format!("s{}", n % 2), n, None)).collect();
-        let times = |filter: &Filter, limit| {
-            let (rows, more) = newest(&events, filter, limit);
-            (rows.iter().map(|row| row.time[17..19].to_owned()).collect::<Vec<_>>(), more)
+    fn the_newest_come_first_and_where_there_are_more_it_is_said_where_to_go_on() {
+        let event = |n: i64| KlivAuditEventSpec {
+            sequence: Some(n + 1),
+            ..event(&format!("s{}", n % 2), n, None)
+        };
+        let events: Vec<_> = (0..5).rev().map(event).collect();
+        let told = |filter: &Filter, limit, rest| {
+            let newest = Newest { events: events.clone(), rest, findings: Vec::new() };
+            let told = output(&newest, filter, limit, None);
+            assert_eq!(told.more, told.before.is_some());
+            assert_eq!(told.looked_at, 5);
+            let whole = if rest.is_some() { Trail::PartWhole } else { Trail::Whole };
+            assert_eq!(told.trail, whole);
+            let times = told.changes.iter().map(|row| row.time[17..19].to_owned());
+            (times.collect::<Vec<_>>().join(" "), told.before)
         };
         let all = Filter::default();
-        assert_eq!(times(&all, 2), (vec!["04".into(), "03".into()], true));
-        assert_eq!(times(&all, 5).0.len(), 5);
+        assert_eq!(told(&all, 2, None), ("04 03".into(), Some(4)));
+        assert_eq!(told(&all, 5, None), ("04 03 02 01 00".into(), None));
+        assert_eq!(told(&all, 5, Some(1)), ("04 03 02 01 00".into(), Some(1)), "not looked at");
         let input = json!({ "since": "1970-01-01T00:00:01Z", "name": "S1" });
         let filter = filter(&serde_json::from_value(input).unwrap()).unwrap();
-        assert_eq!(times(&filter, 5), (vec!["03".into(), "01".into()], false));
+        assert_eq!(told(&filter, 5, None), ("03 01".into(), None));
+        let since = Some(Timestamp::from_second(9).unwrap());
+        let later = Filter { since, ..Filter::default() };
+        assert_eq!(told(&later, 5, Some(1)), (String::new(), None), "older ones do not fit");
     }
 
     #[test]
