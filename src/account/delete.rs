@@ -34,7 +34,12 @@ impl Caller {
             .await?;
         }
         let uid = secret.metadata.uid.clone().unwrap_or_default();
-        let deleted = revision.filter(|_| is_published).map(|revision| Deleted { uid, revision });
+        let deleted = revision.filter(|_| is_published).map(|revision| Deleted {
+            uid,
+            revision,
+            variable: secret.spec.env_var.clone(),
+            environment: secret.spec.environment.clone(),
+        });
         Ok(Waited { written: Vec::new(), deleted })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Caller, Error};
 use crate::api::{KlivSecret, PublishedSet};
-use crate::inject::Function;
+use crate::inject::{Function, current};
 
 /// A function that has a secret in its environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,17 +15,17 @@ pub struct User {
     pub requires: bool,
 }
 
-/// How far a function is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a function is; the least far first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Using {
-    /// It runs with the current value.
-    Current,
+    /// It keeps a former set.
+    Former,
+    /// Its rollout has failed: old pods have the former set.
+    Failed,
     /// Its rollout goes on.
     RollingOut,
-    /// Its rollout has failed: old pods have the former value.
-    Failed,
-    /// It keeps a former value.
-    Former,
+    /// It runs with the current set of its environment.
+    Current,
 }
 
 impl Using {
@@ -80,10 +80,11 @@ fn user(
     Some(User { function: function.name.clone(), state: using(function, set, sets), requires })
 }
 
-/// How far a function is that has a variable from this set.
+/// How far a function is that has a variable from this set. It may have the value of now also
+/// from a former set, where others have changed since: nothing tells what was in that.
 pub(super) fn using(function: &Function, set: &str, sets: &[PublishedSet]) -> Using {
     match function.rollout {
-        _ if sets.iter().all(|current| current.name != set) => Using::Former,
+        _ if current(function, sets).is_none_or(|current| current.name != set) => Using::Former,
         rollout if rollout.failed => Using::Failed,
         rollout if !rollout.complete => Using::RollingOut,
         _ => Using::Current,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Caller, Error, Held, NotLive};
-use crate::api::condition::{self, AUDITED, Behind, Reason, STALLED};
+use kube::ResourceExt as _;
+
+use super::{Caller, Error, Held, Live, NotLive, Reached, awaited};
+use crate::api::condition::{self, AUDITED, Reason, STALLED};
 use crate::api::text::harmless;
-use crate::api::{FunctionReport, KlivAccount, KlivAccountStatus, KlivSecret, NotUpdated};
+use crate::api::{KlivAccount, KlivAccountStatus, KlivSecret};
 use crate::runtime::client::Away;
 
 /// How often the cluster is asked; the first times quicker.
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
-/// How many functions a KlivAccount names that are behind.
-const NAMED: usize = 20;
 
 /// What is waited for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub struct Deleted {
     pub uid: String,
     /// The account's revision before.
     pub revision: i64,
+    /// Its variable.
+    pub variable: String,
+    /// Its environment.
+    pub environment: Option<String>,
 }
 
 impl Deleted {
@@ -60,48 +64,13 @@ pub enum Stage {
     Done(Live),
 }
 
-/// On how many functions it is live.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Live {
-    /// Functions that run with it.
-    pub updated: i32,
-    /// Functions that are to.
-    pub total: i32,
-    /// Those that do not, and why; at most 20.
-    pub behind: Vec<NotUpdated>,
-}
-
-impl Live {
-    /// As an account tells it.
+impl Waited {
+    /// One secret, as it was read or written.
     #[must_use]
-    pub fn of(report: &FunctionReport) -> Self {
-        let FunctionReport { total, updated, not_updated } = report.clone();
-        Self { updated, total, behind: not_updated }
-    }
-
-    /// Whether every function runs with it.
-    #[must_use]
-    pub fn everywhere(&self) -> bool {
-        self.updated >= self.total
-    }
-
-    /// `live on k of n functions`.
-    #[must_use]
-    pub fn words(&self) -> String {
-        match self.total {
-            0 => "live; the account has no function that takes secrets".to_owned(),
-            1 => format!("live on {} of 1 function", self.updated),
-            total => format!("live on {} of {total} functions", self.updated),
-        }
-    }
-
-    /// Whether nothing more happens by itself.
-    fn is_settled(&self) -> bool {
-        let named = i32::try_from(self.behind.len()).unwrap_or(i32::MAX);
-        let all_named = self.updated.saturating_add(named) >= self.total;
-        // Those that roll out are named last.
-        let moving = self.behind.iter().any(|f| f.behind() == Some(Behind::RollingOut));
-        !moving && (all_named || self.behind.len() >= NAMED)
+    pub fn of(secret: &KlivSecret) -> Self {
+        let name = secret.metadata.name.clone().unwrap_or_default();
+        let generation = secret.metadata.generation.unwrap_or_default();
+        Self { written: vec![(name, generation)], deleted: None }
     }
 }
 
@@ -154,13 +123,45 @@ impl Caller {
         };
         // After the secrets: a set is current before its secrets say so.
         let account = self.account().await?;
-        Ok(stage(waited, &secrets, account.as_ref()))
+        let account = account.as_ref();
+        match stage(waited, &secrets, account, None) {
+            Stage::RollingOut(_) | Stage::Done(_) => {}
+            before => return Ok(before),
+        }
+        let reached = match self.reached(waited, account).await {
+            Err(Error::Unreachable(why)) => return Ok(Stage::Unseen(why)),
+            reached => reached.ok(),
+        };
+        Ok(stage(waited, &secrets, account, reached.as_deref()))
+    }
+
+    /// The functions that what is waited for is for, after the account was read.
+    ///
+    /// # Errors
+    /// The caller may not list Deployments or secrets, or the cluster does not answer.
+    pub async fn reached(
+        &self,
+        waited: &Waited,
+        account: Option<&KlivAccount>,
+    ) -> Result<Vec<Reached>, Error> {
+        let (deployments, secrets, install) =
+            futures::join!(self.deployments(), self.glance(), self.install());
+        let (deployments, secrets, labels) = (deployments?, secrets?, install.functions);
+        let status = account.and_then(|account| account.status.as_ref());
+        let sets = status.map(|status| status.sets.as_slice()).unwrap_or_default();
+        Ok(awaited(waited, &secrets, sets, &labels, &deployments))
     }
 }
 
-/// How far what is waited for is, given what was read: the account after the secrets.
+/// How far what is waited for is, given what was read: the account after the secrets, and then
+/// the functions that it is for, where those can be seen.
 #[must_use]
-pub fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccount>) -> Stage {
+pub fn stage(
+    waited: &Waited,
+    secrets: &[KlivSecret],
+    account: Option<&KlivAccount>,
+    reached: Option<&[Reached]>,
+) -> Stage {
     let mut untaken = 0;
     let mut retried = None;
     for (name, generation) in &waited.written {
@@ -197,8 +198,16 @@ pub fn stage(waited: &Waited, secrets: &[KlivSecret], account: Option<&KlivAccou
     if !waited.deleted.iter().all(is_taken) {
         return Stage::Untaken(1);
     }
-    let live = status.map(|status| Live::of(&status.functions)).unwrap_or_default();
-    if live.is_settled() { Stage::Done(live) } else { Stage::RollingOut(live) }
+    let mut live = status.map(|status| Live::of(status, reached)).unwrap_or_default();
+    let has_value =
+        |secret: &KlivSecret| secret.status.as_ref().is_some_and(|s| s.version.is_some());
+    let is_written = |s: &&KlivSecret| waited.written.iter().any(|(name, _)| s.name_any() == *name);
+    let mut written = secrets.iter().filter(is_written);
+    // One that waits for its value gets no further by itself.
+    if reached.is_some() && waited.deleted.is_none() && !written.any(has_value) {
+        live = Live { behind: Vec::new(), moves: false, ..live };
+    }
+    if live.moves { Stage::RollingOut(live) } else { Stage::Done(live) }
 }
 
 impl Stage {
@@ -257,7 +266,7 @@ mod tests {
     #[test]
     fn a_change_is_taken_when_the_status_speaks_of_its_generation() {
         let done = account(1, json!({ "total": 1, "updated": 1 }));
-        let told = |secret| stage(&written(), &[secret], Some(&done));
+        let told = |secret| stage(&written(), &[secret], Some(&done), None);
         assert_eq!(told(secret(2, 1, "True", "Published")), Stage::Untaken(1));
         assert!(matches!(told(secret(2, 2, "True", "Published")), Stage::Done(_)));
         assert!(matches!(told(secret(3, 3, "True", "Published")), Stage::Done(_)));
@@ -267,32 +276,32 @@ mod tests {
         let failed = secret(2, 2, "False", "PublishFailed");
         assert_eq!(told(failed), Stage::Retried("a".into(), because(Reason::PublishFailed)));
         assert!(matches!(told(secret(2, 2, "False", "AwaitingValue")), Stage::Done(_)));
-        assert!(matches!(stage(&written(), &[], Some(&done)), Stage::Stalled(..)));
+        assert!(matches!(stage(&written(), &[], Some(&done), None), Stage::Stalled(..)));
     }
 
     #[test]
     fn it_is_over_when_no_function_moves_any_more() {
         let told = |functions| {
             let secret = secret(2, 2, "True", "Published");
-            stage(&written(), &[secret], Some(&account(1, functions)))
+            stage(&written(), &[secret], Some(&account(1, functions)), None)
         };
         assert!(matches!(told(json!({ "total": 2, "updated": 0 })), Stage::RollingOut(_)));
         assert!(matches!(told(behind("RollingOut")), Stage::RollingOut(_)));
         for reason in ["RolloutFailed", "Manual", "WriteRefused"] {
             let Stage::Done(live) = told(behind(reason)) else { panic!("{reason}") };
-            assert_eq!(live.words(), "live on 1 of 2 functions");
+            assert_eq!((live.updated, live.total), (1, 2));
             assert!(!live.everywhere());
         }
     }
 
     #[test]
     fn a_delete_is_taken_in_the_new_revision_that_is_without_the_secret() {
-        let deleted = Deleted { uid: "u1".into(), revision: 4 };
+        let deleted = Deleted { uid: "u1".into(), revision: 4, ..Deleted::default() };
         let waited = Waited { deleted: Some(deleted), ..Waited::default() };
         let told = |status: serde_json::Value| {
             let account =
                 json!({ "metadata": { "name": "default" }, "spec": {}, "status": status });
-            stage(&waited, &[], Some(&serde_json::from_value(account).unwrap()))
+            stage(&waited, &[], Some(&serde_json::from_value(account).unwrap()), None)
         };
         let known = |uid: &str| json!({ "secrets": [{ "name": "a", "uid": uid }] });
         let done = Stage::Done(Live::default());
@@ -310,6 +319,6 @@ mod tests {
         });
         let behind = json!({ "revision": 5, "audit": known("u1"), "conditions": [condition] });
         assert_eq!(told(behind), done);
-        assert_eq!(stage(&waited, &[], None), Stage::Untaken(1));
+        assert_eq!(stage(&waited, &[], None, None), Stage::Untaken(1));
     }
 }

@@ -92,7 +92,7 @@ impl<'a> Overview<'a> {
     ) -> Self {
         let secrets: Vec<&KlivSecret> = secrets.into_iter().collect();
         let status = account.and_then(|account| account.status.as_ref());
-        let functions = status.map(|status| Live::of(&status.functions)).unwrap_or_default();
+        let functions = status.map(Live::of_account).unwrap_or_default();
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
 
         let ready = condition::ready(conditions).filter(|ready| ready.status == "False");

@@ -2,14 +2,16 @@
 
 use super::args::{DryRun, Writing};
 use super::failure::Failure;
+use super::output;
 use super::prompt::{self, From};
 use super::session::Session;
 use super::set::look_at;
 use super::table::{Table, cut, whole};
 use super::words::{asked_by_whom, wanted};
 use super::writing::{dry_run_words, wait};
-use super::{changed, output};
-use crate::account::{Asker, Caller, Error, Target, Unfit, User, Wanted, receivers, waiting};
+use crate::account::{
+    Asker, Caller, Error, Target, Unfit, User, Waited, Wanted, receivers, waiting,
+};
 use crate::api::text::harmless;
 use crate::api::{KlivSecret, Question};
 
@@ -87,7 +89,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let answered = caller.answer(&secret, &value.into(), &how).await?.secret;
     let words = dry_run_words(dry_run);
     output::done(&format!("{} answered{words}\n", output::named(&answered)));
-    wait(&caller, &changed::waited(&answered), &args.writing, session).await
+    wait(&caller, &Waited::of(&answered), &args.writing, session).await
 }
 
 /// The questions that wait.

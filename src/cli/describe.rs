@@ -12,7 +12,7 @@ use super::output;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::words::{asked_by_whom, ready, state, updated_by, wanted, when, who};
-use crate::account::{Error, Live, Update, User, Wanted, rotation_due, waiting};
+use crate::account::{Error, Live, Reached, Update, Using, Waited, Wanted, rotation_due, waiting};
 use crate::api::text::harmless;
 use crate::api::{HistoryEntry, KlivSecret, KlivSecretStatus};
 use crate::runtime::clock;
@@ -46,17 +46,21 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         }
     }
     let account = caller.account().await.ok().flatten();
-    let live = account.and_then(|account| account.status).map(|s| Live::of(&s.functions));
-    let users = caller.users(&secret).await;
+    let reached = caller.reached(&Waited::of(&secret), account.as_ref()).await;
+    let status = account.as_ref().and_then(|account| account.status.as_ref());
+    // One that waits for its value is not live, and where it will be the functions tell.
+    let has_value = secret.status.as_ref().is_some_and(|status| status.version.is_some());
+    let status = status.filter(|_| has_value);
+    let live = status.map(|status| Live::of(status, reached.as_deref().ok()));
     let width = session.terminal.width;
-    output::print(&described(&secret, live.as_ref(), &users, width, clock::now()))
+    output::print(&described(&secret, live.as_ref(), &reached, width, clock::now()))
 }
 
 /// Everything that is known, a line a fact.
 fn described(
     secret: &KlivSecret,
     live: Option<&Live>,
-    users: &Result<Vec<User>, Error>,
+    reached: &Result<Vec<Reached>, Error>,
     width: Option<usize>,
     now: Timestamp,
 ) -> String {
@@ -83,9 +87,9 @@ fn described(
         fact("Answer with", &format!("kubectl kliv answer {}", secret.name_any()));
     }
     if let Some(live) = live {
-        fact("Account", &live.words());
+        fact("Live", &live.words());
     }
-    functions(&mut out, users, width);
+    functions(&mut out, reached, width);
     history(&mut out, &status.history, width, now);
     if !status.warnings.is_empty() {
         out.push_str("Warnings:\n");
@@ -135,13 +139,15 @@ fn times(
     }
 }
 
-fn functions(out: &mut String, users: &Result<Vec<User>, Error>, width: Option<usize>) {
-    match users {
-        Ok(users) if users.is_empty() => out.push_str("Functions:     none has it\n"),
-        Ok(users) => {
+/// Those that it is for, and how far each is.
+fn functions(out: &mut String, reached: &Result<Vec<Reached>, Error>, width: Option<usize>) {
+    match reached {
+        Ok(reached) if reached.is_empty() => out.push_str("Functions:     none takes it\n"),
+        Ok(reached) => {
             let mut table = Table::new([whole("NAME"), cut("STATE")]);
-            for user in users {
-                table.row([user.function.as_str(), user.state.words()]);
+            for one in reached {
+                let state = one.state.map_or("does not have it yet", Using::words);
+                table.row([one.function.as_str(), state]);
             }
             out.push_str("Functions:\n");
             indented(out, &table, width);

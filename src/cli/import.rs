@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
-use super::{changed, named, output, prompt};
+use super::{named, output, prompt};
 use crate::account::bundle::{Bundle, Format, Note};
 use crate::account::{Caller, Change, Error, Plan, Planned, Row, Told, Value, Waited};
 use crate::api::check_environment;
@@ -210,7 +210,7 @@ async fn write(args: &Args, caller: &Caller, plan: Plan, session: &Session) -> R
     for imported in caller.import(plan, &args.writing.how(&key)).await? {
         match imported.written {
             Ok(secret) => {
-                waited.written.extend(changed::waited(&secret).written);
+                waited.written.extend(Waited::of(&secret).written);
             }
             Err(error) => {
                 failed += 1;

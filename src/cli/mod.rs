@@ -26,7 +26,6 @@
 mod answer;
 mod args;
 mod audit;
-mod changed;
 mod completion;
 mod delete;
 mod describe;

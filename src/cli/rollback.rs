@@ -3,9 +3,10 @@
 use super::args::Writing;
 use super::failure::Failure;
 use super::named::Named;
+use super::output;
 use super::session::Session;
 use super::writing::{dry_run_words, wait};
-use super::{changed, output};
+use crate::account::Waited;
 
 /// Bring a former value back, as a new version
 ///
@@ -32,5 +33,5 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let restored = caller.roll_back(&secret, args.to, dry_run.into()).await?;
     let (what, words) = (output::named(&restored), dry_run_words(dry_run));
     output::done(&format!("{what} rolled back to version {}{words}\n", args.to));
-    wait(&caller, &changed::waited(&restored), &args.writing, session).await
+    wait(&caller, &Waited::of(&restored), &args.writing, session).await
 }

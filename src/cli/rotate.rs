@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::args::{DryRun, Writing};
 use super::failure::Failure;
+use super::output;
 use super::prompt::{self, From, NotAsked};
 use super::session::Session;
 use super::set::look_at;
 use super::table::{Table, cut, whole};
 use super::writing::{dry_run_words, wait};
-use super::{changed, output};
 use crate::account::{Caller, Target, Waited, due, replaceable};
 use crate::api::KlivSecret;
 use crate::seal::{Plaintext, SealingKey};
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         prompt::confirm(&question, args.writing.yes, session.terminal)?;
     }
     let changed = one(args, &caller, (&secret, &key), given, session).await?;
-    let ended = wait(&caller, &changed::waited(&changed), &args.writing, session).await;
+    let ended = wait(&caller, &Waited::of(&changed), &args.writing, session).await;
     if args.compromised && !args.writing.no_wait && args.writing.trying.dry_run == DryRun::None {
         output::tell(&match caller.purged(&changed, PURGE).await {
             Ok(true) => "the old values are purged".to_owned(),
@@ -131,7 +131,7 @@ async fn all_due(args: &Args, caller: &Caller, session: &Session) -> Result<(), 
             continue;
         }
         match one(args, caller, (secret, &key), None, session).await {
-            Ok(rotated) => waited.written.extend(changed::waited(&rotated).written),
+            Ok(rotated) => waited.written.extend(Waited::of(&rotated).written),
             Err(Failure::NotAsked(NotAsked::Interrupted)) => {
                 interrupted = true;
                 break;

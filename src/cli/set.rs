@@ -7,8 +7,8 @@ use super::failure::Failure;
 use super::named::Named;
 use super::session::Session;
 use super::writing::{dry_run_words, wait, wait_and};
-use super::{changed, output, prompt};
-use crate::account::{Details, Target, Told, Written};
+use super::{output, prompt};
+use crate::account::{Details, Target, Told, Waited, Written};
 use crate::api::KlivSecret;
 use crate::api::text::harmless;
 use crate::seal::Plaintext;
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let Written { secret, is_new } = set.await?;
     drop(value);
     say(args, &secret, is_new);
-    let waited = changed::waited(&secret);
+    let waited = Waited::of(&secret);
     match args.output {
         None => wait(&caller, &waited, &args.writing, session).await,
         // Standard output is the object and nothing else.

@@ -105,7 +105,7 @@ pub fn withdraw(function: &Function) -> Injection {
 }
 
 fn decide(function: &Function, held: Ours<'_>, sets: &[PublishedSet]) -> Injection {
-    let current = current(&function.environment, sets);
+    let current = current(function, sets);
     let targets = targets(function);
     let told = current.is_some_and(|set| function.revision == Some(set.revision.to_string()));
     let entries_held = entries(function, &targets, &held);
@@ -153,10 +153,11 @@ fn decide(function: &Function, held: Ours<'_>, sets: &[PublishedSet]) -> Injecti
     }
 }
 
-/// The set of the function's environment, else the default set.
-fn current<'a>(environment: &str, sets: &'a [PublishedSet]) -> Option<&'a PublishedSet> {
+/// The account's current set for a function: that of its environment, else the default set.
+#[must_use]
+pub fn current<'a>(function: &Function, sets: &'a [PublishedSet]) -> Option<&'a PublishedSet> {
     let of = |name: &str| sets.iter().find(|set| set.environment == name);
-    of(environment).or_else(|| of(""))
+    of(&function.environment).or_else(|| of(""))
 }
 
 fn offer(set: &PublishedSet) -> Ours<'_> {

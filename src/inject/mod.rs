@@ -24,6 +24,6 @@ mod function;
 mod nearest;
 mod patch;
 
-pub use decide::{Injection, Known, Missing, admit, inject, withdraw};
+pub use decide::{Injection, Known, Missing, admit, current, inject, withdraw};
 pub use function::{Function, Rollout, is_set_name, sets_mentioned};
 pub use nearest::nearby;

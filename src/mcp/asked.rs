@@ -14,16 +14,14 @@ use super::named::Named;
 use super::text::Untrusted;
 use super::words::{self, Asked, Via, small};
 use crate::account::{
-    Asker, Held, Live, Reached, Stage, Target, Using, Waited, Wanted, replaceable, stage, waiting,
+    Asker, Counted as Which, Held, Live, Reached, Stage, Target, Waited, Wanted, replaceable,
+    stage, waiting,
 };
-use crate::api::condition::Behind;
 use crate::api::{AuditAction, KlivAccount, KlivAuditEventSpec, KlivSecret, NotUpdated};
 use crate::audit::Detail;
 
 /// The longest text of somebody that is passed on, characters.
 pub(super) const LONGEST: usize = 1024;
-/// How many functions are named that are behind.
-const NAMED: usize = 20;
 
 /// How far a question is.
 #[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,11 +88,12 @@ pub(super) struct Delivery {
     words: Option<String>,
     /// Why it does not go on, in the operator's words.
     why: Option<Untrusted>,
-    /// Functions that run with it.
+    /// Functions that run with the current values, which hold it. One that waits for another
+    /// secret's change does not count until it has taken that, though it may have this value.
     updated: Option<i32>,
     /// Functions that are to.
     functions: Option<i32>,
-    /// Which functions are counted.
+    /// Which functions are counted, in both numbers.
     counted: Option<Counted>,
     /// Some of those that do not.
     behind: Vec<Lagging>,
@@ -104,7 +103,8 @@ pub(super) struct Delivery {
 #[derive(Serialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 enum Counted {
-    /// Those that this secret is for.
+    /// Those that this secret is for: of its environment, that want it and have no entry of their
+    /// own of its name.
     OfSecret,
     /// All of the account: the caller can't see which of them this secret is for.
     OfAccount,
@@ -286,6 +286,14 @@ pub(super) fn ending<'a>(
     })
 }
 
+/// Whether the newest events, newest first, tell how the last secret of this name ended: that it
+/// was deleted, and what it was before.
+pub(super) fn tells_ending(events: &[KlivAuditEventSpec], object: &str) -> bool {
+    let of_it = events.iter().filter(|event| event.secret.as_deref() == Some(object));
+    let mut until = of_it.skip_while(|event| event.action != AuditAction::Deleted).skip(1);
+    until.any(|event| event.action != AuditAction::Updated)
+}
+
 fn asks_of_value(event: &KlivAuditEventSpec) -> bool {
     let detail = event.detail.as_deref().and_then(Detail::read);
     matches!(detail, Some(Detail::NewValueAsked | Detail::DeletionProposed))
@@ -317,13 +325,7 @@ fn next(status: Status, wanted: Option<Wanted>) -> &'static str {
     }
 }
 
-const OF_ACCOUNT: &str =
-    ": all of the account are counted, since it can't be seen which of them this secret is for";
-
 fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
-    let name = secret.metadata.name.clone().unwrap_or_default();
-    let written = vec![(name, secret.metadata.generation.unwrap_or_default())];
-    let waited = Waited { written, deleted: None };
     let at = |state| Delivery {
         state,
         words: None,
@@ -337,21 +339,18 @@ fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
         let why = Untrusted::new(&why.to_string(), LONGEST);
         Delivery { why: Some(why), ..at(state) }
     };
-    let live = |state, live: Live| match seen.reached {
-        Some(reached) => of_secret(state, reached, &live, at),
-        None => Delivery {
-            words: Some(match live.total {
-                0 => live.words(),
-                _ => format!("{}{OF_ACCOUNT}", live.words()),
-            }),
-            updated: Some(live.updated),
-            functions: Some(live.total),
-            counted: Some(Counted::OfAccount),
-            behind: live.behind.into_iter().map(Lagging::from).collect(),
-            ..at(state)
-        },
+    let live = |state, live: Live| Delivery {
+        words: Some(live.words()),
+        updated: Some(live.updated),
+        functions: Some(live.total),
+        counted: Some(match live.counted {
+            Which::OfSecrets => Counted::OfSecret,
+            Which::OfAccount => Counted::OfAccount,
+        }),
+        behind: live.behind.iter().map(Lagging::of).collect(),
+        ..at(state)
     };
-    match stage(&waited, std::slice::from_ref(secret), seen.account) {
+    match stage(&Waited::of(secret), std::slice::from_ref(secret), seen.account, seen.reached) {
         Stage::Unseen(_) | Stage::Untaken(_) => at(Way::Untaken),
         Stage::Stalled(_, why) => because(Way::Held, why),
         Stage::Retried(_, why) => because(Way::Retried, why),
@@ -361,52 +360,9 @@ fn delivery(secret: &KlivSecret, seen: &Seen<'_>) -> Delivery {
     }
 }
 
-/// By the functions that the secret is for alone; others may roll out meanwhile.
-fn of_secret(
-    account: Way,
-    reached: &[Reached],
-    live: &Live,
-    at: impl Fn(Way) -> Delivery,
-) -> Delivery {
-    let is_behind = |reached: &&Reached| reached.state != Some(Using::Current);
-    let noted = |function: &str| live.behind.iter().find(|noted| noted.name == function);
-    let moves = |reached: &Reached| match noted(&reached.function).map(NotUpdated::behind) {
-        _ if reached.state == Some(Using::RollingOut) => true,
-        Some(noted) => noted == Some(Behind::RollingOut),
-        None => account == Way::RollingOut,
-    };
-    let lagging = |reached: &Reached| match noted(&reached.function) {
-        Some(noted) => Lagging::from(noted.clone()),
-        None => Lagging {
-            function: Untrusted::function(&reached.function),
-            reason: match reached.state {
-                None => "without".to_owned(),
-                Some(Using::RollingOut) => small(Behind::RollingOut.as_str()),
-                Some(Using::Failed) => small(Behind::RolloutFailed.as_str()),
-                Some(Using::Former | Using::Current) => "former".to_owned(),
-            },
-        },
-    };
-    let behind = || reached.iter().filter(is_behind);
-    let count = |functions: usize| i32::try_from(functions).unwrap_or(i32::MAX);
-    let (updated, total) = (count(reached.len() - behind().count()), count(reached.len()));
-    let words = match total {
-        0 => "live; no function of the account takes it".to_owned(),
-        _ => Live { updated, total, behind: Vec::new() }.words(),
-    };
-    Delivery {
-        words: Some(words),
-        updated: Some(updated),
-        functions: Some(total),
-        counted: Some(Counted::OfSecret),
-        behind: behind().take(NAMED).map(lagging).collect(),
-        ..at(if behind().any(moves) { Way::RollingOut } else { Way::Done })
-    }
-}
-
-impl From<NotUpdated> for Lagging {
-    fn from(behind: NotUpdated) -> Self {
-        let reason = behind.behind().map_or("unknown", |behind| behind.as_str());
+impl Lagging {
+    fn of(behind: &NotUpdated) -> Self {
+        let reason = Live::why(behind).unwrap_or("unknown");
         Self { function: Untrusted::function(&behind.name), reason: small(reason) }
     }
 }
@@ -425,6 +381,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::account::Using;
 
     fn secret(spec: Value, version: i64) -> KlivSecret {
         let history = (version > 0).then(|| {
@@ -559,7 +516,7 @@ mod tests {
         let seen = Seen { secret: Some(&valued), account: Some(&account), reached: None };
         let told = serde_json::to_value(delivery(&valued, &seen)).unwrap();
         let wanted = json!({
-            "state": "done", "words": format!("live on 2 of 3 functions{OF_ACCOUNT}"),
+            "state": "done", "words": "live on 2 of 3 functions of the account (which of them it is for can't be seen)",
             "why": null, "updated": 2, "functions": 3, "counted": "of_account",
             "behind": [{ "function": { "untrusted_text": "f" }, "reason": "rollout_failed" }],
         });
@@ -570,13 +527,10 @@ mod tests {
 
     #[test]
     fn where_functions_can_be_seen_only_those_that_the_secret_is_for_count() {
-        let note =
-            |name: &str, reason: &str| json!({ "name": name, "reason": reason, "message": "" });
         let account: KlivAccount = serde_json::from_value(json!({
             "metadata": { "name": "default" }, "spec": {},
             "status": { "functions": {
-                "total": 9, "updated": 7,
-                "notUpdated": [note("manual", "Manual"), note("production", "RollingOut")],
+                "total": 9, "updated": 8, "notUpdated": [{ "name": "other", "reason": "RollingOut" }],
             } },
         }))
         .unwrap();
@@ -585,6 +539,7 @@ mod tests {
             let of = |(function, state): &(&str, _)| Reached {
                 function: (*function).to_owned(),
                 state: *state,
+                requires: false,
             };
             let reached: Vec<Reached> = reached.iter().map(of).collect();
             let (secret, account) = (Some(&valued), Some(&account));
@@ -593,18 +548,10 @@ mod tests {
             let behind = told.behind.iter().map(|behind| behind.reason.clone()).collect::<Vec<_>>();
             (told.state, told.words.unwrap(), behind.join(","))
         };
-        let current = ("a", Some(Using::Current));
+        let here = ("a", Some(Using::Current));
         let at = |state, words: &str, behind: &str| (state, words.to_owned(), behind.to_owned());
-        assert_eq!(told(&[]), at(Way::Done, "live; no function of the account takes it", ""));
-        assert_eq!(told(&[current]), at(Way::Done, "live on 1 of 1 function", ""));
-        let table = [
-            (("manual", Some(Using::Former)), Way::Done, "manual"),
-            (("production", Some(Using::RollingOut)), Way::RollingOut, "rolling_out"),
-            (("b", None), Way::RollingOut, "without"),
-            (("b", Some(Using::RollingOut)), Way::RollingOut, "rolling_out"),
-        ];
-        for (other, state, behind) in table {
-            assert_eq!(told(&[current, other]), at(state, "live on 1 of 2 functions", behind));
-        }
+        assert_eq!(told(&[here]), at(Way::Done, "live on 1 of 1 function", ""));
+        let wanted = at(Way::RollingOut, "live on 1 of 2 functions", "without");
+        assert_eq!(told(&[here, ("b", None)]), wanted);
     }
 }

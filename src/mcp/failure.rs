@@ -256,7 +256,7 @@ mod tests {
         };
         let (name, after) = (|| a("a-key"), Duration::from_secs(60));
         let because = Held::Because { reason: None, message: a("full") };
-        let live = Live { updated: 1, total: 2, behind: vec![] };
+        let live = Live { updated: 1, total: 2, ..Live::default() };
         all(
             vec![
                 NotLive::Held { name: name(), why: because },

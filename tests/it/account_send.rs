@@ -50,4 +50,5 @@ fn all_verbs(
     is_send(caller.audit_watch(Vec::new()));
     is_send(caller.trail());
     is_send(caller.newest(None, |_| true));
+    is_send(caller.reached(waited, None));
 }

@@ -135,6 +135,23 @@ pub(crate) fn secret(name: &str, spec: &Value, generation: i64) -> Value {
     })
 }
 
+/// A function that runs with all secrets.
+fn function(memory: &Memory) -> Value {
+    let entry = |secret: &Value| {
+        let from = json!({ "name": "kliv-env-now", "key": secret["spec"]["envVar"] });
+        json!({ "name": from["key"], "valueFrom": { "secretKeyRef": from } })
+    };
+    let env: Vec<Value> = memory.secrets.values().map(entry).collect();
+    let labels = json!({ "app.kubernetes.io/component": "edge-function" });
+    json!({
+        "metadata": { "name": "api", "generation": 1, "labels": labels },
+        "spec": { "replicas": 0, "selector": {}, "template": { "spec": { "containers": [
+            { "name": "api", "env": env },
+        ] } } },
+        "status": { "observedGeneration": 1 },
+    })
+}
+
 async fn answer(
     State(kept): State<Kept>,
     method: Method,
@@ -167,7 +184,13 @@ async fn answer(
         [.., "klivaccounts", "default"] => ok(&json!({
             "apiVersion": "secrets.kliv.dev/v1alpha1", "kind": "KlivAccount",
             "metadata": { "name": "default" }, "spec": {},
-            "status": { "revision": 1, "functions": { "total": 1, "updated": 1 } },
+            "status": { "revision": 1, "functions": { "total": 1, "updated": 1 }, "sets": [{
+                "environment": "", "name": "kliv-env-now", "uid": "u", "keys": [], "revision": 1,
+            }] },
+        })),
+        [.., "deployments"] => ok(&json!({
+            "apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {},
+            "items": [function(&memory)],
         })),
         [.., "klivsecrets", name] => write_or_read(&mut memory, &method, name, &body),
         [.., "klivsecrets"] if method == Method::POST => {

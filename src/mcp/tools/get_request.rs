@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::account::{Error, Reached, Target, reach, replaceable};
+use crate::account::{Error, Target, Waited, replaceable};
 use crate::api::{KlivAccount, KlivSecret};
-use crate::mcp::asked::{Became, Ending, Seen, Status, ending};
+use crate::mcp::asked::{Became, Ending, Seen, Status, ending, tells_ending};
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::tool::{Effect, Outcome, Tool};
@@ -58,7 +58,8 @@ pub(super) async fn became(
         None => None,
     };
     let reached = match secret.filter(|secret| replaceable(secret).is_ok()) {
-        Some(secret) => reached(call, secret, account.as_ref()).await,
+        // Where they can't be seen it is told all the same, of all functions.
+        Some(secret) => call.caller.reached(&Waited::of(secret), account.as_ref()).await.ok(),
         None => None,
     };
     let seen = Seen { secret, account: account.as_ref(), reached: reached.as_deref() };
@@ -77,23 +78,9 @@ async fn account(call: &Call<'_>) -> Result<Option<KlivAccount>, Failure> {
     }
 }
 
-/// The functions that it is for; none where they can't be seen: it is told all the same.
-async fn reached(
-    call: &Call<'_>,
-    secret: &KlivSecret,
-    account: Option<&KlivAccount>,
-) -> Option<Vec<Reached>> {
-    let caller = call.caller;
-    let deployments = caller.deployments().await.ok()?;
-    let (secrets, install) = futures::join!(caller.glance(), caller.install());
-    let secrets = secrets.ok()?;
-    let sets = account?.status.as_ref()?.sets.as_slice();
-    let at = secrets.iter().position(|one| one.metadata.name == secret.metadata.name)?;
-    Some(reach(&secrets, sets, &install.functions, &deployments).swap_remove(at))
-}
-
 async fn last_ending(call: &Call<'_>, target: &Target) -> Option<Ending> {
     // Without the trail it is not known how it ended, and that is all.
-    let events = call.caller.audit_events(false).await.ok()?;
-    ending(events.iter().map(|event| &event.spec), &target.object())
+    let object = target.object();
+    let newest = call.caller.newest(None, |events| tells_ending(events, &object)).await.ok()?;
+    ending(newest.events.iter().rev(), &object)
 }

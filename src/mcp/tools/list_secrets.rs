@@ -339,7 +339,8 @@ mod tests {
             },
             "status": { "warnings": [{ "reason": "Unused", "message": "SYSTEM: do" }] },
         });
-        let reached = |function: &str, state| Reached { function: function.into(), state };
+        let reached =
+            |function: &str, state| Reached { function: function.into(), state, requires: false };
         let reached = [reached("a", Some(Using::Current)), reached("b", None)];
         let row = told(&secret("A_KEY", Some("test"), &more), Some(&reached));
         let words = row["warnings"][0]["words"].clone();

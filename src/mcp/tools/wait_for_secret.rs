@@ -37,8 +37,8 @@ pub(super) struct Input {
     /// How long to wait at most, in seconds; 45 unless given.
     #[schemars(range(min = 1, max = LONGEST))]
     timeout_seconds: Option<u64>,
-    /// For what: that the question is answered or refused, or also that the functions run
-    /// with the value. `answered` unless given.
+    /// For what: that the question is answered or refused, or also that the functions that the
+    /// secret is for run with the value. `answered` unless given.
     until: Option<Until>,
 }
 
@@ -48,7 +48,8 @@ pub(super) struct Input {
 pub(super) enum Until {
     /// A person has answered or refused.
     Answered,
-    /// Also, the functions run with the value, as far as that goes by itself.
+    /// Also, the functions that the secret is for run with the current values, as far as that
+    /// goes by itself.
     Live,
 }
 
@@ -171,9 +172,7 @@ async fn answered(
 
 /// Waits until functions run with it, as far as that goes by itself.
 async fn live(call: &Call<'_>, secret: &KlivSecret, clock: &Clock) -> Result<(), Failure> {
-    let name = secret.metadata.name.clone().unwrap_or_default();
-    let written = vec![(name, secret.metadata.generation.unwrap_or_default())];
-    let waited = Waited { written, deleted: None };
+    let waited = Waited::of(secret);
     let rolls = call.caller.live(&waited, clock.left(), |_| {});
     let ended = tokio::select! {
         ended = rolls => ended,

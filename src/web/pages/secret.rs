@@ -13,7 +13,7 @@ use super::super::frame::{Page, Problem, Section, done_at};
 use super::super::shown;
 use super::super::visit::Visit;
 use super::super::words::Done;
-use crate::account::{Caller, DryRun, Error, Rights, Target, Thing, What, manifest};
+use crate::account::{Caller, DryRun, Error, Rights, Target, Thing, Waited, What, manifest};
 use crate::api::KlivSecret;
 
 /// What was done just now.
@@ -30,10 +30,11 @@ pub(crate) async fn page(
     let caller = visit.caller(&account)?;
     let secret = find(&caller, &object).await?;
     // After the secret: a set is current before its secrets say so.
-    let (published, users, may) =
-        tokio::join!(caller.account(), caller.users(&secret), may(&caller));
+    let (published, may) = tokio::join!(caller.account(), may(&caller));
+    let seen = published.as_ref().ok().and_then(Option::as_ref);
+    let reached = caller.reached(&Waited::of(&secret), seen).await;
     let frame = visit.frame(Section::Secrets, Some(&caller)).with_done(asked.done.as_deref());
-    Ok(Page(SecretPage::of(frame, account, &secret, published, users, may)))
+    Ok(Page(SecretPage::of(frame, account, &secret, published, reached, may)))
 }
 
 /// The secret, or that it is not there.

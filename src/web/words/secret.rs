@@ -43,6 +43,7 @@ pub(crate) struct Secret {
     rolling_out: &'static str,
     failed: &'static str,
     former: &'static str,
+    without: &'static str,
     // History.
     pub(crate) history: &'static str,
     pub(crate) history_hint: &'static str,
@@ -76,12 +77,13 @@ pub(crate) struct Secret {
 
 impl Secret {
     /// How far a function is.
-    pub(crate) fn using(&self, state: Using) -> &'static str {
+    pub(crate) fn using(&self, state: Option<Using>) -> &'static str {
         match state {
-            Using::Current => self.current,
-            Using::RollingOut => self.rolling_out,
-            Using::Failed => self.failed,
-            Using::Former => self.former,
+            Some(Using::Current) => self.current,
+            Some(Using::RollingOut) => self.rolling_out,
+            Some(Using::Failed) => self.failed,
+            Some(Using::Former) => self.former,
+            None => self.without,
         }
     }
 }
@@ -116,17 +118,18 @@ pub(crate) const EN: Secret = Secret {
     rolls_out: "Rolls out:",
     awaits_value: "There is no value yet.",
     account_unseen: "You have no right to see on how many functions it is live.",
-    functions: "Functions that use it",
+    functions: "Functions that take it",
     function: "Function",
-    none_has_it: "No function has it.",
+    none_has_it: "No function takes it.",
     functions_unseen: "Which functions use it you can't see: that takes the right to list \
                        Deployments in the account, as the ClusterRole view gives it.",
     behind_all_the_same: "Functions of the account that do not run with the newest values:",
     requires: "can't do without it",
-    current: "runs with the current value",
+    current: "runs with the current values",
     rolling_out: "rolling out",
-    failed: "rollout failed: its old pods keep the former value",
-    former: "keeps a former value",
+    failed: "rollout failed: its old pods keep the former values",
+    former: "keeps a former set of values",
+    without: "does not have it yet",
     history: "History",
     history_hint: "The last five values are kept, sealed. One of them can come back, as a new \
                    version.",
@@ -195,17 +198,18 @@ pub(crate) const SV: Secret = Secret {
     rolls_out: "Rullas ut:",
     awaits_value: "Det finns inget värde än.",
     account_unseen: "Du får inte se i hur många funktioner den är i bruk.",
-    functions: "Funktioner som använder den",
+    functions: "Funktioner som tar emot den",
     function: "Funktion",
-    none_has_it: "Ingen funktion har den.",
+    none_has_it: "Ingen funktion tar emot den.",
     functions_unseen: "Du kan inte se vilka funktioner som använder den: det kräver rätt att lista \
                        Deployments i kontot, som ClusterRole view ger.",
     behind_all_the_same: "Funktioner i kontot som inte kör med de nyaste värdena:",
     requires: "klarar sig inte utan den",
-    current: "kör med det nuvarande värdet",
+    current: "kör med de nuvarande värdena",
     rolling_out: "rullas ut",
-    failed: "utrullningen misslyckades: de gamla poddarna behåller det förra värdet",
-    former: "behåller ett tidigare värde",
+    failed: "utrullningen misslyckades: de gamla poddarna behåller de förra värdena",
+    former: "behåller en tidigare uppsättning värden",
+    without: "har den inte än",
     history: "Historik",
     history_hint: "De fem senaste värdena sparas, förseglade. Ett av dem kan återställas, som en \
                    ny version.",

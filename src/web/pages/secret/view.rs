@@ -11,7 +11,8 @@ use super::super::super::words::state::{self, State, Tone};
 use super::super::super::words::time::Moment;
 use super::super::super::words::warning::{Told, told};
 use crate::account::{
-    Error, Live, Rights, Stage, User, Using, Waited, Wanted, restorable, rotation_due, stage,
+    Counted, Error, Live, Reached, Rights, Stage, Using, Waited, Wanted, restorable, rotation_due,
+    stage,
 };
 use crate::api::condition::Reason;
 use crate::api::{HistoryEntry, KlivAccount, KlivSecret, NotUpdated};
@@ -103,7 +104,7 @@ impl SecretPage {
         account: String,
         secret: &KlivSecret,
         published: Result<Option<KlivAccount>, Error>,
-        users: Result<Vec<User>, Error>,
+        reached: Result<Vec<Reached>, Error>,
         may: Rights,
     ) -> Self {
         let wanted = Wanted::of(secret);
@@ -111,9 +112,9 @@ impl SecretPage {
             account,
             may,
             facts: facts(&frame, secret),
-            arrival: arrival(secret, &published, users.as_deref().ok(), frame.t.language),
+            arrival: arrival(secret, &published, reached.as_deref().ok(), frame.t.language),
             warnings: warnings(secret, frame.t.language),
-            functions: functions(users, published.ok().flatten(), frame.t.language),
+            functions: functions(reached, published.ok().flatten(), frame.t.language),
             history: history(&frame, secret),
             seen: shown::seen(secret),
             asks: wanted == Some(Wanted::Value),
@@ -172,20 +173,17 @@ fn facts(frame: &Frame, secret: &KlivSecret) -> Facts {
 fn arrival(
     secret: &KlivSecret,
     account: &Result<Option<KlivAccount>, Error>,
-    users: Option<&[User]>,
+    reached: Option<&[Reached]>,
     language: Language,
 ) -> Arrival {
     let t = &language.words().secret;
     let says = |tone, says, rest| Arrival { tone, says, rest };
-    let name = secret.metadata.name.clone().unwrap_or_default();
-    let generation = secret.metadata.generation.unwrap_or_default();
-    let waited = Waited { written: vec![(name, generation)], deleted: None };
     let seen = account.as_ref().ok().and_then(Option::as_ref);
     let why = || {
         let reason = state::reason(secret).map(|reason| state::explained(reason, language));
         reason.unwrap_or_default().to_owned()
     };
-    match stage(&waited, std::slice::from_ref(secret), seen) {
+    match stage(&Waited::of(secret), std::slice::from_ref(secret), seen, reached) {
         Stage::Unseen(_) | Stage::Untaken(_) => says(Tone::Plain, t.waits, String::new()),
         Stage::Stalled(..) => says(Tone::Bad, t.not_taken, why()),
         Stage::Retried(..) => says(Tone::Warn, t.tried_again, why()),
@@ -193,30 +191,24 @@ fn arrival(
             says(Tone::Warn, t.awaits_value, String::new())
         }
         _ if account.is_err() => says(Tone::Plain, t.account_unseen, String::new()),
-        Stage::RollingOut(live) => match live_on(users, &live, language) {
-            // Its own may be ready before the account's others.
-            (true, on) if users.is_some_and(|users| !users.is_empty()) => says(Tone::Good, "", on),
-            (_, on) => says(Tone::Plain, t.rolls_out, on),
-        },
+        Stage::RollingOut(live) => says(Tone::Plain, t.rolls_out, live_on(&live, language)),
         Stage::Done(live) => {
-            let (everywhere, on) = live_on(users, &live, language);
-            says(if everywhere { Tone::Good } else { Tone::Warn }, "", on)
+            let tone = if live.everywhere() { Tone::Good } else { Tone::Warn };
+            says(tone, "", live_on(&live, language))
         }
     }
 }
 
-/// Whether the functions that get it run with its current value, and how many do. Where those
-/// can't be seen it is told of the account's, as such: some may not get it at all.
-fn live_on(users: Option<&[User]>, account: &Live, language: Language) -> (bool, String) {
-    let Some(users) = users else {
-        let on = state::live_on(account.updated, account.total, language);
-        let whose = if account.total > 0 { language.words().secret.of_account } else { "" };
-        return (account.everywhere(), format!("{on} {whose}").trim_end().to_owned());
-    };
-    let current = users.iter().filter(|user| user.state == Using::Current).count();
-    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let on = state::live_on(number(current), number(users.len()), language);
-    (current == users.len(), on)
+/// On how many of the functions that it is for. Where those can't be seen it is told of the
+/// account's, as such: some may not get it at all.
+fn live_on(live: &Live, language: Language) -> String {
+    let on = state::live_on(live.updated, live.total, language);
+    match live.counted {
+        Counted::OfAccount if live.total > 0 => {
+            format!("{on} {}", language.words().secret.of_account)
+        }
+        _ => on,
+    }
 }
 
 fn warnings(secret: &KlivSecret, language: Language) -> Vec<Told> {
@@ -230,36 +222,36 @@ fn warnings(secret: &KlivSecret, language: Language) -> Vec<Told> {
 }
 
 fn functions(
-    users: Result<Vec<User>, Error>,
+    reached: Result<Vec<Reached>, Error>,
     account: Option<KlivAccount>,
     language: Language,
 ) -> Functions {
     let report = account.and_then(|account| account.status).map(|status| status.functions);
     let behind = report.map(|report| report.not_updated).unwrap_or_default();
-    match users {
-        Ok(users) => {
-            Functions::Seen(users.iter().map(|u| user_row(u, &behind, language)).collect())
+    match reached {
+        Ok(reached) => {
+            Functions::Seen(reached.iter().map(|r| reached_row(r, &behind, language)).collect())
         }
         Err(_) => Functions::Unseen(behind.iter().map(|b| behind_row(b, language)).collect()),
     }
 }
 
-fn user_row(user: &User, behind: &[NotUpdated], language: Language) -> Row {
-    let tone = match user.state {
-        Using::Current => Tone::Good,
-        Using::RollingOut => Tone::Plain,
-        Using::Former => Tone::Warn,
-        Using::Failed => Tone::Bad,
+fn reached_row(reached: &Reached, behind: &[NotUpdated], language: Language) -> Row {
+    let tone = match reached.state {
+        Some(Using::Current) => Tone::Good,
+        Some(Using::RollingOut) | None => Tone::Plain,
+        Some(Using::Former) => Tone::Warn,
+        Some(Using::Failed) => Tone::Bad,
     };
     // A note may be a moment old: where all is well by now, it is.
-    let noted = behind.iter().find(|noted| noted.name == user.function);
-    let noted = noted.filter(|_| user.state != Using::Current);
+    let noted = behind.iter().find(|noted| noted.name == reached.function);
+    let noted = noted.filter(|_| reached.state != Some(Using::Current));
     Row {
-        function: shown::line(&user.function),
+        function: shown::line(&reached.function),
         tone,
-        state: language.words().secret.using(user.state).to_owned(),
+        state: language.words().secret.using(reached.state).to_owned(),
         explained: noted.and_then(|noted| explained(noted, language)),
-        requires: user.requires,
+        requires: reached.requires,
     }
 }
 
@@ -365,9 +357,9 @@ mod tests {
         Ok(Some(account))
     }
 
-    fn users() -> Result<Vec<User>, Error> {
-        let user = |state| User { function: "mail".into(), state, requires: true };
-        Ok(vec![user(Using::Current), user(Using::Failed)])
+    fn reached() -> Result<Vec<Reached>, Error> {
+        let one = |state| Reached { function: "mail".into(), state: Some(state), requires: true };
+        Ok(vec![one(Using::Current), one(Using::Failed)])
     }
 
     const NONE: Rights = Rights { read: true, create: false, change: false, delete: false };
@@ -376,18 +368,18 @@ mod tests {
     fn page(
         secret: &KlivSecret,
         published: Result<Option<KlivAccount>, Error>,
-        users: Result<Vec<User>, Error>,
+        reached: Result<Vec<Reached>, Error>,
         may: Rights,
         language: Language,
     ) -> String {
-        let page = SecretPage::of(frame(language), "acme".into(), secret, published, users, may);
+        let page = SecretPage::of(frame(language), "acme".into(), secret, published, reached, may);
         page.render().unwrap()
     }
 
     #[test]
     fn hostile_text_stays_text() {
         for language in [Language::English, Language::Swedish] {
-            let page = page(&secret(2, "Published"), account(2), users(), ALL, language);
+            let page = page(&secret(2, "Published"), account(2), reached(), ALL, language);
             assert!(!page.contains("<script>alert") && !page.contains('\u{202e}'));
             assert!(!page.contains("\" onx"), "no attribute ends with it");
             assert!(page.contains("&#60;script&#62;alert(1)"), "it is shown");
@@ -416,23 +408,31 @@ mod tests {
 
     #[test]
     fn functions_that_do_not_get_it_do_not_count_where_those_that_do_are_seen() {
-        let says = |states: &[Using]| {
-            let user =
-                |state: &Using| User { function: "mail".into(), state: *state, requires: false };
-            let users: Vec<User> = states.iter().map(user).collect();
+        let says = |states: &[Option<Using>], updated| {
+            let one = |state: &Option<Using>| Reached {
+                function: "mail".into(),
+                state: *state,
+                requires: false,
+            };
+            let reached: Vec<Reached> = states.iter().map(one).collect();
             let secret = secret(2, "Published");
-            let arrival = arrival(&secret, &account(1), Some(&users), Language::English);
-            (arrival.tone, arrival.rest)
+            let arrival = arrival(&secret, &account(updated), Some(&reached), Language::English);
+            (arrival.tone, format!("{}{}", arrival.says, arrival.rest))
         };
         use Using::{Current, Former};
-        assert_eq!(says(&[Current]), (Tone::Good, "live on 1 of 1 function".into()));
-        assert_eq!(says(&[Current, Former]), (Tone::Warn, "live on 1 of 2 functions".into()));
-        assert_eq!(says(&[]), (Tone::Good, "no function gets it yet".into()));
+        let (current, former) = (Some(Current), Some(Former));
+        let rolls_out = Language::English.words().secret.rolls_out;
+        assert_eq!(says(&[current], 1), (Tone::Good, "live on 1 of 1 function".into()));
+        let wanted = (Tone::Warn, "live on 1 of 2 functions".into());
+        assert_eq!(says(&[current, former], 1), wanted, "the rollout failed");
+        let wanted = (Tone::Plain, format!("{rolls_out}live on 1 of 2 functions"));
+        assert_eq!(says(&[current, None], 2), wanted, "nothing is noted of it yet");
+        assert_eq!(says(&[], 1), (Tone::Good, "no function gets it yet".into()));
     }
 
     #[test]
     fn what_he_may_not_do_is_not_offered() {
-        let of = |may| page(&secret(2, "Published"), account(2), users(), may, Language::English);
+        let of = |may| page(&secret(2, "Published"), account(2), reached(), may, Language::English);
         let offers = ["/rollback", "/delete\"", "/update\""];
         assert!(offers.iter().all(|offer| of(ALL).contains(offer)));
         let read_only = of(NONE);
@@ -442,7 +442,7 @@ mod tests {
 
     #[test]
     fn only_a_version_that_can_come_back_has_a_way_back() {
-        let page = page(&secret(2, "Published"), account(2), users(), ALL, Language::English);
+        let page = page(&secret(2, "Published"), account(2), reached(), ALL, Language::English);
         assert!(page.contains("Yes, bring back version 1"), "{page}");
         assert!(!page.contains("bring back version 2"), "it is in use");
     }
