@@ -11,7 +11,7 @@ pub(super) struct Named {
     /// The secret's name.
     secret: String,
     /// The environment variable that code reads.
-    variable: String,
+    pub(super) variable: String,
     /// The environment that it is for; without one, all.
     environment: Option<String>,
 }

@@ -162,7 +162,7 @@ mod tests {
         let target = Target::new("A_KEY".into(), None);
         let made = secret(serde_json::json!({ "envVar": "A_KEY", "generate": {} }));
         let Ok(Outcome::Done(answer)) = there(&target, &made) else { panic!("no answer") };
-        assert!(!answer.created && answer.variable == "A_KEY");
+        assert!(!answer.created && answer.named.variable == "A_KEY");
         for spec in [
             serde_json::json!({ "envVar": "A_KEY", "sealed": "kliv1.x" }),
             serde_json::json!({ "envVar": "A_KEY", "request": { "purpose": "p" } }),
