@@ -140,7 +140,11 @@ async def main():
         else:
             sign_in = signing_in(door, told["name"]) if "signIn" in door else None
             trusts = ssl.create_default_context(cafile=door.get("ca"))
-            http = httpx2.AsyncClient(headers=door["headers"], timeout=600, auth=sign_in, verify=trusts)
+            # A server that refuses what it has not read ends the connection: none is used twice.
+            limits = httpx2.Limits(max_keepalive_connections=0 if sign_in else 20)
+            http = httpx2.AsyncClient(
+                headers=door["headers"], timeout=600, auth=sign_in, verify=trusts, limits=limits
+            )
             async with http:
                 await serve(streamable_http_client(door["url"], http_client=http), told, sign_in)
     except Exception as error:
