@@ -42,6 +42,7 @@ const LINK: &str = "/sign-in/link";
 pub struct Gate {
     guard: Guard,
     sessions: Sessions,
+    onward: Cookie,
     limits: Limits,
     /// How many proxies of ours are before the server.
     proxies: usize,
@@ -69,19 +70,26 @@ impl Gate {
     pub fn cluster(entrance: Entrance<'_>, metrics: Metrics) -> Result<Self, BadPublicUrl> {
         let guard = Guard::cluster(entrance.public_url)?;
         let sessions = Sessions::new(entrance.key, Cookie::session(None), entrance.lives);
-        Ok(Self::new(guard, sessions, entrance.proxies, metrics))
+        Ok(Self::new(guard, sessions, Cookie::onward(None), entrance.proxies, metrics))
     }
 
     /// For one person on his own machine, on this port of loopback.
     #[must_use]
     pub fn local(port: u16, key: CookieKey) -> Self {
         let sessions = Sessions::new(key, Cookie::session(Some(port)), LOCAL);
-        Self::new(Guard::local(port), sessions, 0, Metrics::new())
+        let onward = Cookie::onward(Some(port));
+        Self::new(Guard::local(port), sessions, onward, 0, Metrics::new())
     }
 
-    fn new(guard: Guard, sessions: Sessions, proxies: usize, metrics: Metrics) -> Self {
+    fn new(
+        guard: Guard,
+        sessions: Sessions,
+        onward: Cookie,
+        proxies: usize,
+        metrics: Metrics,
+    ) -> Self {
         let busy = watch::Sender::new(0);
-        Self { guard, sessions, limits: Limits::new(), proxies, metrics, busy }
+        Self { guard, sessions, onward, limits: Limits::new(), proxies, metrics, busy }
     }
 
     /// Where people reach the server: `https://HOST`.
@@ -104,6 +112,11 @@ impl Gate {
 
     pub(super) fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Keeps where somebody wanted to go who has to sign in first.
+    pub(super) fn onward(&self) -> &Cookie {
+        &self.onward
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

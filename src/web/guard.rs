@@ -135,7 +135,7 @@ fn writes(head: &Parts, from: Origin, site: Site) -> Verdict {
 }
 
 /// Whether a person goes to a page: not a frame, not a part of another page.
-fn navigates(headers: &HeaderMap) -> bool {
+pub(crate) fn navigates(headers: &HeaderMap) -> bool {
     matches!(one(headers, &MODE), Named::Once("navigate"))
         && matches!(one(headers, &DEST), Named::Once("document"))
 }

@@ -4,13 +4,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::frame::{Frame, Problem, Section, explain};
 use super::gate;
+use super::guard::navigates;
 use super::limits::is_events;
 use super::session::Session;
 use super::shown::line;
@@ -64,9 +65,10 @@ async fn in_words(State(site): State<Site>, request: Request, next: Next) -> Res
     let account = account.and_then(|name| Namespace::try_from(name).ok());
     let who = request.extensions().get().map(|session: &Session| line(&session.person.name));
     let address = address(request.extensions(), request.uri());
+    let navigates = navigates(request.headers());
     let response = next.run(request).await;
     if reads && matches!(response.extensions().get(), Some(Problem::NotSignedIn)) {
-        return Redirect::to("/sign-in").into_response();
+        return signin::first(&site, navigates.then_some(&*address));
     }
     let frame = Frame::of_nobody(spoken, is_local, Section::Nowhere, clock::now());
     let frame = match who {

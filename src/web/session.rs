@@ -94,6 +94,17 @@ impl Cookie {
         Self { name: "__Host-kliv-sign-in".into(), same_site: "Lax", secure: true }
     }
 
+    /// Where somebody wanted to go who has to sign in first; `local` as for a session. It, too,
+    /// comes along from the provider's page.
+    pub(crate) fn onward(local: Option<u16>) -> Self {
+        match local {
+            None => Self { name: "__Host-kliv-onward".into(), same_site: "Lax", secure: true },
+            Some(port) => {
+                Self { name: format!("kliv-onward-{port}"), same_site: "Lax", secure: false }
+            }
+        }
+    }
+
     /// Sets it, for so long.
     pub(crate) fn set(
         &self,

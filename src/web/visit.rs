@@ -112,3 +112,37 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     let pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
 }
+
+/// A path of ours, or the first page: nobody is sent to another site from here.
+pub(super) fn ours(to: &str) -> &str {
+    let is_path = to.starts_with('/') && !to.starts_with("//");
+    // Browsers take a backslash for a slash.
+    let is_plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_path && is_plain { to } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_on_where_one_was_and_nowhere_else() {
+        for path in ["/", "/accounts/acme?q=a%20b&sort=name", "/health"] {
+            assert_eq!(ours(path), path);
+        }
+        for elsewhere in [
+            "",
+            "accounts",
+            "//evil.example/",
+            "/\\evil.example",
+            "\\/evil.example",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "/a\r\nSet-Cookie: a=b",
+            "/\t/evil.example",
+            "/å",
+        ] {
+            assert_eq!(ours(elsewhere), "/", "{elsewhere:?}");
+        }
+    }
+}

@@ -9,10 +9,11 @@
 //! What proves who somebody is (token, code, link) is used once and forgotten; it stands in no
 //! log line, no answer and no address that a browser keeps. The session's cookie is
 //! `SameSite=Strict`: a browser that another site has sent here does not send it along yet, so
-//! it is led to a page of ours that goes on by itself.
+//! it is led to a page of ours that goes on by itself, to where somebody wanted to go.
 
 mod local;
 mod oidc;
+mod onward;
 mod token;
 
 use askama::Template;
@@ -21,7 +22,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -39,6 +40,7 @@ use crate::server::{Person, Unfit};
 
 pub use local::{Link, LinkToken};
 pub use oidc::{BadOidc, Oidc, OidcSettings};
+pub(super) use onward::{Onward, first};
 
 /// Why somebody is not signed in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,7 +127,7 @@ pub(super) fn routes() -> Router<Site> {
         .route("/sign-in/oidc", get(to_provider))
         .route("/sign-in/callback", get(from_provider))
         .route("/sign-in/link", get(by_link))
-        .route("/sign-in/done", get(done))
+        .route("/sign-in/done", get(onward::done))
         .route("/sign-out", post(sign_out))
 }
 
@@ -182,7 +184,7 @@ async fn by_token(State(site): State<Site>, request: Request) -> Result<Response
     let Door::Cluster { client, allow_powerful_tokens, .. } = &site.door else {
         return Err(Problem::NoSuchPage);
     };
-    let language = language(request.headers());
+    let (language, to) = (language(request.headers()), onward::kept(&site, request.headers()));
     let body = read(request.into_body()).await.ok_or(Problem::TooLarge)?;
     let token = token::of_form(&body);
     drop(body);
@@ -190,7 +192,10 @@ async fn by_token(State(site): State<Site>, request: Request) -> Result<Response
     let place = &site.operator_namespace;
     let person = token::person(client, token, place, *allow_powerful_tokens).await;
     Ok(match person.and_then(|person| begin(&site, WAY, person)) {
-        Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
+        Ok(cookie) => {
+            let cookies = [cookie, site.gate.onward().clear()].map(|set| (header::SET_COOKIE, set));
+            (AppendHeaders(cookies), Redirect::to(&to)).into_response()
+        }
         Err(not_in) => refuse(&site, language, WAY, not_in),
     })
 }
@@ -263,23 +268,6 @@ async fn by_link(
         Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(DONE)).into_response(),
         Err(not_in) => refuse(&site, language(&headers), WAY, not_in),
     })
-}
-
-/// The page between another site and ours.
-#[derive(Template)]
-#[template(path = "onward.html")]
-pub(super) struct Onward {
-    pub(super) frame: Frame,
-    /// A path of ours.
-    pub(super) to: String,
-    /// By itself; else only when somebody says so.
-    pub(super) at_once: bool,
-}
-
-async fn done(State(site): State<Site>, headers: HeaderMap) -> Page<Onward> {
-    let is_local = matches!(site.door, Door::Local { .. });
-    let frame = Frame::of_nobody(language(&headers), is_local, Section::SignIn, clock::now());
-    Page(Onward { frame, to: "/".to_owned(), at_once: true })
 }
 
 async fn sign_out(State(site): State<Site>, session: Option<Extension<Session>>) -> Response {

@@ -139,6 +139,16 @@ impl Server {
         self.send(self.request(Method::GET, path, &[("sec-fetch-site", "none")], "")).await
     }
 
+    /// The same, as the newest browsers do.
+    async fn goes(&self, path: &str) -> Answer {
+        let headers = [
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        self.send(self.request(Method::GET, path, &headers, "")).await
+    }
+
     /// As a browser would send a form of this site.
     async fn post(&self, path: &str, form: &str) -> Answer {
         let headers = [("sec-fetch-site", "same-origin"), ("origin", "null"), FORM];

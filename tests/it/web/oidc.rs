@@ -69,6 +69,23 @@ async fn whoever_the_provider_and_the_cluster_know_is_signed_in() {
 }
 
 #[tokio::test]
+async fn who_follows_a_link_and_signs_in_at_the_provider_goes_on_to_where_it_leads() {
+    let provider = Provider::start();
+    let server = Server::with(Some(provider.oidc()), false);
+    server.goes("/accounts/acme/requests/a-key").await;
+    let address = begin(&server).await;
+    assert!(!address.contains("acme"), "the provider is told nothing of it: {address}");
+    let answer = come_back(&server, &provider.log_in(&address)).await;
+    assert_eq!(answer.location(), "/sign-in/done");
+    let between = server.get("/sign-in/done").await;
+    let there = "content=\"0; url=/accounts/acme/requests/a-key\"";
+    assert!(between.text.contains(there), "{}", between.text);
+    // Once.
+    assert!(server.get("/sign-in/done").await.text.contains("content=\"0; url=/\""));
+    assert!(is_in(&server, &answer).await);
+}
+
+#[tokio::test]
 async fn an_id_token_that_is_not_as_it_should_be_signs_nobody_in() {
     let provider = Provider::start();
     let server = Server::with(Some(provider.oidc()), false);

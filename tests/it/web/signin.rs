@@ -23,6 +23,37 @@ async fn whoever_the_cluster_knows_by_a_token_is_signed_in() {
 }
 
 #[tokio::test]
+async fn who_has_to_sign_in_first_goes_on_to_the_page_that_was_asked_for() {
+    let server = Server::cluster();
+    let wanted = "/accounts/acme/requests/a-key?language=no";
+    let first = server.goes(wanted).await;
+    assert_eq!((first.status, first.location()), (StatusCode::SEE_OTHER, "/sign-in"));
+    let cookie = first.headers[header::SET_COOKIE].to_str().expect("text");
+    assert!(cookie.starts_with("__Host-kliv-onward=1.") && !cookie.contains("acme"), "{cookie}");
+    assert!(cookie.ends_with("; Max-Age=600; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+    // What a page asks for by itself is no wish of anybody's, nor is the first page.
+    for path in ["/accounts/acme", "/accounts/acme/events", "/accounts/acme/audit/export"] {
+        assert!(!server.get(path).await.headers.contains_key(header::SET_COOKIE), "{path}");
+    }
+    assert!(!server.goes("/").await.headers.contains_key(header::SET_COOKIE));
+    // Who is refused has not been there yet.
+    let refused = server.post("/sign-in/token", &format!("token={POWERFUL}")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+
+    let answer = server.post("/sign-in/token", &format!("token={TOKEN}")).await;
+
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, wanted));
+    let left = server.forget_cookies();
+    assert!(left.len() == 1 && left[0].0 == "__Host-kliv-session", "{left:?}");
+    // Only what was sealed here says where.
+    for forged in [wanted, "//evil.example", "1.AAAA", &left[0].1] {
+        server.remember_cookies(vec![("__Host-kliv-onward".into(), forged.into())]);
+        let answer = server.post("/sign-in/token", &format!("token={TOKEN}")).await;
+        assert_eq!(answer.location(), "/", "{forged}");
+    }
+}
+
+#[tokio::test]
 async fn whom_the_cluster_does_not_know_is_told_so_in_his_language_and_nothing_is_repeated() {
     let server = Server::cluster();
     for (language, words) in [("en", "does not know you"), ("sv", "känner inte igen dig")] {
