@@ -1,7 +1,7 @@
 // An OpenID provider for tests: `run.sh provider.mjs`, with one line of JSON on standard
 // input:
 //
-//   { tls: { cert, key }, clients: [{ id, secret?, redirect }], users: [{ name, password, groups }],
+//   { tls: { cert, key }, clients: [{ id, secret?, redirects }], users: [{ name, password, groups }],
 //     agents?: { registers } }
 //
 // It answers with one line, `{ "issuer": … }`, and ends when standard input does. The ID
@@ -36,10 +36,10 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const hasSecrets = clients.some((client) => client.secret);
 const user = (name) => users.find((user) => user.name === name);
 const provider = new Provider(issuer, {
-  clients: clients.map(({ id, secret, redirect }) => ({
+  clients: clients.map(({ id, secret, redirects }) => ({
     client_id: id,
     ...(secret ? { client_secret: secret } : { token_endpoint_auth_method: "none" }),
-    redirect_uris: [redirect],
+    redirect_uris: redirects,
     grant_types: ["authorization_code", ...(secret ? ["client_credentials"] : agents ? ["refresh_token"] : [])],
     response_types: ["code"],
   })),

@@ -1,9 +1,13 @@
 //! The web server beside the operator, with an identity provider that the API server trusts,
-//! and accounts to look at.
+//! and accounts to look at. The API server trusts one provider at a time, so there is one for
+//! all tests.
 
 use std::path::PathBuf;
 
+use kliv_secrets::account::{Caller, DryRun, Wanted};
+use kliv_secrets::api::Question;
 use kliv_secrets::api::condition::Reason;
+use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -17,6 +21,8 @@ const PASSWORD: &str = "correct horse";
 /// All that a journey needs.
 pub(crate) struct Ground {
     pub(crate) web: Web,
+    /// The same, on another site than the provider.
+    pub(crate) apart: Web,
     pub(crate) operator: &'static Operator,
     pub(crate) provider: Provider,
     pub(crate) folder: PathBuf,
@@ -31,21 +37,26 @@ impl Ground {
 
     async fn start() -> Self {
         let operator = crate::web::operator().await;
-        let address = Address::new();
-        let people = ["anna", "rita", "olle"]
-            .map(|name| json!({ "name": name, "password": PASSWORD, "groups": ["people"] }));
-        let provider = Provider::start(AUDIENCE, &address.redirect(), &json!(people)).await;
+        let addresses = [Address::new(), Address::apart()];
+        let people = ["anna", "rita", "olle"].map(|name| {
+            json!({ "name": name, "password": PASSWORD, "groups": ["people", format!("{name}s")] })
+        });
+        let redirects = addresses.each_ref().map(Address::redirect);
+        let provider = Provider::start(AUDIENCE, &redirects, &json!(people)).await;
         operator.cluster.trusts(&provider.issuer, &provider.tls.certificate).await;
         let folder = operator.cluster.kubeconfig().with_file_name("web");
         std::fs::create_dir(&folder).expect("a folder");
         let kubeconfig = operator.kubeconfig_of("kliv-secrets-web");
-        let web = Web::in_cluster(&address, &kubeconfig, Some(&provider), &folder).await;
-        Self { web, operator, provider, folder }
+        let [web, apart] = &addresses;
+        let server =
+            async |address| Web::in_cluster(address, &kubeconfig, Some(&provider), &folder).await;
+        let (web, apart) = (server(web).await, server(apart).await);
+        Self { web, apart, operator, provider, folder }
     }
 
     /// Where the browser may go.
     pub(crate) fn servers(&self) -> Value {
-        json!([self.web.server(), self.provider.server()])
+        json!([self.web.server(), self.apart.server(), self.provider.server()])
     }
 
     /// How somebody signs in at the provider.
@@ -117,6 +128,23 @@ pub(crate) async fn furnish(account: &Account<'_>) {
     });
     account.apply(&secret_with(question));
     account.becomes(REQUEST, Reason::AwaitingValue).await;
+}
+
+/// An agent asks about a value that is there: for a new one, or whether the secret may go.
+pub(crate) async fn asks_about(account: &Account<'_>, object: &str, wants: Wanted, why: &str) {
+    let agent = Caller { field_manager: AGENT_FIELD_MANAGER, ..account.caller() };
+    let secret = account.published(object).await;
+    let question = Question {
+        purpose: why.to_owned(),
+        requested_by: Some("shop agent".to_owned()),
+        ..Question::default()
+    };
+    let asked = match wants {
+        Wanted::Deletion => agent.propose_deletion(&secret, question, DryRun::None).await,
+        Wanted::Value | Wanted::NewValue => agent.ask_anew(&secret, question, DryRun::None).await,
+    };
+    asked.expect("is asked");
+    account.published(object).await;
 }
 
 /// Name, environment, description, value. None is anybody's.

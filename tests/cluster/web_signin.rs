@@ -10,26 +10,19 @@ use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use crate::account::{Account, secret};
-use crate::harness::{AUDIENCE, Address, Provider, Web, journey};
+use crate::harness::{AUDIENCE, journey};
 use crate::web::operator;
+use crate::web_ground::Ground;
 
 #[tokio::test]
 async fn people_sign_in_by_their_provider_or_by_a_token_and_out_again() {
-    let operator = operator().await;
-    let account = Account::new(operator, "web-signin").await;
+    let ground = Ground::shared().await;
+    let account = Account::new(ground.operator, "web-signin").await;
     account.put(&secret("SHOWN_TOKEN", "some value")).await;
-    let cluster = account.cluster;
-    let address = Address::apart();
-    let users = json!([{ "name": "anna", "password": "her-passw0rd", "groups": ["shop"] }]);
-    let provider = Provider::start(AUDIENCE, &address.redirect(), &users).await;
-    cluster.trusts(&provider.issuer, &provider.tls.certificate).await;
-    let folder = cluster.kubeconfig().with_file_name("web-signin");
-    fs::create_dir(&folder).expect("a folder");
-    let kubeconfig = operator.kubeconfig_of("kliv-secrets-web");
-    let server = Web::in_cluster(&address, &kubeconfig, Some(&provider), &folder).await;
+    let (cluster, server) = (account.cluster, &ground.apart);
     let namespace = account.namespace.as_str();
     let member = format!("--serviceaccount={namespace}:default");
-    for whom in ["--group=oidc:shop", &member] {
+    for whom in ["--group=oidc:annas", &member] {
         cluster.grant("kliv-secrets-viewer", whom, namespace).await;
     }
     let own = token(&account, "default", &[AUDIENCE]).await;
@@ -40,9 +33,8 @@ async fn people_sign_in_by_their_provider_or_by_a_token_and_out_again() {
     let powerful = token(&account, "root", &[]).await;
 
     let input = json!({
-        "servers": [server.server(), provider.server()],
-        "origin": server.origin, "issuer": provider.issuer,
-        "user": "anna", "password": "her-passw0rd", "person": "oidc:anna",
+        "servers": ground.servers(), "origin": server.origin, "issuer": ground.provider.issuer,
+        "user": "anna", "password": ground.person("anna")["password"], "person": "oidc:anna",
         "account": namespace, "token": own, "powerful": powerful,
         "owner": format!("system:serviceaccount:{namespace}:default"),
     });

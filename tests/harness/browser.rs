@@ -80,10 +80,10 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Starts one that knows a client, which may be sent to `redirect`, and users:
-    /// `[{ name, password, groups }]`.
-    pub async fn start(client: &str, redirect: &str, users: &Value) -> Self {
-        let client = json!({ "id": client, "redirect": redirect });
+    /// Starts one that knows a client, to which people may be sent back at these addresses,
+    /// and users: `[{ name, password, groups }]`.
+    pub async fn start(client: &str, redirects: &[String], users: &Value) -> Self {
+        let client = json!({ "id": client, "redirects": redirects });
         Self::of(json!({ "clients": [client], "users": users })).await
     }
 
@@ -96,7 +96,7 @@ impl Provider {
     /// where it `registers` clients, all that come, else the one that it knows. Beside them a
     /// robot, as above.
     pub async fn of_agents(client: (&str, &str), registers: bool, users: &Value) -> Self {
-        let client = json!({ "id": client.0, "redirect": client.1 });
+        let client = json!({ "id": client.0, "redirects": [client.1] });
         let clients = json!([client, robot("robot", "its secret")]);
         Self::of(json!({
             "clients": clients, "users": users, "agents": { "registers": registers },
@@ -116,7 +116,7 @@ impl Provider {
 }
 
 fn robot(id: &str, secret: &str) -> Value {
-    json!({ "id": id, "secret": secret, "redirect": "https://localhost/none" })
+    json!({ "id": id, "secret": secret, "redirects": ["https://localhost/none"] })
 }
 
 impl Tls {

@@ -56,7 +56,14 @@ export const at = {
     sent: "[name=rows]",
     failed: "tbody th code",
   },
-  requests: { one: (object) => `#request-${css(object)}` },
+  requests: { one: (object) => `#request-${css(object)}`, all: "li[id^=request-]" },
+  request: {
+    purpose: "dd.untrusted",
+    refuse: "#refuse summary",
+    refuseSure: "#refuse form button",
+    toDelete: 'main a.danger[href$="/delete"]',
+    keep: 'main form[action*="/requests/"] > .bar button',
+  },
   audit: { events: "#events > tr", chain: "#chain" },
 };
 
@@ -64,7 +71,7 @@ export const at = {
 const css = (text) => text.replace(/[^A-Za-z0-9_-]/g, (sign) => `\\${sign}`);
 
 /** The pages of an account, by what they are called in tests. */
-export function pages({ account, secret, request }) {
+export function pages({ account, secret, request, rotation, deletion }) {
   const of = (path) => `/accounts/${account}${path}`;
   return {
     accounts: "/",
@@ -77,6 +84,8 @@ export function pages({ account, secret, request }) {
     environments: of("/environments"),
     requests: of("/requests"),
     ...(request ? { request: of(`/requests/${request}`) } : {}),
+    ...(rotation ? { "request-rotation": of(`/requests/${rotation}`) } : {}),
+    ...(deletion ? { "request-deletion": of(`/requests/${deletion}`) } : {}),
     audit: of("/audit"),
     health: "/health",
   };
@@ -92,14 +101,19 @@ export async function signIn(page, origin, how) {
       await page.fill(at.signIn.token, how.token);
       await page.click(at.signIn.byToken);
     } else {
-      await page.click(at.signIn.byProvider);
-      await page.fill(at.provider.user, how.user);
-      await page.fill(at.provider.password, how.password);
-      await page.click(at.provider.submit);
+      await byProvider(page, how);
     }
   }
   await page.waitForURL((url) => url.origin === origin && !url.pathname.startsWith("/sign-in"));
   await page.waitForSelector(at.who);
+}
+
+/** From the page of the sign-in to the provider, and back. */
+export async function byProvider(page, { user, password }) {
+  await page.click(at.signIn.byProvider);
+  await page.fill(at.provider.user, user);
+  await page.fill(at.provider.password, password);
+  await page.click(at.provider.submit);
 }
 
 /** Types a new secret and saves it, whichever form it is. */
