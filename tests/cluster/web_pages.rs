@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever asks by --nocapture")]
 
 use futures::future::join_all;
+use kliv_secrets::account::Wanted;
 use kliv_secrets::api::KlivSecret;
 use kliv_secrets::runtime::clock;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::account::{Account, function_with, secret, secret_with};
 use crate::harness::{Web, eventually, journey};
 use crate::operator::write_kubeconfig;
-use crate::web_ground::{Ground, REQUEST, SECRET, furnish};
+use crate::web_ground::{Ground, REQUEST, SECRET, asks_about, furnish};
 
 #[tokio::test]
 async fn people_get_in_by_provider_token_and_link_and_out_again() {
@@ -80,8 +81,11 @@ async fn whatever_somebody_writes_is_shown_as_text_and_never_runs() {
         })
         .collect();
     paths.push(format!("/accounts/{namespace}/secrets/plain-token"));
-    let requests = 0..HOSTILE.len();
-    paths.extend(requests.map(|number| format!("/accounts/{namespace}/requests/asked-{number}")));
+    for kind in ["asked", "hostile", "gone"] {
+        let numbers = 0..HOSTILE.len();
+        let of = |number| format!("/accounts/{namespace}/requests/{kind}-{number}");
+        paths.extend(numbers.map(of));
+    }
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin, "signIn": ground.person("anna"),
         "accounts": [namespace], "secret": "hostile-0", "request": "asked-0", "paths": paths,
@@ -99,6 +103,9 @@ async fn who_may_only_read_can_only_read_and_a_stranger_learns_nothing() {
     let account = Account::new(ground.operator, "web-rights").await;
     furnish(&account).await;
     ground.may("rita", "view", &account).await;
+    let (rotation, deletion) = ("stripe-api-key.production", "key1");
+    asks_about(&account, rotation, Wanted::NewValue, "It has been in a log").await;
+    asks_about(&account, deletion, Wanted::Deletion, "Nothing reads it").await;
     let other = Account::new(ground.operator, "web-other").await;
     other.put(&secret("OTHER_TOKEN", "of another account")).await;
     ground.may("olle", "edit", &other).await;
@@ -111,6 +118,7 @@ async fn who_may_only_read_can_only_read_and_a_stranger_learns_nothing() {
     let input = json!({
         "servers": ground.servers(), "origin": ground.web.origin,
         "account": account.namespace, "secret": SECRET, "request": REQUEST,
+        "rotation": rotation, "deletion": deletion,
         "reader": ground.person("rita"), "stranger": ground.person("olle"),
         "sealed": sealed["sealed"], "sealedAt": sealed_at, "seen": seen,
         "untold": ["OPENAI_API_KEY", "TWILIO", "checkout", "anna"],
@@ -224,21 +232,26 @@ async fn write_hostile(account: &Account<'_>) -> Vec<String> {
     };
     let mut writes: Vec<(Value, String)> = Vec::new();
     for (number, text) in HOSTILE.iter().enumerate() {
-        let user = marked("user", number, text);
-        let mut object = secret_with(json!({
-            "envVar": format!("HOSTILE_{number}"), "value": "some value",
-            "description": marked("description", number, text),
-        }));
-        // No page shows it.
-        object["metadata"]["annotations"] = json!({ "note": text });
-        writes.push((object, user));
-        let asker = marked("asker", number, text);
-        let object = secret_with(json!({ "envVar": format!("ASKED_{number}"), "request": {
-            "purpose": marked("purpose", number, text),
-            "obtainFrom": marked("from", number, text),
-            "requestedBy": marked("says", number, text),
-        }}));
-        writes.push((object, asker));
+        let kinds = [
+            ("ASKED", json!({})),
+            ("HOSTILE", json!({ "replaces": 1 })),
+            ("GONE", json!({ "deletion": true })),
+        ];
+        for (kind, mut question) in kinds {
+            let mut marked = |field: &str| marked(&format!("{kind}-{field}"), number, text);
+            question["purpose"] = json!(marked("purpose"));
+            question["obtainFrom"] = json!(marked("from"));
+            question["requestedBy"] = json!(marked("says"));
+            let mut spec = json!({ "envVar": format!("{kind}_{number}"), "request": question });
+            if kind != "ASKED" {
+                spec["value"] = json!("some value");
+                spec["description"] = json!(marked("description"));
+            }
+            let mut object = secret_with(spec);
+            // No page shows it.
+            object["metadata"]["annotations"] = json!({ "note": text });
+            writes.push((object, marked("user")));
+        }
     }
     for (object, user) in &writes {
         let args = ["apply", "-f", "-", "--as", user, "--as-group", "system:masters"];
@@ -246,7 +259,10 @@ async fn write_hostile(account: &Account<'_>) -> Vec<String> {
     }
     account.put(&secret("PLAIN_TOKEN", "plain value")).await;
     account.create(&function_with("hostile", &[("requires", HOSTILE[0])])).await;
-    let names: Vec<_> = (0..HOSTILE.len()).map(|number| format!("hostile-{number}")).collect();
+    let numbers = 0..HOSTILE.len();
+    let names =
+        numbers.flat_map(|number| ["hostile", "gone"].map(|kind| format!("{kind}-{number}")));
+    let names: Vec<_> = names.collect();
     join_all(names.iter().map(|name| account.published(name))).await;
     marks
 }

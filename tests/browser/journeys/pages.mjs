@@ -3,9 +3,6 @@
 
 import { at, pages, signIn } from "../lib/pages.mjs";
 
-const PHONE = { width: 360, height: 740 };
-const DESK = { width: 1280, height: 800 };
-
 export default async function ({ input, visit, none, holds }) {
   const { origin } = input;
   const titles = {};
@@ -17,11 +14,11 @@ export default async function ({ input, visit, none, holds }) {
       const guest = await visit({ language });
       await guest.page.goto(`${origin}/sign-in`);
       holds(`a browser in ${language} is met in it`, (await spoken(guest.page)) === language);
-      await looks(guest, `sign-in in ${language}`, none);
+      await guest.looks(`sign-in in ${language}`, none);
       guest.watch.expect(/status of 401/);
       const answer = await guest.page.goto(`${origin}/accounts/${input.account}`);
       holds("who is not signed in is not let in", answer.url().includes("/sign-in") || answer.status() === 401);
-      await looks(guest, `who is not signed in, in ${language}`, none);
+      await guest.looks(`who is not signed in, in ${language}`, none);
     }
   }
 
@@ -40,7 +37,7 @@ export default async function ({ input, visit, none, holds }) {
       ((titles[name] ??= {})[language]) = await page.title();
       const policy = answer.headers()["content-security-policy"] ?? "";
       holds(`${what} has a policy`, /default-src 'none'/.test(policy) && !/unsafe/.test(policy), policy);
-      await looks(person, what, none);
+      await person.looks(what, none);
       looked += 1;
     }
     await states(person, input, language, { none, holds });
@@ -55,7 +52,7 @@ export default async function ({ input, visit, none, holds }) {
 async function states(person, input, language, { none, holds }) {
   const { page } = person;
   const path = Object.fromEntries(Object.entries(pages(input)).map(([name, path]) => [name, input.origin + path]));
-  const look = (what) => looks(person, `${what} in ${language}`, none);
+  const look = (what) => person.looks(`${what} in ${language}`, none);
   // Past our scripts, which would not send it.
   const send = (form) => Promise.all([page.waitForNavigation(), page.locator(form).evaluate((form) => form.submit())]);
 
@@ -108,17 +105,8 @@ async function deleting(person, input, none) {
   await page.fill(at.delete.name, input.secret);
   await page.click(at.delete.confirm);
   await page.waitForSelector(at.delete.undo);
-  await looks(person, "deleting, while it can be undone", none);
+  await person.looks("deleting, while it can be undone", none);
   await page.click(at.delete.undo);
 }
 
 const spoken = (page) => page.getAttribute("html", "lang");
-
-/** The page as it is: for readers of screens, in the dark, on a phone. */
-async function looks(person, what, none) {
-  none(`${what}, axe on a desk`, await person.axe());
-  await person.page.setViewportSize(PHONE);
-  none(`${what} is wider than a phone`, await person.wide());
-  none(`${what}, axe on a phone`, await person.axe());
-  await person.page.setViewportSize(DESK);
-}

@@ -2,6 +2,8 @@
 
 import { text } from "./packages.mjs";
 
+const PHONE = { width: 360, height: 740 };
+
 const AXE = text("axe-core/axe.min.js");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
@@ -37,6 +39,16 @@ export class Visit {
       return JSON.stringify(all.slice(0, 8).map((e) => e.tagName + "." + e.className + " " + Math.round(e.getBoundingClientRect().right)));
     })()`);
     return JSON.parse(found);
+  }
+
+  /** The page as it is: for readers of screens, in the dark, on a phone. */
+  async looks(what, none) {
+    const desk = this.page.viewportSize();
+    none(`${what}, axe on a desk`, await this.axe());
+    await this.page.setViewportSize(PHONE);
+    none(`${what} is wider than a phone`, await this.wide());
+    none(`${what}, axe on a phone`, await this.axe());
+    await this.page.setViewportSize(desk);
   }
 
   /** Everything that the browser holds of the page now, with a name each. */
