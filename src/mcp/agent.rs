@@ -35,7 +35,7 @@ pub struct Settings {
     /// Where people's web page is, `https://HOST`; links lead there. From settings alone, never
     /// from a request.
     pub web: Option<String>,
-    /// Seals what comes back with a client.
+    /// Signs what comes back with a client.
     pub state: StateKey,
 }
 

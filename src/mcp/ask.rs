@@ -1,11 +1,12 @@
 //! Asking a person through the agent's client, in the wire form of its revision of the protocol.
 //!
 //! ```text
-//!  2026-07-28   result `input_required` + sealed state ──► the same call again, with both
+//!  2026-07-28   result `input_required` + signed state ──► the same call again, with both
 //!  2025-11-25   error -32042 with the link             ──► the same call again
 //! ```
 //!
-//! Neither needs a session. What comes back with a state was made here, for the same person,
+//! Neither needs a session. A state is signed, not encrypted (an HMAC), and holds nothing that its
+//! client does not know: what kind of question it was, and a hash. What comes back with a state was made here, for the same person,
 //! account, tool and arguments, and not long ago; anything else is refused. In the second form
 //! nothing comes back, so only a call that has just made the question ends in it: repeated, it
 //! finds the question waiting, and its result says so.
@@ -37,7 +38,7 @@ const URL_ELICITATION_REQUIRED: ErrorCode = ErrorCode(-32042);
 /// The only question that a call asks.
 const QUESTION: &str = "person";
 
-/// Seals what comes back with a client. All replicas need the same.
+/// Signs what comes back with a client, who can read it. All replicas need the same.
 pub struct StateKey(RequestStateCodec);
 
 /// The content of a key file can't be used.
@@ -111,8 +112,8 @@ impl About {
 }
 
 impl Ask {
-    /// What is sealed: that somebody agreed to open a link is no yes to anything else.
-    fn sealed(&self) -> Vec<u8> {
+    /// What is signed: that somebody agreed to open a link is no yes to anything else.
+    fn signed(&self) -> Vec<u8> {
         match self {
             Self::Link { .. } => b"link".to_vec(),
             Self::Confirm { about, .. } => [&b"confirm"[..], &about.0].concat(),
@@ -196,7 +197,7 @@ fn required(
     };
     let digest = bound.digest();
     let options = SealOptions::new().associated_data(&digest).ttl(open_for);
-    let state = key.0.seal_with(&ask.sealed(), &options);
+    let state = key.0.seal_with(&ask.signed(), &options);
     let question = InputRequest::Elicitation(ElicitRequest::new(params));
     InputRequiredResult::new(Some([(QUESTION.to_owned(), question)].into()), Some(state))
 }

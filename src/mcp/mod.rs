@@ -15,7 +15,7 @@
 //! calls is settled before a tool runs: over stdio it is the kubeconfig's user, over HTTP the
 //! owner of a token that was issued for this server, as whom it acts by impersonation. RBAC
 //! decides everything. No call is remembered from one request to the next: what is to come
-//! back is sealed and comes back with the client.
+//! back is signed and comes back with the client.
 //!
 //! One field of one tool takes a value: `value` of `store_secret`. It is sealed before
 //! anything is sent, and is there only where chat values are on. Whatever else looks like a

@@ -1,5 +1,6 @@
-//! What a client declared when it began, in revisions that say it only then: it goes out sealed
-//! as the session's id and comes back with each request. Nothing is remembered here.
+//! What a client declared when it began, in revisions that say it only then: it goes out signed
+//! as the session's id, which the client could read, and comes back with each request. Nothing is
+//! remembered here.
 
 use std::time::Duration;
 
