@@ -312,6 +312,7 @@ async fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
 fn listening(
     args: &ServerArgs,
     router: axum::Router,
+    proxies: server::Proxies,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<impl Future<Output = Result<(), server::ServeError>> + use<>> {
@@ -320,7 +321,12 @@ fn listening(
     let tls = tls.map(|folder| server::Tls { folder, every: args.reload_interval });
     let listener = TcpListener::bind(args.bind);
     let listener = listener.with_context(|| format!("can't listen on {}", args.bind))?;
-    Ok(server::serve(router, listener, tls, ready, stop.clone()))
+    let reached = server::Reached { listener, tls, proxies };
+    Ok(server::serve(router, reached, ready, stop.clone()))
+}
+
+fn proxies(args: &ServerArgs) -> Result<server::Proxies, server::NoPeers> {
+    server::Proxies::new(args.proxies, args.proxy_from.clone())
 }
 
 async fn web(args: &WebArgs) -> anyhow::Result<()> {
@@ -330,9 +336,10 @@ async fn web(args: &WebArgs) -> anyhow::Result<()> {
         Some(file) => web::CookieKey::from_file(&read_private(file)?)?,
         None => web::CookieKey::generate(&mut entropy::system()),
     };
+    let proxies = proxies(&args.server)?;
     let entrance = web::Entrance {
         public_url: &args.public_url,
-        proxies: args.server.proxies,
+        proxies: proxies.clone(),
         key,
         lives: args.session_lifetime,
     };
@@ -344,7 +351,7 @@ async fn web(args: &WebArgs) -> anyhow::Result<()> {
     };
     let namespace = args.server.operator_namespace.as_str().try_into()?;
     let site = web::Site::new(door, gate, namespace, stop.clone());
-    let serve = listening(&args.server, web::router(site), &readiness, &stop)?;
+    let serve = listening(&args.server, web::router(site), proxies, &readiness, &stop)?;
     let work = async { Ok(serve.await?) };
     beside_http("web", &args.server.common, &metrics, &readiness, &stop, work).await
 }
@@ -388,9 +395,10 @@ async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
     };
     let settings =
         mcp::Settings { chat_values: args.chat_values, web: args.web_url.clone(), state };
+    let proxies = proxies(&args.server)?;
     let entrance = mcp::http::Entrance {
         public_url: &args.public_url,
-        proxies: args.server.proxies,
+        proxies: proxies.clone(),
         client: client::connect().await?,
         issuer: issuer(args)?,
         scopes: args.oidc_scopes.clone(),
@@ -398,7 +406,7 @@ async fn mcp(args: &McpArgs) -> anyhow::Result<()> {
     };
     let agent = mcp::Agent::of_each_request(settings);
     let router = mcp::http::router(entrance, agent.clone(), metrics.clone(), stop.clone())?;
-    let serve = listening(&args.server, router, &readiness, &stop)?;
+    let serve = listening(&args.server, router, proxies, &readiness, &stop)?;
     let work = async {
         let served = serve.await;
         // What was refused is in the audit trail before the process ends.
@@ -419,7 +427,8 @@ fn issuer(args: &McpArgs) -> anyhow::Result<Option<server::Issuer>> {
     };
     let authorities = authorities(args.oidc_ca_file.as_deref())?;
     let settings = server::IssuerSettings { url: url.clone(), authorities, claims };
-    Ok(Some(server::Issuer::new(settings)?))
+    let issuer = server::Issuer::new(settings)?;
+    Ok(Some(issuer.requiring_at_jwt(args.oidc_require_at_jwt)))
 }
 
 fn read_private(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {

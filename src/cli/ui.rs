@@ -61,7 +61,8 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let door = Door::Local { client, who, namespace, link };
     let site = Site::new(door, gate, operator_namespace, stop.clone());
     let ready = Readiness::default().check("a port");
-    let serve = server::serve(web::router(site.clone()), listener, None, ready, stop.clone());
+    let reached = server::Reached { listener, tls: None, proxies: server::Proxies::none() };
+    let serve = server::serve(web::router(site.clone()), reached, ready, stop.clone());
 
     output::print(&format!("{}\n", *address))?;
     output::tell("The link signs one browser in, once. Ctrl-C ends the page.");

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  iss ours? ─► signature by the issuer's keys ─► times ─► audience ─► claims ─► Person
-//!                    └─ unknown key: asked anew, not more often than every so long; meanwhile
-//!                       what is known goes on being good
+//!                    └─ unknown key, or known ones that are old: asked anew, not more often than
+//!                       every so long; where no answer comes soon, what is known is still good
 //! ```
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +42,10 @@ const AT_FIRST: Duration = Duration::from_secs(3);
 /// How long keys go on being good while the issuer does not answer.
 const STALE: Duration = Duration::from_secs(3600);
 
+/// How long after they were asked for it is waited for the answer, where older keys are known:
+/// one of them may have been taken back.
+const SOON: Duration = Duration::from_secs(2);
+
 /// How much clocks may differ where a token says from when on it is good.
 const SKEW: i64 = 60;
 
@@ -70,6 +74,8 @@ pub enum BadIssuer {
 pub struct Issuer {
     url: IssuerUrl,
     names: ClaimNames,
+    /// Only of tokens that say of themselves that they are access tokens.
+    at_jwt: bool,
     keys: Arc<KeySource>,
 }
 
@@ -107,7 +113,15 @@ impl Issuer {
         let http = Http::new(settings.authorities.as_deref())?;
         let source =
             KeySource { url: url.clone(), http, keys: Mutex::default(), asking: Arc::default() };
-        Ok(Self { url, names: settings.claims, keys: Arc::new(source) })
+        Ok(Self { url, names: settings.claims, at_jwt: false, keys: Arc::new(source) })
+    }
+
+    /// Takes, or takes not, only what says of itself that it is an access token (`at+jwt`): else
+    /// its audience alone tells it from other tokens of the issuer.
+    #[must_use]
+    pub fn requiring_at_jwt(mut self, required: bool) -> Self {
+        self.at_jwt = required;
+        self
     }
 
     /// Its name.
@@ -129,6 +143,9 @@ impl Issuer {
         audiences: &[String],
         now: Timestamp,
     ) -> Result<(Person, Timestamp), Unknown> {
+        if self.at_jwt && !is_access_token(token) {
+            return Err(Unknown::Token);
+        }
         let parsed: CoreIdToken = token.parse().map_err(|_| Unknown::Token)?;
         let first = self.verified(&parsed, Wanted::Known).await?;
         if let Err(ClaimsVerificationError::SignatureVerification(error)) = first {
@@ -186,12 +203,12 @@ impl KeySource {
             return Ok(known);
         }
         self.ask_anew();
-        // Whoever can go on by what is known waits for nobody: the issuer may hang.
-        let known = self.keys().good_for(STALE).filter(|_| wanted == Wanted::Known);
-        if let Some(known) = known {
-            return Ok(known);
+        let (answer, patience) = (self.asking.lock(), self.keys().soon(wanted));
+        match patience {
+            None => drop(answer.await),
+            // The issuer may hang: nobody waits for long who can go on by what is known.
+            Some(patience) => drop(tokio::time::timeout(patience, answer).await),
         }
-        drop(self.asking.lock().await);
         let known = self.keys().good_for(STALE);
         known.ok_or(Unknown::NoKeys)
     }
@@ -231,6 +248,14 @@ impl Keys {
     fn good_for(&self, age: Duration) -> Option<CoreJsonWebKeySet> {
         let (at, known) = self.known.as_ref()?;
         (clock::monotonic().duration_since(*at) < age).then(|| known.clone())
+    }
+
+    /// How long it is still waited for newer ones; none where there is nothing else to go on by.
+    fn soon(&self, wanted: Wanted) -> Option<Duration> {
+        let since = |at: Instant| clock::monotonic().duration_since(at);
+        let (known, _) = self.known.as_ref()?;
+        let will_do = wanted == Wanted::Known && since(*known) < STALE;
+        will_do.then(|| SOON.saturating_sub(self.asked.map_or(SOON, since)))
     }
 }
 
@@ -276,16 +301,27 @@ fn is_for(claims: &Map<String, Value>, audiences: &[String]) -> bool {
     }
 }
 
+/// Whether a token's head says that it is an access token (RFC 9068).
+fn is_access_token(token: &str) -> bool {
+    let head = parts(token).and_then(|[head, _]| said(head)).unwrap_or_default();
+    let typ = head.get("typ").and_then(Value::as_str).unwrap_or_default();
+    ["at+jwt", "application/at+jwt"].iter().any(|it| typ.eq_ignore_ascii_case(it))
+}
+
 /// What a signed token says, verified or not.
 fn claims(token: &str) -> Option<Map<String, Value>> {
-    let mut parts = token.split('.');
-    let (Some(_), Some(claims), Some(_), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return None;
-    };
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
-    serde_json::from_slice(&claims).ok()
+    parts(token).and_then(|[_, claims]| said(claims))
+}
+
+/// Head and claims of a signed token.
+fn parts(token: &str) -> Option<[&str; 2]> {
+    let parts: Vec<&str> = token.splitn(4, '.').collect();
+    let [head, claims, _] = parts[..] else { return None };
+    Some([head, claims])
+}
+
+fn said(part: &str) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -294,34 +330,97 @@ mod tests {
     use std::pin::pin;
 
     use futures::{FutureExt as _, poll};
+    use openidconnect::JsonWebKeyId;
+    use openidconnect::core::CoreJsonWebKey;
+    use serde_json::json;
 
     use super::*;
 
-    #[tokio::test]
-    async fn while_the_issuer_hangs_its_known_keys_go_on_and_it_is_asked_once() {
-        // Takes connections and says nothing.
-        let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    fn issuer(url: String) -> Issuer {
         let claims = ClaimNames {
             username: "sub".into(),
             username_prefix: None,
             groups: None,
             groups_prefix: None,
         };
-        let url = format!("https://{}", hangs.local_addr().unwrap());
-        let issuer = Issuer::new(IssuerSettings { url, authorities: None, claims }).unwrap();
+        Issuer::new(IssuerSettings { url, authorities: None, claims }).unwrap()
+    }
+
+    /// Ago.
+    fn aged(age: Duration) -> Instant {
+        clock::monotonic().checked_sub(age).unwrap()
+    }
+
+    #[tokio::test]
+    async fn while_the_issuer_hangs_its_known_keys_go_on_and_it_is_asked_once() {
+        // Takes connections and says nothing.
+        let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+        let issuer = issuer(format!("https://{}", hangs.local_addr().unwrap()));
         let keys = &issuer.keys;
         // Nothing is known yet: there is nothing to go on by.
         let mut first = pin!(keys.get(Wanted::Known));
         assert!(poll!(&mut first).is_pending());
-        let asked = keys.keys().asked;
-        assert!(asked.is_some());
+        assert!(keys.keys().asked.is_some());
         // As where what is known is too old for one who wants newer, and good for the others.
         keys.keys().known = Some((clock::monotonic(), CoreJsonWebKeySet::new(vec![])));
         assert!(keys.get(Wanted::Known).now_or_never().is_some_and(|keys| keys.is_ok()));
-        let aged = clock::monotonic().checked_sub(KNOWN).unwrap();
-        keys.keys().known = Some((aged, CoreJsonWebKeySet::new(vec![])));
+        keys.keys().known = Some((aged(KNOWN), CoreJsonWebKeySet::new(vec![])));
         assert!(keys.get(Wanted::Newer).now_or_never().is_none(), "waits for the answer");
+        // Others have waited for it long enough.
+        let asked = aged(SOON);
+        keys.keys().asked = Some(asked);
         assert!(keys.get(Wanted::Known).now_or_never().is_some_and(|keys| keys.is_ok()));
-        assert_eq!(keys.keys().asked, asked);
+        assert_eq!(keys.keys().asked, Some(asked));
+    }
+
+    /// The clock runs by itself where all wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_taken_back_is_not_good_once_more_while_the_issuer_answers() {
+        let issuer = issuer("https://id.example.org".into());
+        let keys = &issuer.keys;
+        let set = |ids: &[&str]| {
+            let key = |id: &&str| {
+                CoreJsonWebKey::new_rsa(vec![1], vec![1], Some(JsonWebKeyId::new((*id).into())))
+            };
+            CoreJsonWebKeySet::new(ids.iter().map(key).collect())
+        };
+        let turn = Arc::clone(&keys.asking).lock_owned().await;
+        *keys.keys() = Keys {
+            asked: Some(clock::monotonic()),
+            known: Some((aged(KNOWN), set(&["withdrawn", "good"]))),
+        };
+        // It says nothing for too long: by what is known.
+        assert_eq!(keys.get(Wanted::Known).await.unwrap().keys().len(), 2);
+        keys.keys().asked = Some(clock::monotonic());
+        let mut called = pin!(keys.get(Wanted::Known));
+        assert!(poll!(&mut called).is_pending(), "waits for the answer");
+        keys.keys().known = Some((clock::monotonic(), set(&["good"])));
+        drop(turn);
+        assert_eq!(called.await.unwrap().keys().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn where_it_is_required_a_token_says_that_it_is_an_access_token() {
+        let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", hangs.local_addr().unwrap());
+        let part = |said: Value| BASE64_URL_SAFE_NO_PAD.encode(said.to_string());
+        let claims = part(json!({ "iss": url, "sub": "a", "aud": "b", "exp": 1, "iat": 1 }));
+        // What is no access token is refused before a key is asked for.
+        let refused = |required: bool, head: Value| {
+            let issuer = issuer(url.clone()).requiring_at_jwt(required);
+            let token = format!("{}.{claims}.eA", part(head));
+            let audiences = ["b".to_owned()];
+            let asked = issuer.whose(&token, &audiences, Timestamp::UNIX_EPOCH).now_or_never();
+            asked.is_some_and(|asked| asked == Err(Unknown::Token))
+        };
+        for (typ, is_one) in
+            [("at+jwt", true), ("application/AT+JWT", true), ("JWT", false), ("logout+jwt", false)]
+        {
+            let head = json!({ "alg": "ES256", "typ": typ });
+            assert_eq!(refused(true, head.clone()), !is_one, "{typ}");
+            assert!(!refused(false, head), "{typ}");
+        }
+        assert!(refused(true, json!({ "alg": "ES256" })));
+        assert!(!refused(false, json!({ "alg": "ES256" })));
     }
 }

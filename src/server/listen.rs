@@ -13,14 +13,20 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::{Bounded, MOST, Most};
+use super::proxies::Proxies;
 use crate::admission::certificate;
 use crate::runtime::Check;
 
 /// How long the head of a request may take to arrive, and its body.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a connection holds of a request before it is counted, bytes.
-const UNCOUNTED: usize = 64 * 1024;
+/// The largest head of a request, bytes: a token has at most 16 KiB, and so have a browser's
+/// cookies.
+const HEAD: u32 = 24 * 1024;
+
+/// What an HTTP/2 connection holds of requests' bodies before they are counted, bytes.
+const UNCOUNTED: u32 = 64 * 1024;
 
 /// How long requests that have begun may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -37,6 +43,16 @@ pub struct Tls {
     pub folder: PathBuf,
     /// How often it is looked at.
     pub every: Duration,
+}
+
+/// How a server is reached.
+pub struct Reached {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// With TLS, or in the clear.
+    pub tls: Option<Tls>,
+    /// The proxies before it.
+    pub proxies: Proxies,
 }
 
 /// Why the server ended.
@@ -57,8 +73,17 @@ pub enum ServeError {
 /// [`ServeError`].
 pub async fn serve(
     router: Router,
-    listener: TcpListener,
-    tls: Option<Tls>,
+    reached: Reached,
+    ready: Check,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    serve_so_many(MOST, router, reached, ready, stop).await
+}
+
+async fn serve_so_many(
+    most: Most,
+    router: Router,
+    Reached { listener, tls, proxies }: Reached,
     ready: Check,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
@@ -68,7 +93,7 @@ pub async fn serve(
     let ended = match tls {
         None => {
             let server = axum_server::from_tcp(listener).map_err(ServeError::Listen)?;
-            let server = limited(server.handle(handle.clone())).serve(pages);
+            let server = limited(server.handle(handle.clone()), proxies, most).serve(pages);
             ready.set(true);
             let mut server = pin!(server);
             tokio::select! {
@@ -92,7 +117,8 @@ pub async fn serve(
             };
             let tls = RustlsConfig::from_config(first.config);
             let server = from_tcp_rustls(listener, tls.clone()).map_err(ServeError::Listen)?;
-            let mut server = pin!(limited(server.handle(handle.clone())).serve(pages));
+            let mut server =
+                pin!(limited(server.handle(handle.clone()), proxies, most).serve(pages));
             ready.set(true);
             loop {
                 tokio::select! {
@@ -114,21 +140,88 @@ pub async fn serve(
 }
 
 /// Whoever connects can make the server hold little, and not for long.
-fn limited<A>(mut server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
-    let window = u32::try_from(UNCOUNTED).unwrap_or(u32::MAX);
+fn limited<A>(
+    server: Server<SocketAddr, A>,
+    proxies: Proxies,
+    most: Most,
+) -> Server<SocketAddr, Bounded<A>> {
+    let mut server = server.map(|acceptor| Bounded::new(acceptor, proxies, most));
     let connection: &mut auto::Builder<TokioExecutor> = server.http_builder();
     connection
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .max_buf_size(UNCOUNTED);
+        .max_buf_size(HEAD as usize);
     connection
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(STILL_THERE)
         .keep_alive_timeout(PATIENCE)
         .max_concurrent_streams(AT_ONCE)
-        .initial_stream_window_size(window)
-        .initial_connection_window_size(window);
+        .max_header_list_size(HEAD)
+        .initial_stream_window_size(UNCOUNTED)
+        .initial_connection_window_size(UNCOUNTED);
     server
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use futures::future::select_all;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::runtime::Readiness;
+
+    const FEW: Most = Most { all: 9, each: 3 };
+
+    /// One that answers `GET /`, until the guard is dropped.
+    fn started() -> (SocketAddr, tokio_util::sync::DropGuard) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let reached = Reached { listener, tls: None, proxies: Proxies::none() };
+        let router = Router::new().route("/", get(async || "here"));
+        let ready = Readiness::default().check("a port");
+        tokio::spawn(serve_so_many(FEW, router, reached, ready, stop.clone()));
+        (address, stop.drop_guard())
+    }
+
+    /// What is answered to this, if anything.
+    async fn said(address: SocketAddr, request: &[u8]) -> String {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let _ = connection.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = connection.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    const ASKS: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_head_that_does_not_end_is_held_to_a_point() {
+        let (address, _stop) = started();
+        let head = |length: usize, end: &str| {
+            let begins = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer ";
+            [begins, &"a".repeat(length - begins.len() - end.len()), end].concat()
+        };
+        let (most, token) = (HEAD as usize, 17 * 1024);
+        assert!(said(address, head(token, "\r\n\r\n").as_bytes()).await.ends_with("here"));
+        let refused = said(address, head(most, "").as_bytes()).await;
+        assert!(refused.starts_with("HTTP/1.1 431"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn who_has_as_many_connections_as_one_may_have_gets_no_other() {
+        let (address, _stop) = started();
+        let mut silent = Vec::new();
+        for _ in 0..=FEW.each {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let closed = silent.iter_mut().map(|one| Box::pin(async move { one.read(&mut [0]).await }));
+        let (read, ..) = select_all(closed).await;
+        assert_eq!(read.unwrap(), 0);
+        assert_eq!(said(address, ASKS).await, "");
+    }
 }

@@ -4,24 +4,29 @@
 //! ```text
 //!  token ─┬─► review: the API server knows ──┬─► Person ──► speaking_as: a client that asks as him
 //!         └─► issuer: signed, and for us ────┘
-//!  connection ──► listen: TLS, little memory, not for long ──► pace: how often
+//!  connection ──► listen: TLS, little memory ──► connections: not too many, not for long
+//!                  └─► proxies: whence a request came ──► pace: how often
 //! ```
 
 mod claims;
+mod connections;
 pub(crate) mod host;
+mod idle;
 mod impersonate;
 mod issuer;
 mod listen;
 pub(crate) mod pace;
 mod person;
 pub(crate) mod provider;
+mod proxies;
 pub(crate) mod review;
 
 pub use claims::ClaimNames;
 pub use host::BadPublicUrl;
 pub use impersonate::speaking_as;
 pub use issuer::{BadIssuer, Issuer, IssuerSettings};
-pub use listen::{ServeError, Tls, serve};
+pub use listen::{Reached, ServeError, Tls, serve};
 pub use person::{Person, Unfit};
 pub use provider::BadAuthorities;
+pub use proxies::{NoPeers, Proxies};
 pub use review::{Known, Unknown, whose, whose_for};

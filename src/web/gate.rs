@@ -26,8 +26,8 @@ use super::site::{Door, Site};
 use super::visit::{Asked, language};
 use super::{headers, words::Language};
 use crate::runtime::{Metrics, clock};
-use crate::server::BadPublicUrl;
-use crate::server::pace::{TooOften, client_address};
+use crate::server::pace::TooOften;
+use crate::server::{BadPublicUrl, Proxies};
 
 /// How long a stream goes on. The browser asks again then, and it is looked anew who asks.
 const STREAM: Duration = Duration::from_secs(10 * 60);
@@ -44,8 +44,7 @@ pub struct Gate {
     sessions: Sessions,
     onward: Cookie,
     limits: Limits,
-    /// How many proxies of ours are before the server.
-    proxies: usize,
+    proxies: Proxies,
     metrics: Metrics,
     busy: watch::Sender<usize>,
 }
@@ -54,8 +53,8 @@ pub struct Gate {
 pub struct Entrance<'a> {
     /// `https://HOST`: requests for another host are refused.
     pub public_url: &'a str,
-    /// How many proxies stand before it that add to `X-Forwarded-For`.
-    pub proxies: usize,
+    /// The proxies that stand before it.
+    pub proxies: Proxies,
     /// Under which sessions are encrypted.
     pub key: CookieKey,
     /// After how long people sign in again.
@@ -78,14 +77,14 @@ impl Gate {
     pub fn local(port: u16, key: CookieKey) -> Self {
         let sessions = Sessions::new(key, Cookie::session(Some(port)), LOCAL);
         let onward = Cookie::onward(Some(port));
-        Self::new(Guard::local(port), sessions, onward, 0, Metrics::new())
+        Self::new(Guard::local(port), sessions, onward, Proxies::none(), Metrics::new())
     }
 
     fn new(
         guard: Guard,
         sessions: Sessions,
         onward: Cookie,
-        proxies: usize,
+        proxies: Proxies,
         metrics: Metrics,
     ) -> Self {
         let busy = watch::Sender::new(0);
@@ -132,7 +131,7 @@ impl Gate {
     fn address(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
-        client_address(peer, request.headers(), self.proxies)
+        self.proxies.client(peer, request.headers())
     }
 }
 

@@ -1,7 +1,7 @@
 //! How much, how often, for how long: per address, per session, per route.
 //!
 //! ```text
-//!  connection: head within 10 s, buffers of 64 KiB         ┐
+//!  connection: not too many; head small, within 10 s       ┐
 //!  request:    per address, per session; body by its route ├─ here
 //!  sign-in:    few per address, and few in all             │
 //!  streams:    few per session; imports few in all         ┘

@@ -10,6 +10,7 @@ use crate::rendered::{command, find, is_mounted, objects, pod, render, render_on
 
 const URL: &str = "mcp.enabled=true,mcp.publicURL=https://agents.example.org";
 const TLS: &str = "mcp.tls.secretName=mcp-tls";
+const PROXY: &str = "mcp.proxies=1,mcp.proxyFrom={192.0.2.0/24,2001:db8::/64}";
 const WEB: &str = "web.enabled=true,web.publicURL=https://secrets.example.org,\
                    web.tls.secretName=web-tls";
 
@@ -42,19 +43,20 @@ async fn it_is_as_hardened_as_the_web_server() {
 
 #[tokio::test]
 async fn the_program_takes_the_arguments_and_finds_its_files() {
-    let plain = args(&[URL, "mcp.tls.atProxy=true,mcp.proxies=1"]).await;
+    let plain = args(&[URL, "mcp.tls.atProxy=true", PROXY]).await;
     assert_eq!(plain.public_url, "https://agents.example.org");
     assert!(
         plain.server.tls_dir.is_none()
             && plain.state_key_file.is_none()
             && plain.server.proxies == 1
+            && plain.server.proxy_from.len() == 2
     );
     assert!(plain.oidc_issuer.is_none() && plain.web_url.is_none() && !plain.chat_values);
 
     let oidc = "mcp.oidc.issuer=https://id.example.org/a,mcp.oidc.usernameClaim=email,\
                 mcp.oidc.usernamePrefix=oidc:,mcp.oidc.groupsClaim=groups,\
                 mcp.oidc.groupsPrefix=oidc:,mcp.oidc.ca.configMapName=ca,\
-                mcp.oidc.scopes={openid,use}";
+                mcp.oidc.scopes={openid,use},mcp.oidc.requireAtJwt=true";
     let rest = "mcp.replicas=2,mcp.stateKey.secretName=state,mcp.chatValues=true";
     let values = [URL, TLS, oidc, rest, WEB];
     let args = args(&values).await;
@@ -64,7 +66,8 @@ async fn the_program_takes_the_arguments_and_finds_its_files() {
     assert_eq!(args.oidc_groups_claim.as_deref(), Some("groups"));
     assert_eq!(args.oidc_groups_prefix.as_deref(), Some("oidc:"));
     assert_eq!(args.oidc_scopes, ["openid", "use"]);
-    assert!(args.chat_values);
+    assert!(args.chat_values && args.oidc_require_at_jwt);
+    assert!(args.server.proxies == 0 && args.server.proxy_from.is_empty());
     // Links lead to the web server.
     assert_eq!(args.web_url.as_deref(), Some("https://secrets.example.org"));
     let objects = objects(&values).await;
@@ -86,8 +89,10 @@ async fn what_can_not_work_is_refused_with_the_way_out() {
             &[URL, TLS, "mcp.oidc.issuer=https://id.example.org,mcp.oidc.groupsPrefix=a:"],
             "mcp.oidc.groupsClaim",
         ),
-        (&[URL, TLS, "mcp.proxies=1,mcp.httpRoute.enabled=true"], "mcp.httpRoute.parentRefs"),
+        (&[URL, TLS, PROXY, "mcp.httpRoute.enabled=true"], "mcp.httpRoute.parentRefs"),
         (&[URL, TLS, "mcp.ingress.enabled=true"], "mcp.proxies"),
+        (&[URL, TLS, "mcp.proxies=1"], "mcp.proxyFrom"),
+        (&["mcp.proxyFrom={proxy.example.org}"], "proxyFrom"),
         (&[URL, TLS, WEB, "web.publicURL=https://agents.example.org/"], "a host each"),
         (&["mcp.publicURL=https://a.example.org/path"], "publicURL"),
         (&["mcp.publicURL=http://a.example.org"], "publicURL"),
@@ -107,7 +112,7 @@ async fn ways_in_lead_to_its_service() {
     let ways = "mcp.ingress.enabled=true,mcp.ingress.className=nginx,\
                 mcp.ingress.tlsSecretName=edge,mcp.httpRoute.enabled=true,\
                 mcp.httpRoute.parentRefs[0].name=public";
-    let objects = objects(&[URL, "mcp.tls.atProxy=true,mcp.proxies=1", ways]).await;
+    let objects = objects(&[URL, "mcp.tls.atProxy=true", PROXY, ways]).await;
     assert_eq!(find(&objects, "Service", "mcp")["spec"]["ports"][0]["port"], 80);
     let ingress = &find(&objects, "Ingress", "mcp")["spec"];
     assert_eq!(ingress["rules"][0]["host"], "agents.example.org");
@@ -153,6 +158,14 @@ async fn where_the_network_is_guarded_it_is_reached_by_whom_the_values_name() {
     let ports = json!([{ "protocol": "TCP", "port": "mcp" }]);
     assert_eq!(policy["ingress"], json!([{ "from": peers, "ports": ports }]));
     assert_eq!(policy["egress"].as_array().map(Vec::len), Some(1));
+
+    // Whoever gets that far is a proxy, where there are any.
+    let proxied = args(&[URL, TLS, GUARDED, FROM, "mcp.proxies=1"]).await;
+    let all: [ipnet::IpNet; 2] = ["0.0.0.0/0", "::/0"].map(|block| block.parse().expect("a block"));
+    assert_eq!(proxied.server.proxy_from, all);
+    let proxied = args(&[URL, TLS, GUARDED, FROM, PROXY]).await;
+    assert_eq!(proxied.server.proxy_from.len(), 2);
+    assert!(args(&[URL, TLS, GUARDED, FROM]).await.server.proxy_from.is_empty());
 
     let said = render(&[URL, TLS, GUARDED]).await.failure();
     assert!(said.contains("networkPolicy.mcpFrom"), "{said}");

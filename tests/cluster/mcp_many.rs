@@ -28,7 +28,8 @@ fn wanted(account: usize, agent: usize) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_agents_ask_and_wait_at_once_and_each_gets_its_own_answer() {
     let operator = operator().await;
-    let server = Server::start("mcp-many", &[]).await;
+    // What records them stands for all.
+    let server = Server::start("mcp-many", &["--proxy-from=127.0.0.1"]).await;
     let record = Record::new();
     let accounts = (0..ACCOUNTS).map(async |_| Account::new(operator, "mcp-many").await);
     let accounts = join_all(accounts).await;

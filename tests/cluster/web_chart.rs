@@ -10,6 +10,7 @@ use crate::rendered::{command, find, is_mounted, objects, pod, render, render_on
 
 const URL: &str = "web.enabled=true,web.publicURL=https://secrets.example.org";
 const TLS: &str = "web.tls.secretName=web-tls";
+const PROXY: &str = "web.proxies=1,web.proxyFrom={192.0.2.0/24,2001:db8::/64}";
 
 #[tokio::test]
 async fn by_default_there_is_none_of_it() {
@@ -37,9 +38,10 @@ async fn it_is_as_hardened_as_the_webhook() {
 
 #[tokio::test]
 async fn the_program_takes_the_arguments_and_finds_its_files() {
-    let plain = args(&[URL, "web.tls.atProxy=true,web.proxies=1"]).await;
+    let plain = args(&[URL, "web.tls.atProxy=true", PROXY]).await;
     assert_eq!(plain.public_url, "https://secrets.example.org");
     assert!(plain.server.tls_dir.is_none() && plain.session_key_file.is_none());
+    assert_eq!((plain.server.proxies, plain.server.proxy_from.len()), (1, 2));
     assert!(plain.oidc_issuer.is_none() && !plain.allow_powerful_tokens);
 
     let oidc = "web.oidc.issuer=https://id.example.org/a,web.oidc.clientID=kliv,\
@@ -70,8 +72,10 @@ async fn what_can_not_work_is_refused_with_the_way_out() {
         (&[URL, TLS, "web.tls.atProxy=true"], "web.tls.atProxy"),
         (&[URL, TLS, "web.replicas=2"], "web.sessionKey.secretName"),
         (&[URL, TLS, "web.oidc.issuer=https://id.example.org"], "web.oidc.clientID"),
-        (&[URL, TLS, "web.proxies=1,web.httpRoute.enabled=true"], "web.httpRoute.parentRefs"),
+        (&[URL, TLS, PROXY, "web.httpRoute.enabled=true"], "web.httpRoute.parentRefs"),
         (&[URL, TLS, "web.ingress.enabled=true"], "web.proxies"),
+        (&[URL, TLS, "web.proxies=1"], "web.proxyFrom"),
+        (&["web.proxyFrom={proxy.example.org}"], "proxyFrom"),
         (&[URL, "web.tls.atProxy=true"], "web.proxies"),
         (&["web.publicURL=https://a.example.org/path"], "publicURL"),
         (&["web.publicURL=http://a.example.org"], "publicURL"),
@@ -90,7 +94,7 @@ async fn ways_in_lead_to_its_service() {
     let ways = "web.ingress.enabled=true,web.ingress.className=nginx,\
                 web.ingress.tlsSecretName=edge,web.httpRoute.enabled=true,\
                 web.httpRoute.parentRefs[0].name=public";
-    let objects = objects(&[URL, "web.tls.atProxy=true,web.proxies=1", ways]).await;
+    let objects = objects(&[URL, "web.tls.atProxy=true", PROXY, ways]).await;
     let service = find(&objects, "Service", "web");
     assert_eq!(service["spec"]["ports"][0]["port"], 80);
     let ingress = &find(&objects, "Ingress", "web")["spec"];

@@ -34,7 +34,8 @@ async fn an_agent_over_http_gets_it_as_whom_its_token_was_issued_to() {
     let public = format!("http://localhost:{port}");
     let url = format!("mcp.publicURL={public}");
     // The port that is forwarded stands for a proxy.
-    let set = ["mcp.enabled=true", &url, "mcp.tls.atProxy=true", "mcp.proxies=1"];
+    let proxy = "mcp.proxies=1,mcp.proxyFrom={127.0.0.1/32}";
+    let set = ["mcp.enabled=true", &url, "mcp.tls.atProxy=true", proxy];
     operator.upgrade(&set).await;
     let _forwarded = Forwarded::start(&operator, port).await;
     for sdk in [Sdk::TypeScript1, Sdk::TypeScript2(LATEST), Sdk::Python(BEFORE)] {

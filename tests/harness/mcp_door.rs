@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use kliv_secrets::mcp::http::{Entrance, router};
 use kliv_secrets::mcp::{Agent, Settings, StateKey};
 use kliv_secrets::runtime::Metrics;
-use kliv_secrets::server::Issuer;
+use kliv_secrets::server::{Issuer, Proxies};
 use kube::Client;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,7 @@ impl Door {
         let metrics = Metrics::new();
         let entrance = Entrance {
             public_url: PUBLIC,
-            proxies: 0,
+            proxies: Proxies::none(),
             client,
             issuer,
             scopes: Vec::new(),

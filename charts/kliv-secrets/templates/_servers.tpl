@@ -88,6 +88,9 @@ key all replicas share; `way` is the way out on a Kubernetes that is too old.
 {{- if and (or $values.tls.atProxy $values.ingress.enabled $values.httpRoute.enabled) (not $values.proxies) }}
 {{- fail (printf "\n\n%s.tls.atProxy, %s.ingress and %s.httpRoute need %s.proxies: how many proxies stand before it, mostly 1. Else limits take all for one, and anybody could keep everybody out\n" $part $part $part $part) }}
 {{- end }}
+{{- if and $values.proxies (not $values.proxyFrom) (not .root.Values.networkPolicy.enabled) }}
+{{- fail (printf "\n\n%s.proxies needs %s.proxyFrom, the addresses that they connect from, as blocks; or networkPolicy.enabled with networkPolicy.%sFrom, which lets nobody else reach the server. Else any pod could say whence it asks, and have others shut out. Where that may be: %s.proxyFrom={0.0.0.0/0,::/0}\n" $part $part $part $part) }}
+{{- end }}
 {{- if and (gt (int $values.replicas) 1) (not (index $values $key).secretName) }}
 {{- fail (printf "\n\n%s.replicas above 1 needs %s.%s.secretName: all replicas must know one key. Make it: kubectl -n NAMESPACE create secret generic kliv-secrets-%s-key --from-literal=key=\"$(head -c 32 /dev/urandom | base64)\"\n" $part $part $key $part) }}
 {{- end }}
@@ -156,6 +159,10 @@ spec:
             - --tls-dir=/etc/kliv-secrets/tls
             {{- end }}
             - --proxies={{ $values.proxies }}
+            {{- /* Where the network lets nobody but them in, whoever connects is one. */}}
+            {{- with $values.proxyFrom | default (ternary (list "0.0.0.0/0" "::/0") list (gt (int $values.proxies) 0)) }}
+            - --proxy-from={{ join "," . }}
+            {{- end }}
             {{- with .args }}
             {{- toYaml . | nindent 12 }}
             {{- end }}

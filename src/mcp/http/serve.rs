@@ -33,8 +33,8 @@ use crate::mcp::{Agent, Says, Settings, Visit};
 use crate::runtime::room::{Place, SentAway};
 use crate::runtime::{Metrics, clock};
 use crate::server::host::{Hosts, Named, one};
-use crate::server::pace::{TooOften, client_address};
-use crate::server::{BadPublicUrl, Issuer, Person, Unknown, speaking_as};
+use crate::server::pace::TooOften;
+use crate::server::{BadPublicUrl, Issuer, Person, Proxies, Unknown, speaking_as};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 
@@ -42,8 +42,8 @@ const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 pub struct Entrance<'a> {
     /// `https://HOST`: requests for another host are refused.
     pub public_url: &'a str,
-    /// How many proxies stand before it that add to `X-Forwarded-For`.
-    pub proxies: usize,
+    /// The proxies that stand before it.
+    pub proxies: Proxies,
     /// Speaks as the server itself.
     pub client: Client,
     /// Whose access tokens are taken beside the cluster's.
@@ -57,7 +57,7 @@ pub struct Entrance<'a> {
 /// What all requests share.
 struct Site {
     hosts: Hosts,
-    proxies: usize,
+    proxies: Proxies,
     client: Client,
     door: Doorkeeper,
     scopes: Vec<String>,
@@ -213,7 +213,7 @@ impl Site {
     fn address(&self, head: &Parts) -> IpAddr {
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
-        client_address(peer, &head.headers, self.proxies)
+        self.proxies.client(peer, &head.headers)
     }
 
     /// Who calls.

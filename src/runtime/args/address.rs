@@ -1,6 +1,9 @@
 //! Addresses on a command line.
 
+use std::net::IpAddr;
+
 use http::{Uri, uri::Scheme};
+use ipnet::IpNet;
 
 /// Scheme and host as a browser sends them in `Origin`.
 ///
@@ -33,4 +36,10 @@ pub(super) fn issuer(text: &str) -> Result<String, &'static str> {
         url.scheme() == Some(&Scheme::HTTPS) && url.host().is_some() && url.query().is_none()
     });
     if fits { Ok(text.to_owned()) } else { Err("give an https address without a query") }
+}
+
+/// A block of addresses, or one.
+pub(super) fn block(text: &str) -> Result<IpNet, &'static str> {
+    let one = |_| text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(one).map_err(|_| "give a block such as 192.0.2.0/24 or 2001:db8::/64")
 }

@@ -20,7 +20,7 @@ pub struct McpArgs {
     #[arg(long, env = "KLIV_PUBLIC_URL", value_parser = origin, value_name = "URL")]
     pub public_url: String,
 
-    /// A file with the key under which it seals what comes back with a client, at least 32
+    /// A file with the key under which it signs what comes back with a client, at least 32
     /// random bytes; all replicas need the same. Without it a key is made at each start, and
     /// what was asked before has to be asked again
     #[arg(long, env = "KLIV_STATE_KEY_FILE", value_name = "FILE")]
@@ -86,6 +86,17 @@ pub struct McpArgs {
     )]
     pub oidc_scopes: Vec<String>,
 
+    /// Take only those of its tokens that say of themselves that they are access tokens (`typ:
+    /// at+jwt`, RFC 9068). Not every issuer's do; its other tokens, e.g. ID tokens, are kept out
+    /// by their audience alone then
+    #[arg(
+        long,
+        env = "KLIV_OIDC_REQUIRE_AT_JWT",
+        requires = "oidc_issuer",
+        default_value_t = false
+    )]
+    pub oidc_require_at_jwt: bool,
+
     /// A file with the certificates that the issuer is trusted by, instead of the usual
     /// authorities'
     #[arg(long, env = "KLIV_OIDC_CA_FILE", requires = "oidc_issuer", value_name = "FILE")]
@@ -145,6 +156,7 @@ mod tests {
             "--oidc-groups-claim=groups",
             "--oidc-scopes=openid",
             "--oidc-ca-file=ca.crt",
+            "--oidc-require-at-jwt",
         ] {
             assert!(mcp(&[URL, flag]).is_err(), "{flag}");
             assert!(mcp(&[URL, ISSUER, flag]).is_ok(), "{flag}");

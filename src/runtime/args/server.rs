@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+use ipnet::IpNet;
 
+use super::address::block;
 use super::{CommonArgs, interval};
 
 /// How a server is reached, and where the operator is.
@@ -30,6 +32,19 @@ pub struct ServerArgs {
     /// steps back is whence a request comes. Too many, and everybody can choose his address
     #[arg(long, default_value_t = 0, env = "KLIV_PROXIES", value_name = "COUNT")]
     pub proxies: usize,
+
+    /// The addresses that such proxies connect from, as blocks, e.g. `192.0.2.0/24,2001:db8::/64`:
+    /// from others that header is not believed. Needed with `--proxies`; where nobody else
+    /// reaches the server, `0.0.0.0/0,::/0`. How many connections one address may have does not
+    /// hold for them: each stands for many
+    #[arg(
+        long,
+        env = "KLIV_PROXY_FROM",
+        value_parser = block,
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    pub proxy_from: Vec<IpNet>,
 
     /// The operator's namespace: the public sealing key is there
     #[arg(

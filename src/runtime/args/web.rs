@@ -131,6 +131,17 @@ mod tests {
     }
 
     #[test]
+    fn proxies_are_named_by_blocks_of_addresses() {
+        let args = web(&[URL, "--proxy-from=192.0.2.0/24,2001:db8::7"]).unwrap();
+        let blocks: Vec<String> = args.server.proxy_from.iter().map(ToString::to_string).collect();
+        assert_eq!(blocks, ["192.0.2.0/24", "2001:db8::7/128"]);
+        for wrong in ["proxy.example.org", "192.0.2.0/33"] {
+            let error = web(&[URL, &format!("--proxy-from={wrong}")]).unwrap_err().to_string();
+            assert!(error.contains("such as 192.0.2.0/24"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
     fn a_provider_and_who_one_is_there_belong_together() {
         let (issuer, id) = ("--oidc-issuer=https://id.example.org/realm/", "--oidc-client-id=a");
         assert!(web(&[URL, issuer]).is_err() && web(&[URL, id]).is_err());

@@ -17,6 +17,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use kliv_secrets::runtime::args::LogFormat;
 use kliv_secrets::runtime::{Metrics, entropy, logs};
+use kliv_secrets::server::Proxies;
 use kliv_secrets::web::{CookieKey, Door, Entrance, Gate, Link, LinkToken, Oidc, Site, router};
 use kube::Client;
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ impl Server {
         let public_url = format!("https://{HOST}");
         let entrance = Entrance {
             public_url: &public_url,
-            proxies: 0,
+            proxies: Proxies::none(),
             key: CookieKey::generate(&mut entropy::system()),
             lives: Duration::from_secs(3600),
         };
