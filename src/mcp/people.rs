@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::ask::Ask;
 use super::call::{Call, Person};
+use super::suspicious::is_suspicious;
 use crate::api::KlivSecret;
 use crate::api::text::harmless;
 
@@ -36,8 +37,13 @@ impl Did {
 
 /// What the client calls itself, for a question. Nobody vouches for it.
 pub(super) fn requested_by(call: &Call<'_>) -> Option<String> {
-    let name = call.says.name.as_deref()?;
-    Some(harmless(name, LONGEST_NAME).into_owned())
+    told(call.says.name.as_deref()?)
+}
+
+/// A name that looks like a credential is none: it would be stored, for all who look.
+fn told(name: &str) -> Option<String> {
+    let name = harmless(name, LONGEST_NAME);
+    (!is_suspicious(&name)).then(|| name.into_owned())
 }
 
 /// The link to where a question is answered, where there is one; for the first call only, not
@@ -58,4 +64,21 @@ pub(super) fn shown(
     );
     let id = question.metadata.uid.clone().unwrap_or_else(|| object.to_owned());
     Some(Ask::Link { url, message, is_new, id })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_a_credential_is_left_out_of_the_question() {
+        assert_eq!(told("claude-code 2.1").as_deref(), Some("claude-code 2.1"));
+        for name in [
+            "agent sk_live_c4n4ryc4n4ryc4n4ryc4n4ry",
+            "https://bot:c4n4ry-hunter2@example.org",
+            "wrapper token=c4n4ry9fG2kLx81",
+        ] {
+            assert_eq!(told(name), None, "{name}");
+        }
+    }
 }

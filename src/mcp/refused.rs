@@ -2,8 +2,9 @@
 //! words. That it was goes into the account's audit trail, as the caller, without anything of
 //! the call; the refusal neither waits for that nor depends on it.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use governor::clock::DefaultClock;
 use rmcp::model::{ErrorData, JsonObject, Tool};
@@ -13,6 +14,7 @@ use super::failure::Failure;
 use super::suspicious::{self, Suspicious};
 use super::{Visit, bounds};
 use crate::api::refused_call;
+use crate::runtime::clock;
 use crate::server::pace::{Keyed, Pace};
 
 /// How many tellings are under way at a time, of everybody.
@@ -22,11 +24,14 @@ const AT_ONCE: u32 = 16;
 const PACE: Pace = Pace { at_once: 5, each: Duration::from_secs(20) };
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the log says of somebody that the audit trail was not told.
+const SAID: Duration = Duration::from_mins(1);
 
 /// Refuses calls, and has the audit trail told.
 pub(super) struct Refusing {
     pace: Keyed<(String, String), DefaultClock>,
     under_way: Arc<Semaphore>,
+    untold: Arc<Untold>,
 }
 
 impl Refusing {
@@ -34,6 +39,7 @@ impl Refusing {
         Self {
             pace: Keyed::new(PACE, &DefaultClock::default()),
             under_way: Arc::new(Semaphore::new(AT_ONCE as usize)),
+            untold: Arc::default(),
         }
     }
 
@@ -97,12 +103,12 @@ impl Refusing {
     fn tell(&self, visit: &Visit, call: &'static str) {
         let (who, account) = (visit.who.clone(), visit.caller.namespace.to_string());
         if self.pace.check((who.clone(), account.clone())).is_err() {
-            return untold(&account, &who, call, "there were several just now");
+            return self.untold.say(&account, &who, call, "there were several just now");
         }
         let Ok(place) = Arc::clone(&self.under_way).try_acquire_owned() else {
-            return untold(&account, &who, call, "too many at once");
+            return self.untold.say(&account, &who, call, "too many at once");
         };
-        let caller = visit.caller.clone();
+        let (caller, untold) = (visit.caller.clone(), Arc::clone(&self.untold));
         tokio::spawn(async move {
             let _place = place;
             let why = match tokio::time::timeout(PATIENCE, caller.tell_refused(call)).await {
@@ -110,23 +116,105 @@ impl Refusing {
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "the cluster does not answer".to_owned(),
             };
-            untold(&account, &who, call, &why);
+            untold.say(&account, &who, call, &why);
         });
     }
 
     /// Waits until the tellings that are under way are over.
     pub(super) async fn settled(&self) {
         drop(self.under_way.acquire_many(AT_ONCE).await);
+        more(self.untold.counted().rest());
     }
 }
 
-fn untold(account: &str, who: &str, call: &str, why: &str) {
-    tracing::warn!(
-        target: "audit",
-        account,
-        actor = who,
-        call,
-        why,
-        "a refused call of an agent is not in the audit trail"
-    );
+/// What the audit trail was not told, for the log: an agent that goes on and on would fill that.
+#[derive(Default)]
+struct Untold(Mutex<Counted>);
+
+impl Untold {
+    fn say(&self, account: &str, who: &str, call: &str, why: &str) {
+        let (is_said, over) = self.counted().one_more(who, clock::monotonic());
+        more(over);
+        if is_said {
+            tracing::warn!(
+                target: "audit",
+                account,
+                actor = who,
+                call,
+                why,
+                "a refused call of an agent is not in the audit trail"
+            );
+        }
+    }
+
+    fn counted(&self) -> std::sync::MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So many calls of somebody.
+type Count = (String, u64);
+
+fn more(over: Vec<Count>) {
+    for (who, calls) in over {
+        tracing::warn!(
+            target: "audit",
+            actor = who,
+            calls,
+            "further refused calls of an agent are not in the audit trail"
+        );
+    }
+}
+
+/// Since when one was said, and how many were not, of each who had one in the last minute.
+#[derive(Default)]
+struct Counted(BTreeMap<String, (Instant, u64)>);
+
+impl Counted {
+    /// Whether this one is said; and what was counted of those whose minute is over.
+    fn one_more(&mut self, who: &str, now: Instant) -> (bool, Vec<Count>) {
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= SAID;
+        let over = self.0.extract_if(.., |_, (since, _)| is_over(*since));
+        let over = over.map(|(who, (_, unsaid))| (who, unsaid)).filter(|(_, n)| *n > 0).collect();
+        if let Some((_, unsaid)) = self.0.get_mut(who) {
+            *unsaid += 1;
+            return (false, over);
+        }
+        self.0.insert(who.to_owned(), (now, 0));
+        (true, over)
+    }
+
+    /// What was counted of all.
+    fn rest(&mut self) -> Vec<Count> {
+        let all = std::mem::take(&mut self.0).into_iter();
+        all.map(|(who, (_, unsaid))| (who, unsaid)).filter(|(_, unsaid)| *unsaid > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_says_of_each_person_once_a_minute_what_the_trail_was_not_told() {
+        let began = clock::monotonic();
+        let mut counted = Counted::default();
+        let mut one_more = |who: &str, seconds| {
+            let (is_said, over) = counted.one_more(who, began + Duration::from_secs(seconds));
+            let over: Vec<_> = over.iter().map(|(who, calls)| format!("{who} {calls}")).collect();
+            (is_said, over.join(" "))
+        };
+        let none = String::new;
+        assert_eq!(one_more("bot", 0), (true, none()));
+        for second in 0..59 {
+            assert_eq!(one_more("bot", second), (false, none()));
+        }
+        assert_eq!(one_more("eva", 30), (true, none()), "another's");
+        assert_eq!(one_more("bot", 60), (true, "bot 59".into()));
+        assert_eq!(one_more("bot", 61), (false, none()));
+        assert_eq!(one_more("eva", 300), (true, "bot 1".into()));
+        assert_eq!(one_more("eva", 301), (false, none()));
+        assert_eq!(counted.rest(), [("eva".to_owned(), 1)]);
+        assert!(counted.0.is_empty());
+    }
 }
