@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
-use super::{Error, Kind, Missing, Namespace, Target, What};
+use super::{Error, Kind, Missing, Namespace, Share, Target, What};
 use crate::api::names::ACCOUNT_NAME;
 use crate::api::{KlivAccount, KlivSecret};
 
@@ -20,6 +20,8 @@ pub struct Caller {
     pub operator_namespace: Namespace,
     /// Who writes, in `managedFields`: from it the front door tells through what.
     pub field_manager: &'static str,
+    /// What it may read at a time of a whole account, in a server for many; none is all of it.
+    pub share: Option<Share>,
 }
 
 /// Whether a write is only tried.
@@ -34,21 +36,6 @@ pub enum DryRun {
     Server,
 }
 
-/// How many secrets a page has; each can have 200 KiB.
-const PAGE: u32 = 50;
-
-/// That there is a sealed value stays to be seen.
-fn without_sealed(mut secret: KlivSecret) -> KlivSecret {
-    if let Some(sealed) = &mut secret.spec.sealed {
-        *sealed = String::new();
-    }
-    for entry in secret.status.iter_mut().flat_map(|status| &mut status.history) {
-        entry.sealed = String::new();
-    }
-    secret.metadata.managed_fields = None;
-    secret
-}
-
 impl Caller {
     /// The account's secrets, or those of all accounts, sorted by namespace and name.
     ///
@@ -57,27 +44,6 @@ impl Caller {
     pub async fn list(&self, all: bool) -> Result<Vec<KlivSecret>, Error> {
         let listed = self.apis::<KlivSecret>(all).list(&ListParams::default()).await;
         Ok(listed.map_err(|error| self.kind(What::Secrets, "").failed(&error))?.items)
-    }
-
-    /// The account's secrets for who looks at them only, sorted by name: read a page at a time,
-    /// and nothing is kept of what is sealed in them but that it is there. A server for many can
-    /// hold those of many accounts at once. Not for writes.
-    ///
-    /// # Errors
-    /// As [`list`](Self::list).
-    pub async fn glance(&self) -> Result<Vec<KlivSecret>, Error> {
-        let kind = self.kind(What::Secrets, "");
-        let secrets = self.api::<KlivSecret>();
-        let mut page = ListParams::default().limit(PAGE);
-        let mut all = Vec::new();
-        loop {
-            let listed = secrets.list(&page).await.map_err(|error| kind.failed(&error))?;
-            all.extend(listed.items.into_iter().map(without_sealed));
-            match listed.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => page.continue_token = Some(token),
-                None => return Ok(all),
-            }
-        }
     }
 
     /// One secret.
@@ -118,7 +84,7 @@ impl Caller {
 
     /// For which environments the variable has a value, as far as that can be seen.
     async fn nearby(&self, target: &Target) -> Missing {
-        let secrets = self.list(false).await.unwrap_or_default();
+        let secrets = self.glance().await.unwrap_or_default();
         let same = secrets.iter().filter(|s| s.spec.env_var.eq_ignore_ascii_case(&target.variable));
         let others = same.map(|s| s.spec.environment.clone().unwrap_or_default()).collect();
         Missing::Secret(self.namespace.to_string(), others)
@@ -167,31 +133,5 @@ impl Caller {
         K::DynamicType: Default,
     {
         if all { Api::all(self.client.clone()) } else { self.api() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::account::Wanted;
-
-    #[test]
-    fn of_what_is_sealed_it_stays_to_be_seen_that_it_is_there() {
-        let entry = json!({
-            "version": 1, "generation": 1, "time": "2026-11-24T10:00:00Z", "by": "anna", "via": "cli",
-            "maskedValue": "****", "sealed": "kliv1.former",
-        });
-        let secret: KlivSecret = serde_json::from_value(json!({
-            "metadata": { "name": "a-key" },
-            "spec": { "envVar": "A_KEY", "sealed": "kliv1.now", "request": { "purpose": "p" } },
-            "status": { "history": [entry] },
-        }))
-        .unwrap();
-        let before = Wanted::of(&secret);
-        let kept = without_sealed(secret);
-        assert_eq!(Wanted::of(&kept), before);
-        assert!(!serde_json::to_string(&kept).unwrap().contains("kliv1"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Invalid, NotLive, NotTaken, Right, Unfit};
+use super::{Invalid, NotLive, NotTaken, Right, TooMuch, Unfit};
 use crate::api::text::harmless;
 use crate::runtime::client::{self, Away};
 
@@ -54,6 +54,9 @@ pub enum Error {
     /// The operator has not done its part in time, or can't.
     #[error("{0}")]
     NotLive(#[from] NotLive),
+    /// More than a server for many reads at a time.
+    #[error("{0}")]
+    TooMuch(#[from] TooMuch),
 }
 
 /// What isn't there.

@@ -47,9 +47,10 @@ impl Caller {
     /// # Errors
     /// The caller may not list Deployments, secrets or the account.
     pub async fn users(&self, secret: &KlivSecret) -> Result<Vec<User>, Error> {
-        let deployments = self.deployments().await?;
-        let secrets = self.list(false).await?;
-        let status = self.account().await?.and_then(|account| account.status);
+        let (deployments, secrets, account) =
+            futures::join!(self.deployments(), self.glance(), self.account());
+        let (deployments, secrets) = (deployments?, secrets?);
+        let status = account?.and_then(|account| account.status);
         let sets = status.map(|status| status.sets).unwrap_or_default();
         let functions = deployments.iter().map(Function::of);
         let users = functions.filter_map(|function| user(&function, secret, &secrets, &sets));

@@ -37,6 +37,7 @@ mod naming;
 mod newest;
 mod not_live;
 mod overview;
+mod pages;
 mod providers;
 mod put;
 mod question;
@@ -46,6 +47,7 @@ mod right;
 mod rights;
 mod rotate;
 mod set;
+mod share;
 mod standing;
 mod state;
 mod trail;
@@ -79,6 +81,7 @@ pub use right::{Asked, Right};
 pub use rights::Rights;
 pub use rotate::{due, replaceable};
 pub use set::{Details, How, Told, Written};
+pub use share::{MOST_READ, Reads, Share, TooMuch};
 pub use standing::{
     FunctionState, Rollout, Standing, is_function, is_through, next_set, receivers, standings,
 };

@@ -1,11 +1,9 @@
-#![expect(clippy::disallowed_types, reason = "reads and annotates functions, as the caller")]
 //! The account's functions: which set each runs with, and telling one to take the new set.
 
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::{Caller, Error, FunctionLabels, Missing, NotLive, Unfit, What};
@@ -198,16 +196,6 @@ pub fn next_set(
 }
 
 impl Caller {
-    /// The account's Deployments.
-    ///
-    /// # Errors
-    /// The caller may not list them, or the cluster does not answer.
-    pub async fn deployments(&self) -> Result<Vec<Deployment>, Error> {
-        let api: Api<Deployment> = self.api();
-        let listed = api.list(&ListParams::default()).await;
-        Ok(listed.map_err(|error| self.kind(What::Functions, "").failed(&error))?.items)
-    }
-
     /// One function's Deployment.
     ///
     /// # Errors

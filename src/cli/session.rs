@@ -65,6 +65,7 @@ impl Session {
             namespace: namespace.as_str().try_into()?,
             operator_namespace: connection.operator_namespace.as_str().try_into()?,
             field_manager: FIELD_MANAGER,
+            share: None,
         })
     }
 

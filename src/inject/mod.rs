@@ -19,11 +19,13 @@
 //! container that gets entries, ours stand first, sorted by name, so that `$(NAME)` in
 //! the user's own entries expands. `initContainers` are left alone.
 
+mod as_read;
 mod decide;
 mod function;
 mod nearest;
 mod patch;
 
+pub use as_read::as_read;
 pub use decide::{Injection, Known, Missing, admit, current, inject, withdraw};
 pub use function::{Function, Rollout, is_set_name, sets_mentioned};
 pub use nearest::nearby;

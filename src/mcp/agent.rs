@@ -21,7 +21,7 @@ use super::line::Line;
 use super::refused::Refusing;
 use super::tool::{Entry, Outcome};
 use super::{prompts, resources, shape, tools};
-use crate::account::Caller;
+use crate::account::{Caller, Reads};
 use crate::api::refused_call::{PROMPT, RESOURCE, UNKNOWN_TOOL};
 use crate::runtime::{Metrics, clock};
 
@@ -60,6 +60,7 @@ pub struct Agent {
     /// Where calls are counted, in a server for many.
     metrics: Option<Metrics>,
     refusing: Arc<Refusing>,
+    reads: Reads,
 }
 
 impl Agent {
@@ -74,7 +75,8 @@ impl Agent {
     pub fn of_each_request(settings: Settings) -> Self {
         let table = tools::all(settings.chat_values).into();
         let refusing = Arc::new(Refusing::new());
-        Self { settings: Arc::new(settings), only: None, table, metrics: None, refusing }
+        let (settings, reads) = (Arc::new(settings), Reads::default());
+        Self { settings, only: None, table, metrics: None, refusing, reads }
     }
 
     /// The same, which counts calls.
@@ -99,6 +101,12 @@ impl Agent {
     /// Waits until the audit trail has been told of what was refused; before a process ends.
     pub async fn settled(&self) {
         self.refusing.settled().await;
+    }
+
+    /// He who calls, with his share of what is read at a time.
+    fn caller(&self, visit: &Visit) -> Caller {
+        let share = self.reads.of(&visit.who, &visit.caller.namespace);
+        Caller { share: Some(share), ..visit.caller.clone() }
     }
 
     fn visit(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Visit>, ErrorData> {
@@ -164,7 +172,7 @@ impl ServerHandler for Agent {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let visit = self.visit(&context)?;
         self.refusing.other(&visit, RESOURCE, &request.uri, None)?;
-        Ok(resources::read(&request.uri, &visit.caller).await?.into())
+        Ok(resources::read(&request.uri, &self.caller(&visit)).await?.into())
     }
 
     async fn list_prompts(
@@ -228,8 +236,9 @@ impl ServerHandler for Agent {
             arguments: &arguments,
         };
         let person = answered(&request, &self.settings.state, &bound)?;
+        let caller = self.caller(&visit);
         let call = Call {
-            caller: &visit.caller,
+            caller: &caller,
             who: &visit.who,
             settings: &self.settings,
             says: &says,

@@ -63,6 +63,7 @@ impl From<Error> for Failure {
                  does no harm; if it stays so, tell the person."
             ),
             Error::NotLive(why) => way_out::not_live(&why),
+            Error::TooMuch(why) => format!("{why}. {}", way_out::too_much(why)),
         })
     }
 }
@@ -109,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::account::{
-        Held, Invalid, Live, Missing, NotLive, NotTaken, Target, Thing, Unfit, What,
+        Held, Invalid, Live, Missing, NotLive, NotTaken, Target, Thing, TooMuch, Unfit, What,
     };
     use crate::api::{Refusal, check_env_var, check_environment};
     use crate::runtime::client::Away;
@@ -293,6 +294,7 @@ mod tests {
             Error::NotLoggedIn => 8,
             Error::Unreachable(_) => 9,
             Error::NotLive(_) => 10,
+            Error::TooMuch(_) => 11,
         };
         let of_each = all(
             vec![
@@ -307,6 +309,7 @@ mod tests {
                 Error::NotLoggedIn,
                 Error::Unreachable(Away::Unreached),
                 NotLive::TrailGrows(a("acme")).into(),
+                TooMuch::Busy.into(),
             ],
             place,
         );

@@ -1,7 +1,7 @@
 //! What a model can do next, by why its call failed.
 
 use super::text::quoted;
-use crate::account::{Held, Invalid, Missing, NotLive, NotTaken, Thing, Unfit};
+use crate::account::{Held, Invalid, Missing, NotLive, NotTaken, Thing, TooMuch, Unfit};
 use crate::api::text::harmless;
 
 /// What is not there.
@@ -128,5 +128,16 @@ pub(super) fn not_live(why: &NotLive) -> String {
             format!("{why}. Call wait_for_secret later.")
         }
         NotLive::TrailGrows(_) => format!("{why}."),
+    }
+}
+
+/// More than is read at a time.
+pub(super) fn too_much(why: TooMuch) -> &'static str {
+    match why {
+        TooMuch::Many(_) | TooMuch::Large(_) => {
+            "Nothing was done. Ask for one secret by its name, with get_request, and tell the \
+             person: kubectl kliv list shows all, and what no function uses should be deleted."
+        }
+        TooMuch::Busy => "Nothing was done. Call again in some seconds.",
     }
 }

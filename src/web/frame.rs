@@ -152,7 +152,9 @@ impl Problem {
                 Error::Unfit(_) | Error::NotTaken(_) | Error::Changed(_) => StatusCode::CONFLICT,
                 Error::Refused(_) | Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 Error::NotLoggedIn => StatusCode::UNAUTHORIZED,
-                Error::Unreachable(_) | Error::NotLive(_) => StatusCode::SERVICE_UNAVAILABLE,
+                Error::Unreachable(_) | Error::NotLive(_) | Error::TooMuch(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
             },
         }
     }

@@ -67,7 +67,13 @@ impl Site {
     /// Somebody who acts in an account.
     pub(super) fn caller(&self, client: Client, namespace: Namespace) -> Caller {
         let operator_namespace = self.operator_namespace.clone();
-        Caller { client, namespace, operator_namespace, field_manager: WEB_FIELD_MANAGER }
+        Caller {
+            client,
+            namespace,
+            operator_namespace,
+            field_manager: WEB_FIELD_MANAGER,
+            share: None,
+        }
     }
 }
 

@@ -122,6 +122,7 @@ impl<'a> Account<'a> {
             namespace: self.namespace.as_str().try_into().expect("a namespace"),
             operator_namespace: NAMESPACE.try_into().expect("a namespace"),
             field_manager: "kubectl-kliv",
+            share: None,
         }
     }
 

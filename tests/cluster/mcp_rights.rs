@@ -73,6 +73,7 @@ async fn a_question_is_asked_and_taken_back_as_an_editor() {
         namespace: account.namespace.as_str().try_into().expect("a namespace"),
         operator_namespace: NAMESPACE.try_into().expect("a namespace"),
         field_manager: AGENT_FIELD_MANAGER,
+        share: None,
     };
     let target = Target::new("MAIL_API_KEY".into(), None);
     let question = Question { purpose: "to send receipts".into(), ..Question::default() };

@@ -220,6 +220,7 @@ async fn what_somebody_changes_is_recorded_as_his_through_the_web() {
         namespace: account.namespace.as_str().try_into().expect("a namespace"),
         operator_namespace: NAMESPACE.try_into().expect("a namespace"),
         field_manager: WEB_FIELD_MANAGER,
+        share: None,
     };
     let mark = cluster.audit_mark().await;
     let params = PostParams { field_manager: Some(WEB_FIELD_MANAGER.into()), dry_run: false };

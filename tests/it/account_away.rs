@@ -56,6 +56,7 @@ async fn purged(answers: &[(u16, Value)]) -> Result<bool, Error> {
         namespace: Namespace::try_from("acme").expect("a name"),
         operator_namespace: Namespace::try_from("ours").expect("a name"),
         field_manager: "kubectl-kliv",
+        share: None,
     };
     let rotated: KlivSecret = serde_json::from_value(secret(None)).expect("a secret");
     caller.purged(&rotated, Duration::from_millis(700)).await

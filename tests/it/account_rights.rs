@@ -55,6 +55,7 @@ fn caller(answer: fn(&str, &Value) -> (u16, Value)) -> (Caller, Arc<Mutex<usize>
         namespace: name("acme"),
         operator_namespace: name("ours"),
         field_manager: "kubectl-kliv",
+        share: None,
     };
     (caller, asked)
 }

@@ -164,6 +164,7 @@ fn server(kept: &Kept, web: Option<&str>) -> Agent {
         namespace: Namespace::try_from("acme").expect("a name"),
         operator_namespace: Namespace::try_from("ours").expect("a name"),
         field_manager: AGENT_FIELD_MANAGER,
+        share: None,
     };
     let state = StateKey::from_file(&[7; 32]).expect("a key");
     let settings = Settings { chat_values: false, web: web.map(str::to_owned), state };

@@ -91,6 +91,7 @@ impl Kept {
             namespace: Namespace::try_from("acme").expect("a name"),
             operator_namespace: Namespace::try_from("ours").expect("a name"),
             field_manager: AGENT_FIELD_MANAGER,
+            share: None,
         };
         let state = StateKey::from_file(&[7; 32]).expect("a key");
         let settings = Settings { chat_values: false, web: None, state };

@@ -236,7 +236,7 @@ impl Site {
             .map_err(|unfit| Stranger::Unknown(Unknown::Person(unfit)))?;
         let operator_namespace = self.operator_namespace.clone();
         let field_manager = AGENT_FIELD_MANAGER;
-        Ok(Caller { client, namespace, operator_namespace, field_manager })
+        Ok(Caller { client, namespace, operator_namespace, field_manager, share: None })
     }
 }
 

@@ -1,11 +1,13 @@
 //! `check_requirements`.
 
 mod row;
+mod there;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::row::{NotReceived, Row, row};
+use self::there::There;
 use crate::account::{Unfit, Would, is_function, would_get};
 use crate::api::{KlivSecret, check_env_var, check_environment, is_dns_subdomain, recognise};
 use crate::inject::Function;
@@ -130,6 +132,7 @@ fn check<'a>(
         }
     }
     let would = function.map(|function| would_get(function, &names));
+    let there = There::of(secrets);
     let row = |(at, name): (usize, &&str)| {
         let not_received = would.as_ref().and_then(|would| match would[at] {
             Would::Get => None,
@@ -137,7 +140,7 @@ fn check<'a>(
             Would::LeaveItOut => Some(NotReceived::LeftOut),
         });
         let required = function.map(|function| function.requires(name));
-        row(secrets, name, environment, required, not_received)
+        row(&there, name, environment, required, not_received)
     };
     let variables: Vec<Row> = names.iter().enumerate().map(row).collect();
     Output {

@@ -1,10 +1,14 @@
 //! `list_secrets`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Error, Reached, State, Update, Using, falls_back, reach, rotation_due};
+use crate::account::{
+    Error, Reached, State, TooMuch, Update, Using, falls_back, reach, rotation_due,
+};
 use crate::api::KlivSecret;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
@@ -64,12 +68,14 @@ pub(super) struct Output {
 pub(super) enum Known {
     /// It is.
     Known,
-    /// It is not: the caller may not look.
+    /// It is not: the caller may not look, or there are too many.
     Unknown,
 }
 
 const MAY_NOT_LOOK: &str = "the caller has no right to list Deployments in this account, so on \
                             which functions a secret is live can't be told";
+const TOO_MANY: &str = "the account has more Deployments, or larger ones, than are read at a time, \
+                        so on which functions a secret is live can't be told";
 
 /// One secret.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -176,15 +182,16 @@ impl Tool for ListSecrets {
         let secrets = secrets?;
         let sets = account?.and_then(|account| account.status).unwrap_or_default().sets;
         let reached = match deployments {
-            Ok(deployments) => Some(reach(&secrets, &sets, &install.functions, &deployments)),
-            Err(Error::Forbidden(_) | Error::Refused(_)) => None,
+            Ok(deployments) => Ok(reach(&secrets, &sets, &install.functions, &deployments)),
+            Err(Error::Forbidden(_) | Error::Refused(_)) => Err(MAY_NOT_LOOK),
+            Err(Error::TooMuch(TooMuch::Many(_) | TooMuch::Large(_))) => Err(TOO_MANY),
             Err(error) => return Err(error.into()),
         };
         Ok(Outcome::Done(Output {
             account: caller.namespace.to_string(),
-            functions: if reached.is_some() { Known::Known } else { Known::Unknown },
-            functions_why: reached.is_none().then_some(MAY_NOT_LOOK),
-            ..page(&secrets, reached.as_deref(), &input, call.now)
+            functions: if reached.is_ok() { Known::Known } else { Known::Unknown },
+            functions_why: reached.as_ref().err().copied(),
+            ..page(&secrets, reached.ok().as_deref(), &input, call.now)
         }))
     }
 }
@@ -195,10 +202,11 @@ fn page(
     input: &Input,
     now: Timestamp,
 ) -> Output {
+    let own = own(secrets, input.environment.as_deref());
     let mut wanted: Vec<(&str, usize)> = secrets
         .iter()
         .enumerate()
-        .filter(|(_, secret)| is_wanted(secret, secrets, input))
+        .filter(|(_, secret)| is_wanted(secret, &own, input))
         .map(|(at, secret)| (secret.metadata.name.as_deref().unwrap_or_default(), at))
         .collect();
     wanted.sort_unstable();
@@ -223,7 +231,18 @@ fn page(
     }
 }
 
-fn is_wanted(secret: &KlivSecret, among: &[KlivSecret], input: &Input) -> bool {
+/// The variables of which an environment has a secret of its own, and whether that has a value.
+fn own<'a>(secrets: &'a [KlivSecret], environment: Option<&str>) -> BTreeMap<&'a str, bool> {
+    let is_own = |secret: &&KlivSecret| {
+        environment.is_some() && secret.spec.environment.as_deref() == environment
+    };
+    let has_value =
+        |secret: &KlivSecret| secret.status.as_ref().is_some_and(|status| status.version.is_some());
+    let own = secrets.iter().filter(is_own);
+    own.map(|secret| (secret.spec.env_var.as_str(), has_value(secret))).collect()
+}
+
+fn is_wanted(secret: &KlivSecret, own: &BTreeMap<&str, bool>, input: &Input) -> bool {
     let name = secret.spec.env_var.as_bytes();
     let begins = |prefix: &String| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
@@ -235,13 +254,8 @@ fn is_wanted(secret: &KlivSecret, among: &[KlivSecret], input: &Input) -> bool {
     if of.is_some() {
         return of.as_ref() == Some(wanted);
     }
-    let replaces = |other: &KlivSecret| {
-        let has_value = other.status.as_ref().is_some_and(|status| status.version.is_some());
-        other.spec.env_var == secret.spec.env_var
-            && other.spec.environment.as_ref() == Some(wanted)
-            && (has_value || !falls_back(secret))
-    };
-    !among.iter().any(replaces)
+    let own = own.get(secret.spec.env_var.as_str());
+    own.is_none_or(|has_value| !has_value && falls_back(secret))
 }
 
 fn row(secret: &KlivSecret, reached: Option<&[Reached]>, now: Timestamp) -> Row {

@@ -60,7 +60,7 @@ pub(crate) fn words(problem: &Problem, language: Language) -> (&'static str, Str
             Error::Invalid(why) => (t.unfit, invalid(why, language)),
             Error::NotLoggedIn => plain(t.not_logged_in),
             // What is waited for, pages show themselves.
-            Error::Unreachable(_) | Error::NotLive(_) => plain(t.unreachable),
+            Error::Unreachable(_) | Error::NotLive(_) | Error::TooMuch(_) => plain(t.unreachable),
         },
     }
 }

@@ -3,14 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::account::{State, falls_back, provider_of};
+use super::there::There;
+use crate::account::{State, falls_back};
 use crate::api::KlivSecret;
 use crate::api::condition::Reason;
-use crate::inject::nearby;
 use crate::mcp::words::Held;
-
-/// How many other names are told for one.
-const SUGGESTED: usize = 3;
 
 /// One variable.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -112,22 +109,20 @@ impl Row {
 
 /// Tells of it what functions of an environment get, or one function.
 pub(super) fn row(
-    secrets: &[KlivSecret],
+    there: &There<'_>,
     name: &str,
     environment: Option<&str>,
     required: Option<bool>,
     not_received: Option<NotReceived>,
 ) -> Row {
-    let found = given(secrets, name, environment);
+    let secrets = there.secrets(name);
+    let found = given(secrets, environment);
     let state = found.map(State::of);
-    let others = if found.is_none() { environments_with(secrets, name) } else { Vec::new() };
-    let there = secrets.iter().map(|secret| secret.spec.env_var.as_str());
-    let mut near: Vec<&str> = Vec::new();
-    if found.is_none() && others.is_empty() {
-        near = nearby(name, there.clone());
-        near.dedup();
-        near.truncate(SUGGESTED);
-    }
+    let others = if found.is_none() { environments(secrets) } else { Vec::new() };
+    let near = match found {
+        None if others.is_empty() => there.near(name),
+        _ => Vec::new(),
+    };
     let status = match state {
         Some(State::Live) => Status::Live,
         Some(State::Waiting) => Status::Waiting,
@@ -137,13 +132,10 @@ pub(super) fn row(
         None if !near.is_empty() => Status::Misspelt,
         None => Status::Missing,
     };
-    let mut same: Vec<&str> = Vec::new();
-    if status == Status::Missing {
-        same = there.filter(|other| is_of_the_same_service(name, other)).collect();
-        same.sort_unstable();
-        same.dedup();
-        same.truncate(SUGGESTED);
-    }
+    let same = match status {
+        Status::Missing => there.of_the_same_service(name),
+        _ => Vec::new(),
+    };
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     let (next_step, next) = next(status, state, not_received);
     Row {
@@ -162,15 +154,10 @@ pub(super) fn row(
 }
 
 /// The secret from which functions of an environment get a variable, or will.
-fn given<'a>(
-    secrets: &'a [KlivSecret],
-    variable: &str,
-    environment: Option<&str>,
-) -> Option<&'a KlivSecret> {
+fn given<'a>(secrets: &[&'a KlivSecret], environment: Option<&str>) -> Option<&'a KlivSecret> {
     let of = |environment: Option<&str>| {
-        secrets.iter().find(|secret| {
-            secret.spec.env_var == variable && secret.spec.environment.as_deref() == environment
-        })
+        let mut all = secrets.iter().copied();
+        all.find(|secret| secret.spec.environment.as_deref() == environment)
     };
     let has_value = |secret: &&KlivSecret| {
         secret.status.as_ref().is_some_and(|status| status.version.is_some())
@@ -181,22 +168,11 @@ fn given<'a>(
     with_value.or(own).or(every)
 }
 
-fn environments_with(secrets: &[KlivSecret], variable: &str) -> Vec<String> {
-    let same = secrets.iter().filter(|secret| secret.spec.env_var == variable);
+fn environments(secrets: &[&KlivSecret]) -> Vec<String> {
     let mut environments: Vec<String> =
-        same.filter_map(|secret| secret.spec.environment.clone()).collect();
+        secrets.iter().filter_map(|secret| secret.spec.environment.clone()).collect();
     environments.sort_unstable();
     environments
-}
-
-/// Whether two names speak of the same service: a provider that both name, or their first word.
-fn is_of_the_same_service(name: &str, other: &str) -> bool {
-    if let (Some(one), Some(other)) = (provider_of(name), provider_of(other)) {
-        return one == other;
-    }
-    let first = |name: &str| name.split('_').next().unwrap_or_default().to_ascii_uppercase();
-    // Short ones are rather words than names: MY_, APP_, DB_.
-    first(name).len() > 3 && first(name) == first(other)
 }
 
 fn next(
