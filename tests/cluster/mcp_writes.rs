@@ -209,15 +209,20 @@ async fn a_value_from_a_chat_reaches_functions_is_marked_so_and_never_heard_of_a
     let refused = agent.call("store_secret", live).await.refused();
     assert!(refused.contains("a person replaces it"), "{refused}");
 
-    // It answers a question that waits.
-    let question = json!({ "envVar": "SHOP_KEY", "request": { "purpose": "to sell" } });
-    account.apply(&secret_with(question));
-    let answers = json!({ "name": "SHOP_KEY", "value": SECOND });
-    agent.call("store_secret", answers.clone()).await.refused();
-    let mut sure = answers;
-    sure["sure"] = json!(true);
-    agent.call("store_secret", sure).await.answer();
-    account.published("shop-key").await;
+    // It answers a question that waits, but not where people pay.
+    for environment in [json!("test"), json!(null)] {
+        account.apply(&secret_with(json!({
+            "envVar": "SHOP_KEY", "environment": environment,
+            "request": { "purpose": "to sell" },
+        })));
+    }
+    let answers = json!({ "name": "SHOP_KEY", "value": SECOND, "sure": true });
+    let refused = agent.call("store_secret", answers.clone()).await.refused();
+    assert!(refused.contains("waits for its value for every environment"), "{refused}");
+    let mut of_test = answers;
+    of_test["environment"] = json!("test");
+    agent.call("store_secret", of_test).await.answer();
+    account.published("shop-key.test").await;
 
     assert!(!agent.heard().contains("c4n4ry"));
     let logged = lines.text();

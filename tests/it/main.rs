@@ -32,6 +32,7 @@ mod mcp_docs;
 #[expect(dead_code, unreachable_pub, reason = "shared with tests on a cluster, which use the rest")]
 mod mcp_door;
 mod mcp_http;
+mod mcp_large;
 mod mcp_schema;
 mod mcp_support;
 mod reconcile;

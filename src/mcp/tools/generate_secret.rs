@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::in_place::stands_in_for_none;
 use crate::account::{Details, DryRun, Error, Target, Unfit, provider_of};
 use crate::api::warning::says_nothing;
 use crate::api::{Alphabet, Generate, KlivSecret};
@@ -59,7 +60,8 @@ impl Tool for GenerateSecret {
     const DESCRIPTION: &'static str = "Creates a secret whose random value is made in the cluster \
         and seen by nobody, for what nobody gives out: signing keys of your own webhooks, session \
         keys, internal passwords. For a key that a provider issues (Stripe, OpenAI, …) use \
-        request_secret instead. Calling it again for the same name changes nothing.";
+        request_secret instead; also for an environment that is not plainly a test one, where its \
+        functions have a value already. Calling it again for the same name changes nothing.";
     const EFFECT: Effect = Effect::Adds;
     type Input = Input;
     type Output = Output;
@@ -72,6 +74,7 @@ impl Tool for GenerateSecret {
         if !input.sure {
             advised(&target.variable)?;
         }
+        stands_in_for_none(call.caller, &target).await?;
         let generate = Generate { length: input.length, alphabet: input.alphabet };
         let details = Details {
             description: Some(input.purpose),

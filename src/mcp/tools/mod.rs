@@ -5,6 +5,7 @@ mod check_requirements;
 mod delete_secret;
 mod generate_secret;
 mod get_request;
+mod in_place;
 mod list_secrets;
 mod recent_changes;
 mod request_secret;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::in_place::stands_in_for_none;
 use crate::account::{
     Caller, Details, DryRun, How, Invalid, Target, Told, Value, provider_of, replaceable,
 };
@@ -80,7 +81,8 @@ impl Tool for StoreSecret {
         this conversation: it is encrypted at once and never comes back. Never ask anybody to \
         paste one: request_secret lets a person supply it without you seeing it, and is always \
         better. A value that is there is replaced only with \"replace\": true, and only in a plainly \
-        test environment: elsewhere a person replaces it, see update_secret. The audit trail marks \
+        test environment. Elsewhere a person replaces it (update_secret), answers what waits, and \
+        gives an environment one of its own where its functions have one. The audit trail marks \
         that a model has seen it, so offer to replace it afterwards.";
     const EFFECT: Effect = Effect::Destroys;
     const VALUE: Option<&'static str> = Some("value");
@@ -102,6 +104,7 @@ impl Tool for StoreSecret {
         let before = caller.find_object(&target.object()).await?;
         let target = target.resolved(before.as_ref());
         replaced(before.as_ref(), input.replace)?;
+        stands_in_for_none(&caller, &target).await?;
         nowhere_else(plain, &target, before.as_ref(), described)?;
         let told = Told::of(&target, before.is_none(), plain);
         if !input.sure {
