@@ -47,6 +47,8 @@ async fn each_verb_that_the_tools_need_works_as_an_editor_of_one_account() {
     seen.take(1).try_collect::<Vec<_>>().await.expect("what changes is seen");
     let events = Api::<KlivAuditEvent>::namespaced(client.clone(), &account.namespace);
     events.list(&ListParams::default()).await.expect("the trail");
+    // Where it is not told yet there is none, and that is an answer.
+    events.get_opt(&kliv_secrets::audit::name(1)).await.expect("one event");
     let functions = Api::<Deployment>::namespaced(client.clone(), &account.namespace);
     assert_eq!(functions.list(&ListParams::default()).await.expect("functions").items.len(), 1);
     functions.get("api").await.expect("a function");
