@@ -76,14 +76,14 @@ pub use not_live::{Held, NotLive};
 pub use overview::{Attention, Need, Overview};
 pub use providers::{Provider, provider_of};
 pub use question::{Asker, Wanted, changes, waiting};
-pub use reach::{Reached, Would, awaited, reach, would_get};
+pub use reach::{Reached, Would, awaited, reach, receivers, would_get};
 pub use right::{Asked, Right};
 pub use rights::Rights;
 pub use rotate::{due, replaceable};
 pub use set::{Details, How, Told, Written};
 pub use share::{MOST_READ, Reads, Share, TooMuch};
 pub use standing::{
-    FunctionState, Rollout, Standing, is_function, is_through, next_set, receivers, standings,
+    FunctionState, Rollout, Standing, is_function, is_through, next_set, standings,
 };
 pub use state::{State, Update, rotation_due};
 pub use trail::{BadAnchor, Filter, Subject, Trail, anchor};

@@ -70,6 +70,25 @@ pub fn awaited(
     all.into_values().collect()
 }
 
+/// The functions that a secret is for, by name, also before it has a value; `secrets` are those
+/// of its account.
+#[must_use]
+pub fn receivers(
+    secret: &KlivSecret,
+    secrets: &[KlivSecret],
+    labels: &FunctionLabels,
+    deployments: &[Deployment],
+) -> Vec<String> {
+    let wanted = Place::of(secret);
+    let is_another = |place: &Place<'_>| {
+        (place.variable, place.environment) != (wanted.variable, wanted.environment)
+    };
+    let others = secrets.iter().map(Place::of).filter(is_another);
+    let places: Vec<Place<'_>> = std::iter::once(wanted).chain(others).collect();
+    let reached = reach_of(&places, &[], labels, deployments).into_iter().next();
+    reached.unwrap_or_default().into_iter().map(|one| one.function).collect()
+}
+
 /// Where a secret is for.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -368,6 +387,20 @@ mod tests {
             waited(&gone, &secrets, &deployments),
             [at("late", Using::Former), at("now", Using::Current), at("without", Using::Current)]
         );
+    }
+
+    #[test]
+    fn whoever_gives_a_value_is_told_only_of_functions_that_get_that_very_one() {
+        let none = json!({});
+        let deployments =
+            [function("p", "production", &[], &none), function("t", "test", &[], &none)];
+        let waits = secret("A", Some("production"), false);
+        let every = secret("A", None, false);
+        let all = [waits.clone(), secret("A", Some("test"), true), every.clone()];
+        let told = |of: &KlivSecret| receivers(of, &all, &FunctionLabels::default(), &deployments);
+        assert_eq!(told(&waits), ["p"]);
+        assert_eq!(told(&every), ["p"], "as long as production has none of its own");
+        assert_eq!(told(&secret("B", None, false)), ["p", "t"]);
     }
 
     #[test]

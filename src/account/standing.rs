@@ -111,52 +111,6 @@ fn standing(status: &KlivAccountStatus, function: &Function) -> Standing {
     }
 }
 
-/// The functions that would get a variable, were it published, by name.
-#[must_use]
-pub fn receivers(
-    status: &KlivAccountStatus,
-    labels: &FunctionLabels,
-    deployments: &[Deployment],
-    variable: &str,
-    environment: Option<&str>,
-) -> Vec<String> {
-    let sets = with(status, variable, environment);
-    let functions = deployments.iter().filter(|deployment| is_function(labels, deployment));
-    let mut names: Vec<String> = functions
-        .map(Function::of)
-        .filter(|function| {
-            // `rollout: manual` only delays it.
-            let told = function.clone().told();
-            inject(&told, &sets).injected.iter().any(|name| name == variable)
-        })
-        .map(|function| function.name)
-        .collect();
-    names.sort();
-    names
-}
-
-/// The account's sets with one more variable in each that it reaches.
-fn with(
-    status: &KlivAccountStatus,
-    variable: &str,
-    environment: Option<&str>,
-) -> Vec<PublishedSet> {
-    let mut sets = status.sets.clone();
-    let base = sets.iter().find(|set| set.environment.is_empty()).cloned().unwrap_or_default();
-    let wanted = environment.unwrap_or_default();
-    if !sets.iter().any(|set| set.environment == wanted) {
-        sets.push(PublishedSet { environment: wanted.to_owned(), ..base });
-    }
-    for set in &mut sets {
-        if environment.is_none_or(|only| set.environment == only) {
-            set.keys.push(variable.to_owned());
-            set.keys.sort();
-            set.keys.dedup();
-        }
-    }
-    sets
-}
-
 /// What a rollout that was asked for does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Rollout {

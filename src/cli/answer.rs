@@ -196,19 +196,17 @@ fn told(
 async fn who_gets_it(caller: &Caller, secret: &KlivSecret) -> String {
     let looked = async {
         let deployments = caller.deployments().await?;
-        let status = caller.account().await?.and_then(|account| account.status);
-        Ok((deployments, status.unwrap_or_default()))
+        Ok((deployments, caller.list(false).await?))
     };
-    let (deployments, status) = match looked.await {
+    let (deployments, secrets) = match looked.await {
         Ok(looked) => looked,
         Err(error @ crate::account::Error::Forbidden(_)) => {
             return format!("Which functions will get it can't be seen: {error}");
         }
         Err(_) => return "Which functions will get it can't be seen.".to_owned(),
     };
-    let (spec, labels) = (&secret.spec, caller.install().await.functions);
-    let environment = spec.environment.as_deref();
-    let names = receivers(&status, &labels, &deployments, &spec.env_var, environment);
+    let labels = caller.install().await.functions;
+    let names = receivers(secret, &secrets, &labels, &deployments);
     match names.as_slice() {
         [] => "No function will get it yet.".to_owned(),
         names => {

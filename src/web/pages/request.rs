@@ -109,7 +109,7 @@ impl Form {
             mask: line(mask.unwrap_or_default()),
             functions: match wanted {
                 Some(Wanted::Deletion) => who_loses_it(caller, secret).await,
-                _ => who_gets_it(caller, &target).await,
+                _ => who_gets_it(caller, secret).await,
             },
             variable: target.variable,
             environment: target.environment,
@@ -150,13 +150,12 @@ fn shown_as(
     }
 }
 
-async fn who_gets_it(caller: &Caller, target: &Target) -> Option<Vec<String>> {
+async fn who_gets_it(caller: &Caller, secret: &KlivSecret) -> Option<Vec<String>> {
     let deployments = caller.deployments().await.ok()?;
-    let status = caller.account().await.ok()?.and_then(|account| account.status);
+    let secrets = caller.list(false).await.ok()?;
     let labels = caller.install().await.functions;
-    let (variable, environment) = (&target.variable, target.environment.as_deref());
-    let status = status.unwrap_or_default();
-    Some(receivers(&status, &labels, &deployments, variable, environment))
+    let names = receivers(secret, &secrets, &labels, &deployments);
+    Some(names.iter().map(|name| line(name)).collect())
 }
 
 async fn who_loses_it(caller: &Caller, secret: &KlivSecret) -> Option<Vec<String>> {
