@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use kube::Client;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -131,6 +131,9 @@ fn tools(
 async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let account = account_of(request.uri().path());
     let (head, body) = request.into_parts();
+    // What is refused may be unread, and then hyper ends the connection: who keeps it has to
+    // know, or his next request goes nowhere. HTTP/2 needs no such word.
+    let ends = head.method == Method::POST && head.version < Version::HTTP_2;
     let response = match site.admits(&head) {
         Err(refused) => refused.into_response(),
         Ok(()) => next.run(Request::from_parts(head, body)).await,
@@ -139,6 +142,9 @@ async fn pass(State(site): State<Arc<Site>>, request: Request, next: Next) -> Re
         Some(refused) => site.refuse(refused, account.as_ref()),
         None => in_our_words(response).await,
     };
+    if ends && !response.status().is_success() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers::put(response.headers_mut(), site.hosts.is_https());
     response
 }
