@@ -25,6 +25,7 @@ pub mod logs;
 mod metrics;
 pub(crate) mod pace;
 pub(crate) mod room;
+pub(crate) mod share;
 pub mod shutdown;
 pub mod tls;
 

@@ -51,16 +51,24 @@ pub(crate) struct Keyed<K: Hash + Eq + Clone, C: Clock> {
     rest: One<C>,
     /// How many came while all places were taken.
     crowd: AtomicUsize,
+    most: NonZeroU32,
 }
 
 impl<K: Hash + Eq + Clone, C: Clock + Clone> Keyed<K, C> {
     pub(crate) fn new(pace: Pace, clock: &C) -> Self {
         let each = RateLimiter::new(pace.quota(), DashMapStateStore::default(), clock.clone());
         let rest = RateLimiter::direct_with_clock(pace.quota(), clock.clone());
-        Self { each, rest, crowd: AtomicUsize::new(0) }
+        let most = pace.quota().burst_size();
+        Self { each, rest, crowd: AtomicUsize::new(0), most }
     }
 
     pub(crate) fn check(&self, key: K) -> Result<(), TooOften> {
+        self.check_many(key, NonZeroU32::MIN)
+    }
+
+    /// As many at once; what is more than may ever come at once counts as that.
+    pub(crate) fn check_many(&self, key: K, many: NonZeroU32) -> Result<(), TooOften> {
+        let many = many.min(self.most);
         // Not each time: it goes through all of them.
         if self.each.len() >= REMEMBERED
             && self.crowd.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_FOR_ROOM)
@@ -69,10 +77,11 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Keyed<K, C> {
         }
         let now = self.each.clock().now();
         let checked = match self.each.len() >= REMEMBERED {
-            true => self.rest.check(),
-            false => self.each.check_key(&key),
+            true => self.rest.check_n(many),
+            false => self.each.check_key_n(&key, many),
         };
-        checked.map_err(|not| TooOften(not.wait_time_from(now)))
+        // It never is more than may come at once.
+        checked.unwrap_or(Ok(())).map_err(|not| TooOften(not.wait_time_from(now)))
     }
 }
 

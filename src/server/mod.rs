@@ -6,17 +6,19 @@
 //!         └─► issuer: signed, and for us ────┘
 //!  connection ──► listen: TLS, little memory ──► connections: not too many, not for long
 //!                  └─► proxies: whence a request came ──► pace: how often
+//!  answer ──► hand_on: a client that does not read it holds nothing for long
 //! ```
 
 mod claims;
 mod connections;
+pub(crate) mod hand_on;
 pub(crate) mod host;
 mod idle;
 mod impersonate;
 mod issuer;
 mod listen;
 pub(crate) mod pace;
-mod person;
+pub(crate) mod person;
 pub(crate) mod provider;
 mod proxies;
 pub(crate) mod review;

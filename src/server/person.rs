@@ -19,7 +19,7 @@ use crate::api::{is_dns_label, is_dns_subdomain};
 
 /// Users and groups that are Kubernetes' own.
 const SYSTEM: &str = "system:";
-const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
+pub(crate) const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
 const AUTHENTICATED: &str = "system:authenticated";
 /// What an API server says of the credential, not of the person: the token's id, the pod it

@@ -9,12 +9,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt as _;
 use tokio::sync::watch;
 
 use super::frame::{Frame, Page, Problem, Section, explain};
@@ -26,6 +24,7 @@ use super::site::{Door, Site};
 use super::visit::{Asked, language};
 use super::{headers, words::Language};
 use crate::runtime::{Metrics, clock};
+use crate::server::hand_on::hand_on;
 use crate::server::pace::TooOften;
 use crate::server::{BadPublicUrl, Proxies};
 
@@ -157,12 +156,7 @@ pub(super) async fn pass(State(site): State<Site>, request: Request, next: Next)
     headers::put(response.headers_mut(), &path, status, site.gate.guard.is_https());
     match held.stream {
         None => response,
-        Some(_) => response.map(|body| {
-            let pieces = body.into_data_stream().take_until(tokio::time::sleep(STREAM));
-            Body::from_stream(pieces.inspect(move |_| {
-                let _ = &held;
-            }))
-        }),
+        Some(_) => response.map(|body| hand_on(body, STREAM, held, ())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What every request passes, and what every answer carries.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode, header};
 
 use super::{FORM, Server, TOKEN};
@@ -201,6 +203,25 @@ async fn streams_of_a_session_are_few_and_one_that_is_closed_makes_room() {
     assert!(refused.headers().contains_key(header::RETRY_AFTER));
     // A tab that is closed makes room.
     open.pop();
+    assert_eq!(server.open(events()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_reads_is_not_kept_open() {
+    let server = signed_in().await;
+    let headers = [("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors")];
+    let events = || server.request(Method::GET, "/accounts/acme/events", &headers, "");
+    let mut open = Vec::new();
+    loop {
+        let response = server.open(events()).await;
+        if response.status() != StatusCode::OK {
+            break;
+        }
+        open.push(response);
+        assert!(open.len() < 100, "there is no end");
+    }
+    // As many as a session may have; what is said that the line stays open is not taken.
+    tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(server.open(events()).await.status(), StatusCode::OK);
 }
 

@@ -7,6 +7,7 @@ mod oidc;
 mod provider;
 mod signin;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use futures::stream;
 use kliv_secrets::runtime::args::LogFormat;
 use kliv_secrets::runtime::{Metrics, entropy, logs};
 use kliv_secrets::server::Proxies;
@@ -232,13 +234,15 @@ fn api_server() -> (Client, Asked) {
             let body = String::from_utf8_lossy(&body).into_owned();
             let (status, answer) = answer(&head, &body);
             kept.lock().expect("no test failed meanwhile").push(body);
+            let watches = head.uri.query().is_some_and(|query| query.contains("watch=true"));
+            let body = match watches {
+                // Nothing changes.
+                true => Body::from_stream(stream::pending::<Result<String, Infallible>>()),
+                false => Body::from(answer.to_string()),
+            };
             let response = Response::builder().status(status);
-            Ok::<_, tower::BoxError>(
-                response
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(Body::from(answer.to_string()))
-                    .expect("an answer"),
-            )
+            let response = response.header(header::CONTENT_TYPE, "application/json");
+            Ok::<_, tower::BoxError>(response.body(body).expect("an answer"))
         }
     });
     (Client::new(service, "default"), asked)
