@@ -17,9 +17,10 @@ use rmcp::{RoleServer, ServerHandler};
 use super::arguments::take_value;
 use super::ask::{Asked, Bound, StateKey, answered, ask};
 use super::call::{Call, Says};
+use super::failure::Failure;
 use super::line::Line;
 use super::refused::Refusing;
-use super::tool::{Entry, Outcome};
+use super::tool::{Effect, Entry, Outcome};
 use super::{prompts, resources, shape, tools};
 use crate::account::{Caller, Reads};
 use crate::api::refused_call::{PROMPT, RESOURCE, UNKNOWN_TOOL};
@@ -27,6 +28,9 @@ use crate::runtime::{Metrics, clock};
 
 /// What models are told of the server as a whole.
 const INSTRUCTIONS: &str = include_str!("instructions.md");
+
+/// Nobody reads it.
+const CANCELLED: &str = "the call was cancelled";
 
 /// What the server was told.
 pub struct Settings {
@@ -172,7 +176,11 @@ impl ServerHandler for Agent {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let visit = self.visit(&context)?;
         self.refusing.other(&visit, RESOURCE, &request.uri, None)?;
-        Ok(resources::read(&request.uri, &self.caller(&visit)).await?.into())
+        let caller = self.caller(&visit);
+        let read = resources::read(&request.uri, &caller);
+        let read = Line::of(&context).while_it_lasts(read).await;
+        let cancelled = || ErrorData::internal_error(CANCELLED, None);
+        Ok(read.ok_or_else(cancelled)??.into())
     }
 
     async fn list_prompts(
@@ -247,7 +255,15 @@ impl ServerHandler for Agent {
             now: clock::now(),
             line: Line::of(&context),
         };
-        let outcome = (entry.run)(&call, arguments.clone()).await;
+        let run = (entry.run)(&call, arguments.clone());
+        let outcome = match entry.effect {
+            Effect::Reads => {
+                let read = call.line.while_it_lasts(run).await;
+                read.unwrap_or_else(|| Err(Failure::new(CANCELLED)))
+            }
+            // Nothing is left half done.
+            Effect::Adds | Effect::Changes | Effect::Destroys => run.await,
+        };
         let word = match &outcome {
             Ok(Outcome::Done(_)) => "done",
             Ok(Outcome::Ask(..)) => "asked",

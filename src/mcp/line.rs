@@ -26,6 +26,14 @@ impl Line {
         self.ended.cancelled().await;
     }
 
+    /// Does it while somebody waits for the answer; none when nobody does any more.
+    pub(super) async fn while_it_lasts<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.ended() => None,
+        }
+    }
+
     /// Tells how far it is, so that a client's patience begins anew. Each time it has to be
     /// further than before.
     pub(super) async fn tell(&self, done: u64, of: u64, message: &str) {

@@ -70,6 +70,7 @@ pub struct Entry {
     pub described: Described,
     /// The only argument that may hold a value.
     pub value: Option<&'static str>,
+    pub(super) effect: Effect,
     pub(super) run: Run,
 }
 
@@ -90,7 +91,7 @@ pub(super) fn entry<T: Tool>() -> Entry {
         .with_raw_output_schema(Arc::new(schema::of_output::<T::Output>()))
         .with_title(T::TITLE)
         .with_annotations(hints);
-    Entry { described, value: T::VALUE, run: run::<T> }
+    Entry { described, value: T::VALUE, effect: T::EFFECT, run: run::<T> }
 }
 
 fn run<'a, T: Tool>(

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use kliv_secrets::mcp::http::{Entrance, router};
 use kliv_secrets::mcp::{Agent, Settings, StateKey};
 use kliv_secrets::runtime::Metrics;
@@ -54,10 +54,14 @@ impl Door {
         Self { router, metrics }
     }
 
+    /// An answer that has yet to be read.
+    pub async fn begin(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.expect("an answer")
+    }
+
     /// What it answers.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let answer = self.router.clone().oneshot(request).await.expect("an answer");
-        let (head, body) = answer.into_parts();
+        let (head, body) = self.begin(request).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
         let body = String::from_utf8(body.to_vec()).expect("text");
         Answer { status: head.status, headers: head.headers, body }

@@ -35,6 +35,7 @@ mod mcp_http;
 mod mcp_large;
 mod mcp_schema;
 mod mcp_support;
+mod mcp_unread;
 mod reconcile;
 mod reconcile_cluster;
 mod reconcile_model;

@@ -32,6 +32,8 @@ pub(crate) struct Cluster {
     pub(crate) is_down: bool,
     /// It lets the server speak as nobody.
     pub(crate) forbids: bool,
+    /// It never answers about secrets.
+    pub(crate) hangs: bool,
 }
 
 impl Cluster {
@@ -76,6 +78,7 @@ impl Cluster {
                 });
                 (201, json!({ "metadata": {}, "status": { "userInfo": user } }))
             }
+            _ if self.hangs && path.contains("/klivsecrets") => std::future::pending().await,
             "klivsecrets" | "deployments" => (200, json!({ "metadata": {}, "items": [] })),
             _ => (404, failure(404, "NotFound")),
         };

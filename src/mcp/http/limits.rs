@@ -4,23 +4,30 @@
 //!  connection: head within 10 s, buffers of 64 KiB (server::listen)
 //!  request:    per address; its body small and soon
 //!  token:      that is not known yet: few per address, and few in all that ask the API server
-//!  message:    bytes in memory, of all
-//!  call:       per person; under way per person and of all, waits apart; none for ever
+//!  message:    by its size; bytes in memory, of each tenant and of all
+//!  call:       per person; under way per person, per tenant and of all, waits apart
+//!  answer:     none for ever; few that nobody reads (server::hand_on)
 //! ```
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::runtime::room::{Place, Room};
+use super::refused::Refused;
+use crate::runtime::room::{Place, Room, SentAway};
+use crate::runtime::share::{Share, Shares, TooMuch};
 use crate::server::pace::{All, Keyed, Pace, TooOften, subscriber};
+use crate::server::person::SERVICE_ACCOUNT;
 
 /// The largest message, bytes: a value of 64 KiB, escaped as JSON, is less than twice that.
 pub(super) const BODY: usize = 256 * 1024;
+
+/// The same where no tool takes a value: what all others take is less than 64 KiB.
+const BODY_WITHOUT_VALUES: usize = 80 * 1024;
 
 /// The largest message that has the server wait: it is in memory for as long.
 pub(super) const WAIT_BODY: usize = 8 * 1024;
@@ -28,11 +35,20 @@ pub(super) const WAIT_BODY: usize = 8 * 1024;
 /// Messages of all that are in memory, bytes; parsed, one may take many times as much.
 const HELD: usize = 8 * 1024 * 1024;
 
+/// Those of one tenant.
+const HELD_OF_TENANT: usize = HELD / 4;
+
+/// So many bytes of a message count as a call: parsing takes time.
+const AS_A_CALL: usize = 8 * 1024;
+
+/// Answers of one tenant that the connection has not let go of.
+const UNREAD: usize = 256;
+
 /// Messages of all that are arriving.
 const ARRIVING: usize = 512;
 
 /// How long a message waits for room, where none gives way.
-pub(super) const ROOM: Duration = Duration::from_secs(2);
+const ROOM: Duration = Duration::from_secs(2);
 
 /// The largest answer that is not a stream, bytes.
 pub(super) const ANSWERED: usize = 4 * 1024 * 1024;
@@ -47,30 +63,38 @@ pub(super) const ANSWER: Duration = Duration::from_secs(15 * 60);
 const ADDRESS: Pace = Pace { at_once: 1200, each: Duration::from_millis(5) };
 
 /// A token that is not known costs the API server reviews.
+/// One that was good a while ago goes by its tenant's pace first.
+const REVIEW_TENANT: Pace = Pace { at_once: 200, each: Duration::from_millis(50) };
 const REVIEW_ADDRESS: Pace = Pace { at_once: 200, each: Duration::from_millis(50) };
 const REVIEW_ALL: Pace = Pace { at_once: 400, each: Duration::from_millis(10) };
 
 /// A robot's account may have many agents.
 const PERSON: Pace = Pace { at_once: 400, each: Duration::from_millis(10) };
 
-/// Calls that are under way, of one person and of all.
-const CALLS: Most = Most { each: 64, all: 256 };
+/// Calls that are under way, of one person, of one tenant, and of all.
+const CALLS: Most = Most { each: 48, tenant: 64, all: 256 };
 
 /// Those of them that wait for people: apart, so that they leave room for the short ones.
-const WAITS: Most = Most { each: 50, all: 400 };
+const WAITS: Most = Most { each: 50, tenant: 100, all: 400 };
 
 struct Most {
     each: usize,
+    tenant: usize,
     all: usize,
 }
 
 /// All that is counted.
 pub(super) struct Limits<C: Clock = DefaultClock> {
+    /// The largest message, bytes.
+    pub(super) body: usize,
     addresses: Keyed<IpAddr, C>,
     reviews: Keyed<IpAddr, C>,
     all_reviews: All<C>,
+    again: Keyed<String, C>,
     people: Keyed<String, C>,
     room: Arc<Room>,
+    room_of_tenants: Shares,
+    unread: Shares,
     calls: Places,
     waits: Places,
 }
@@ -87,7 +111,7 @@ pub(super) enum Takes {
 /// Why there is no room for a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Full {
-    /// Too many of his own are under way.
+    /// Too many of his own are under way, or of his tenant.
     Own,
     /// Too many of all.
     All,
@@ -95,35 +119,44 @@ pub(super) enum Full {
 
 /// Room for calls of one kind.
 struct Places {
-    each: usize,
-    counts: Counts,
+    each: Shares,
+    tenants: Shares,
     all: Arc<Semaphore>,
 }
-
-type Counts = Arc<Mutex<HashMap<String, usize>>>;
 
 /// A call that is under way; when it is dropped there is room for another.
 #[derive(Debug)]
 pub(super) struct UnderWay {
-    who: String,
-    counts: Counts,
+    _own: Share,
+    _tenants: Share,
     _of_all: OwnedSemaphorePermit,
 }
 
+/// What a message holds of the memory for all; when it is dropped there is room for another.
+pub(super) struct Held {
+    of_all: Place,
+    tenants: Share,
+}
+
 impl Limits {
-    pub(super) fn new() -> Self {
-        Self::by(&DefaultClock::default())
+    /// For a server with tools that take values, or without.
+    pub(super) fn new(values: bool) -> Self {
+        Self::by(&DefaultClock::default(), values)
     }
 }
 
 impl<C: Clock + Clone> Limits<C> {
-    fn by(clock: &C) -> Self {
+    fn by(clock: &C, values: bool) -> Self {
         Self {
+            body: if values { BODY } else { BODY_WITHOUT_VALUES },
             addresses: Keyed::new(ADDRESS, clock),
             reviews: Keyed::new(REVIEW_ADDRESS, clock),
             all_reviews: All::new(REVIEW_ALL, clock),
+            again: Keyed::new(REVIEW_TENANT, clock),
             people: Keyed::new(PERSON, clock),
             room: Room::new(HELD, ARRIVING),
+            room_of_tenants: Shares::new(HELD_OF_TENANT),
+            unread: Shares::new(UNREAD),
             calls: Places::new(&CALLS),
             waits: Places::new(&WAITS),
         }
@@ -139,6 +172,11 @@ impl<C: Clock + Clone> Limits<C> {
         self.reviews.check(subscriber(address))
     }
 
+    /// A token of somebody's that was good a while ago, and has to be asked about again.
+    pub(super) fn again(&self, who: &str) -> Result<(), TooOften> {
+        self.again.check(tenant(who).to_owned())
+    }
+
     /// A question to the API server about a token that was not good a while ago.
     pub(super) fn review(&self) -> Result<(), TooOften> {
         self.all_reviews.check()
@@ -149,9 +187,20 @@ impl<C: Clock + Clone> Limits<C> {
         self.people.check(who.to_owned())
     }
 
-    /// A place for a message that arrives.
-    pub(super) fn place(&self) -> Place {
-        self.room.enter()
+    /// What a call has sent.
+    pub(super) fn sent(&self, who: &str, bytes: usize) -> Result<(), TooOften> {
+        let more = u32::try_from(bytes / AS_A_CALL).ok().and_then(NonZeroU32::new);
+        more.map_or(Ok(()), |more| self.people.check_many(who.to_owned(), more))
+    }
+
+    /// A place for a message of somebody that arrives.
+    pub(super) fn held(&self, who: &str) -> Held {
+        Held::new(self.room.enter(), self.room_of_tenants.of(tenant(who)))
+    }
+
+    /// Room for an answer that somebody has to read.
+    pub(super) fn unread(&self, who: &str) -> Result<Share, Full> {
+        Ok(self.unread.one(tenant(who))?)
     }
 
     /// Room for a call of somebody.
@@ -163,33 +212,54 @@ impl<C: Clock + Clone> Limits<C> {
     }
 }
 
-impl Places {
-    fn new(most: &Most) -> Self {
-        let all = Arc::new(Semaphore::new(most.all));
-        Self { each: most.each, counts: Arc::default(), all }
+impl Held {
+    pub(super) fn new(of_all: Place, tenants: Share) -> Self {
+        Self { of_all, tenants }
     }
 
-    fn take(&self, who: &str) -> Result<UnderWay, Full> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.get(who).is_some_and(|count| *count >= self.each) {
-            return Err(Full::Own);
-        }
-        let of_all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Full::All)?;
-        *counts.entry(who.to_owned()).or_default() += 1;
-        Ok(UnderWay { who: who.to_owned(), counts: Arc::clone(&self.counts), _of_all: of_all })
+    /// Waits for room for so many bytes more.
+    pub(super) async fn take(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.tenants.take(bytes).map_err(Full::from)?;
+        let room = tokio::time::timeout(ROOM, self.of_all.take(bytes)).await;
+        room.map_err(|_| Refused::Busy)??;
+        Ok(())
+    }
+
+    /// Waits until this one has to go.
+    pub(super) fn sent_away(&self) -> impl Future<Output = ()> + use<> {
+        self.of_all.sent_away()
+    }
+
+    /// It is there as a whole, and is not sent away any more.
+    pub(super) fn arrived(&mut self) -> Result<(), SentAway> {
+        self.of_all.arrived()
     }
 }
 
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.who) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.who);
-            }
-        }
+impl Places {
+    fn new(most: &Most) -> Self {
+        let all = Arc::new(Semaphore::new(most.all));
+        Self { each: Shares::new(most.each), tenants: Shares::new(most.tenant), all }
     }
+
+    fn take(&self, who: &str) -> Result<UnderWay, Full> {
+        let (own, tenants) = (self.each.one(who)?, self.tenants.one(tenant(who))?);
+        let of_all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Full::All)?;
+        Ok(UnderWay { _own: own, _tenants: tenants, _of_all: of_all })
+    }
+}
+
+impl From<TooMuch> for Full {
+    fn from(_: TooMuch) -> Self {
+        Self::Own
+    }
+}
+
+/// Whose work somebody does. A namespace has as many ServiceAccounts as it likes, so they count
+/// together. The account in a request's path says nothing: whoever asks writes it.
+fn tenant(who: &str) -> &str {
+    let namespace = who.strip_prefix(SERVICE_ACCOUNT).and_then(|of| of.split(':').next());
+    namespace.map_or(who, |namespace| &who[..SERVICE_ACCOUNT.len() + namespace.len()])
 }
 
 #[cfg(test)]
@@ -205,7 +275,7 @@ mod tests {
     #[test]
     fn who_calls_too_often_waits_and_nobody_else_does() {
         let clock = FakeRelativeClock::default();
-        let limits = Limits::by(&clock);
+        let limits = Limits::by(&clock, false);
         assert!((0..PERSON.at_once).all(|_| limits.call("anna").is_ok()));
         let refused = limits.call("anna").unwrap_err();
         assert!(refused.0 > Duration::ZERO && refused.0 <= PERSON.each, "{refused:?}");
@@ -216,7 +286,7 @@ mod tests {
 
     #[test]
     fn few_unknown_tokens_are_tried_from_an_address_and_not_many_from_all() {
-        let limits = Limits::by(&FakeRelativeClock::default());
+        let limits = Limits::by(&FakeRelativeClock::default(), false);
         let from = |address: &str| {
             let tried = (0..1000).filter(|_| limits.unknown(ip(address)).is_ok());
             tried.filter(|_| limits.review().is_ok()).count()
@@ -238,29 +308,68 @@ mod tests {
 
     #[test]
     fn calls_under_way_give_their_room_back() {
-        let limits = Limits::new();
+        let limits = Limits::new(false);
         let (mut open, full) = fill(&limits, "anna", Takes::Moments);
         assert_eq!((open.len(), full), (CALLS.each, Full::Own));
         assert!(limits.under_way("bo", Takes::Moments).is_ok());
         open.pop();
         assert!(limits.under_way("anna", Takes::Moments).is_ok());
         drop(open);
-        assert!(limits.calls.counts.lock().unwrap().is_empty());
+        assert!(limits.calls.each.is_empty() && limits.calls.tenants.is_empty());
         assert_eq!(limits.calls.all.available_permits(), CALLS.all);
     }
 
     #[test]
     fn many_people_together_have_no_more_than_all_may_and_waits_leave_room_for_short_calls() {
-        let limits = Limits::new();
+        let limits = Limits::new(false);
         for (takes, most) in [(Takes::Long, WAITS), (Takes::Moments, CALLS)] {
             let people = (0..=most.all / most.each).map(|n| fill(&limits, &n.to_string(), takes));
             let open: Vec<_> = people.collect();
             assert_eq!(open.iter().map(|(open, _)| open.len()).sum::<usize>(), most.all);
             assert_eq!(limits.under_way("bo", takes).unwrap_err(), Full::All);
-            // Nothing is left of one who found no room.
             let places = if takes == Takes::Long { &limits.waits } else { &limits.calls };
-            assert!(!places.counts.lock().unwrap().contains_key("bo"));
             std::mem::forget(open);
+            // Nothing is left of one who found no room.
+            assert_eq!(places.each.of("bo").take(most.each), Ok(()));
         }
+    }
+
+    #[test]
+    fn the_service_accounts_of_a_namespace_count_together_and_leave_room_for_others() {
+        assert_eq!(tenant("anna"), "anna");
+        assert_eq!(tenant("system:serviceaccount:shop:a"), "system:serviceaccount:shop");
+        assert_eq!(tenant("system:serviceaccount:shop:a"), tenant("system:serviceaccount:shop:b"));
+        assert_ne!(tenant("system:serviceaccount:shop:a"), tenant("system:serviceaccount:sho:a"));
+        for (takes, most) in [(Takes::Long, WAITS), (Takes::Moments, CALLS)] {
+            let limits = Limits::new(false);
+            let robots = (0..10).map(|n| format!("system:serviceaccount:shop:{n}"));
+            let open: Vec<_> = robots.map(|robot| fill(&limits, &robot, takes)).collect();
+            assert_eq!(open.iter().map(|(open, _)| open.len()).sum::<usize>(), most.tenant);
+            assert!(open.iter().all(|(_, full)| *full == Full::Own));
+            assert!(limits.under_way("system:serviceaccount:other:a", takes).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_large_message_counts_as_many_calls() {
+        let limits = Limits::by(&FakeRelativeClock::default(), true);
+        let large = (0..PERSON.at_once).filter(|_| limits.sent("anna", BODY).is_ok());
+        assert_eq!(large.count(), PERSON.at_once as usize / (BODY / AS_A_CALL));
+        assert!((0..PERSON.at_once).all(|_| limits.sent("bo", AS_A_CALL - 1).is_ok()));
+        assert!(limits.sent("bo", BODY).is_ok(), "small ones are but calls");
+    }
+
+    #[test]
+    fn large_messages_are_taken_only_where_a_tool_takes_values() {
+        assert_eq!((Limits::new(true).body, Limits::new(false).body), (BODY, BODY_WITHOUT_VALUES));
+    }
+
+    #[test]
+    fn a_good_token_is_asked_about_again_at_its_tenants_pace() {
+        let limits = Limits::by(&FakeRelativeClock::default(), false);
+        let again = |who: &str| (0..1000).filter(|_| limits.again(who).is_ok()).count();
+        assert_eq!(again("system:serviceaccount:shop:a"), REVIEW_TENANT.at_once as usize);
+        assert_eq!(again("system:serviceaccount:shop:b"), 0);
+        assert_eq!(again("anna"), REVIEW_TENANT.at_once as usize);
     }
 }

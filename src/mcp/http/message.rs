@@ -11,9 +11,9 @@ use rmcp::model::InitializeRequestParams;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::limits::{self, Takes};
+use super::limits::{self, Held, Takes};
 use super::refused::Refused;
-use crate::runtime::room::{Place, SentAway};
+use crate::runtime::room::SentAway;
 
 /// Tools that wait for people.
 const WAITS: [&str; 1] = ["wait_for_secret"];
@@ -52,23 +52,24 @@ impl Message<'_> {
     }
 }
 
-/// A message, whole. What is in memory of it has room in its place.
+/// A message, whole and of so many bytes at `most`. What is in memory of it is `held`.
 pub(super) async fn arrived(
     headers: &HeaderMap,
     body: Body,
-    place: &mut Place,
+    most: usize,
+    held: &mut Held,
 ) -> Result<Vec<u8>, Refused> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
     let announced = announced.and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits::BODY) {
+    if announced.is_some_and(|length| length > most) {
         return Err(Refused::TooLarge);
     }
-    let body = tokio::time::timeout(limits::ARRIVES, read(body, place)).await;
+    let body = tokio::time::timeout(limits::ARRIVES, read(body, most, held)).await;
     body.map_err(|_| Refused::Late)?
 }
 
-async fn read(body: Body, place: &mut Place) -> Result<Vec<u8>, Refused> {
-    let mut sent_away = pin!(place.sent_away());
+async fn read(body: Body, most: usize, held: &mut Held) -> Result<Vec<u8>, Refused> {
+    let mut sent_away = pin!(held.sent_away());
     let mut pieces = body.into_data_stream();
     let mut body = Vec::new();
     loop {
@@ -80,19 +81,18 @@ async fn read(body: Body, place: &mut Place) -> Result<Vec<u8>, Refused> {
         let Some(piece) = piece else { break };
         let piece = piece.map_err(|_| Refused::NotJson)?;
         let needed = body.len() + piece.len();
-        if needed > limits::BODY {
+        if needed > most {
             return Err(Refused::TooLarge);
         }
         let before = body.capacity();
         if needed > before {
-            let after = needed.max(before * 2).min(limits::BODY);
-            let room = tokio::time::timeout(limits::ROOM, place.take(after - before)).await;
-            room.map_err(|_| Refused::Busy)??;
+            let after = needed.max(before * 2).min(most);
+            held.take(after - before).await?;
             body.reserve_exact(after - body.len());
         }
         body.extend_from_slice(&piece);
     }
-    place.arrived()?;
+    held.arrived()?;
     Ok(body)
 }
 
@@ -104,6 +104,9 @@ mod tests {
 
     use super::*;
     use crate::runtime::room::Room;
+    use crate::runtime::share::Shares;
+
+    const MOST: usize = 4096;
 
     /// A body whose end does not come.
     fn slow(begins: usize) -> Body {
@@ -111,31 +114,52 @@ mod tests {
         Body::from_stream(first.chain(stream::pending()))
     }
 
-    fn read_now(body: Body, place: &mut Place) -> Option<Result<usize, Refused>> {
-        read(body, place).now_or_never().map(|read| read.map(|body| body.len()))
+    /// Room for so much of each, in room for so much of all.
+    fn room(of_each: usize, of_all: usize) -> impl Fn(&str) -> Held {
+        let (room, shares) = (Room::new(of_all, 100), Shares::new(of_each));
+        move |who| Held::new(room.enter(), shares.of(who))
+    }
+
+    fn read_now(body: Body, held: &mut Held) -> Option<Result<usize, Refused>> {
+        read(body, MOST, held).now_or_never().map(|read| read.map(|body| body.len()))
+    }
+
+    fn of(length: usize) -> Body {
+        Body::from(vec![b' '; length])
     }
 
     #[tokio::test]
     async fn messages_of_all_have_so_much_memory_and_the_slowest_gives_way() {
-        let room = Room::new(1000, 100);
-        let (mut first, mut second, mut third) = (room.enter(), room.enter(), room.enter());
-        let mut arriving = Box::pin(read(slow(600), &mut first));
+        let enter = room(1000, 1000);
+        let (mut first, mut second, mut third) = (enter("a"), enter("b"), enter("c"));
+        let mut arriving = Box::pin(read(slow(600), MOST, &mut first));
         assert!(arriving.as_mut().now_or_never().is_none());
-        assert_eq!(read_now(Body::from(vec![b' '; 400]), &mut second), Some(Ok(400)));
+        assert_eq!(read_now(of(400), &mut second), Some(Ok(400)));
         // What has arrived keeps its room; what trickles does not.
-        assert_eq!(read_now(Body::from(vec![b' '; 600]), &mut third), None);
+        assert_eq!(read_now(of(600), &mut third), None);
         assert_eq!(arriving.await, Err(Refused::Busy));
-        drop(first);
-        assert_eq!(read_now(Body::from(vec![b' '; 600]), &mut third), Some(Ok(600)));
+        drop((first, third));
+        assert_eq!(read_now(of(600), &mut enter("c")), Some(Ok(600)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn where_nothing_gives_way_there_is_no_room_and_it_is_said_so() {
-        let room = Room::new(1000, 100);
-        let (mut held, mut next) = (room.enter(), room.enter());
-        assert_eq!(read(Body::from(vec![b' '; 900]), &mut held).await.map(|it| it.len()), Ok(900));
-        let refused = arrived(&HeaderMap::new(), Body::from(vec![b' '; 200]), &mut next).await;
+        let enter = room(1000, 1000);
+        let (mut held, mut next) = (enter("a"), enter("b"));
+        assert_eq!(read_now(of(900), &mut held), Some(Ok(900)));
+        let refused = arrived(&HeaderMap::new(), of(200), MOST, &mut next).await;
         assert_eq!(refused, Err(Refused::Busy));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_fills_what_others_need_by_himself() {
+        let enter = room(500, 1000);
+        let (mut first, mut second, mut other) = (enter("a"), enter("a"), enter("b"));
+        assert_eq!(read_now(of(400), &mut first), Some(Ok(400)));
+        assert_eq!(read_now(of(200), &mut second), Some(Err(Refused::TooMany)));
+        assert_eq!(read_now(of(500), &mut other), Some(Ok(500)));
+        drop((first, second));
+        assert_eq!(read_now(of(500), &mut enter("a")), Some(Ok(500)));
     }
 
     #[test]

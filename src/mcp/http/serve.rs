@@ -10,7 +10,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures::StreamExt as _;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use kube::Client;
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::headers;
 use super::late::soon;
-use super::limits::{self, Full, Limits, Takes, UnderWay};
+use super::limits::{self, Full, Held, Limits, Takes, UnderWay};
 use super::message::{Message, arrived};
 use super::metadata::{Metadata, WELL_KNOWN};
 use super::refused::Refused;
@@ -30,8 +29,9 @@ use super::who::{Doorkeeper, Stranger};
 use crate::account::{Caller, Namespace};
 use crate::api::names::AGENT_FIELD_MANAGER;
 use crate::mcp::{Agent, Says, Settings, Visit};
-use crate::runtime::room::{Place, SentAway};
+use crate::runtime::room::SentAway;
 use crate::runtime::{Metrics, clock};
+use crate::server::hand_on::hand_on;
 use crate::server::host::{Hosts, Named, one};
 use crate::server::pace::TooOften;
 use crate::server::{BadPublicUrl, Issuer, Person, Proxies, Unknown, speaking_as};
@@ -88,7 +88,7 @@ pub fn router(
         proxies: entrance.proxies,
         client: entrance.client,
         operator_namespace: entrance.operator_namespace,
-        limits: Limits::new(),
+        limits: Limits::new(settings.chat_values),
         settings,
         metrics,
         tools: tools(agent, &hosts, stop),
@@ -230,10 +230,15 @@ impl Site {
             return Ok(person);
         }
         // Strangers who use up what all have keep nobody out whose token was good just now.
-        if !shown.was_good {
+        let is_stranger = match shown.was() {
+            Some(who) => self.limits.again(who).is_err(),
+            None => true,
+        };
+        if is_stranger {
             self.limits.unknown(self.address(head))?;
         }
-        self.door.ask(shown, account, (clock::now(), at), || self.limits.review()).await
+        let charge = || if is_stranger { self.limits.review() } else { Ok(()) };
+        self.door.ask(shown, account, (clock::now(), at), charge).await
     }
 
     /// Somebody who works in an account.
@@ -244,6 +249,13 @@ impl Site {
         let field_manager = AGENT_FIELD_MANAGER;
         Ok(Caller { client, namespace, operator_namespace, field_manager, share: None })
     }
+}
+
+/// Goes with a request to its handler, and ends with it: also where nobody waits for the answer
+/// any more, and no sooner where nobody reads it.
+struct Handled {
+    _under_way: Arc<UnderWay>,
+    _message: Held,
 }
 
 /// What a client reads to learn from whom it gets a token.
@@ -270,14 +282,16 @@ async fn call(
 
     // It has said who calls. Nothing further on is to see it.
     head.headers.remove(header::AUTHORIZATION);
-    let mut place = site.limits.place();
-    let body = arrived(&head.headers, body, &mut place).await?;
+    let unread = site.limits.unread(&person.name)?;
+    let mut held = site.limits.held(&person.name);
+    let body = arrived(&head.headers, body, site.limits.body, &mut held).await?;
+    site.limits.sent(&person.name, body.len())?;
     let message: Message<'_> = serde_json::from_slice(&body).map_err(|_| Refused::NotJson)?;
     let takes = message.takes();
     if takes == Takes::Long && body.len() > limits::WAIT_BODY {
         return Err(Refused::TooLarge);
     }
-    let under_way = (site.limits.under_way(&person.name, takes)?, place);
+    let under_way = Arc::new(site.limits.under_way(&person.name, takes)?);
     let bound = Bound { who: &person.name, account: &account };
     let begins = message.begins();
     let says = match (&begins, one(&head.headers, &SESSION)) {
@@ -290,25 +304,19 @@ async fn call(
     let id = begins.map(|begins| session::id(&begins, &site.settings.state, bound));
     let caller = site.caller(&person, account)?;
     head.extensions.insert(Arc::new(Visit { caller, who: person.name, says }));
+    let handled = Handled { _under_way: Arc::clone(&under_way), _message: held };
+    head.extensions.insert(Arc::new(handled));
 
     let tools = site.tools.clone();
     let request = Request::from_parts(head, Body::from(body));
     let answered = async move { tools.handle(request).await.map(Body::new) };
-    let mut response = soon(answered).await.map(|body| held(body, under_way));
+    let response = soon(answered).await;
+    let mut response = response.map(|body| hand_on(body, limits::ANSWER, under_way, unread));
     if let Some(id) = id.filter(|_| response.status() == StatusCode::OK) {
         let id = HeaderValue::try_from(id).map_err(|_| Refused::Session)?;
         response.headers_mut().insert(SESSION, id);
     }
     Ok(response)
-}
-
-/// An answer that holds its place among those under way until it ends, and does not go on for
-/// ever.
-fn held(body: Body, under_way: (UnderWay, Place)) -> Body {
-    let pieces = body.into_data_stream().take_until(tokio::time::sleep(limits::ANSWER));
-    Body::from_stream(pieces.inspect(move |_| {
-        let _ = &under_way;
-    }))
 }
 
 /// The account in the path of an endpoint.

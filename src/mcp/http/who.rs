@@ -46,8 +46,7 @@ const WAS_GOOD: Duration = Duration::from_secs(600);
 /// How many of those; of more, the ones that were good last.
 const MANY_GOOD: usize = 16 * 1024;
 
-/// What tells tokens apart: a digest, since no token is kept, of token and account, since what
-/// is good for one is not for another.
+/// What tells tokens apart: a digest, since no token is kept.
 type Key = [u8; 32];
 
 /// Why a call is nobody's.
@@ -66,17 +65,26 @@ pub(super) struct Doorkeeper {
     client: Client,
     issuer: Option<Issuer>,
     origin: String,
+    /// By token and account: what is good for one is not for another.
     seen: Mutex<HashMap<Key, (Instant, Person)>>,
-    good: Mutex<HashMap<Key, Instant>>,
+    /// By token alone, so that going round accounts makes no more of one; with whose it was.
+    good: Mutex<HashMap<Key, (Instant, String)>>,
 }
 
 /// A token that has been shown, and whose it is where that is still known.
 pub(super) struct Shown {
     token: Zeroizing<String>,
     key: Key,
+    here: Key,
     pub(super) known: Option<Person>,
-    /// It was good a while ago.
-    pub(super) was_good: bool,
+    was: Option<String>,
+}
+
+impl Shown {
+    /// Whose it was, where it was good a while ago.
+    pub(super) fn was(&self) -> Option<&str> {
+        self.was.as_deref()
+    }
 }
 
 impl Doorkeeper {
@@ -101,18 +109,20 @@ impl Doorkeeper {
             Named::Once(said) => bearer(said).ok_or(Stranger::NotBearer)?,
             Named::Unclear => return Err(Stranger::NotBearer),
         };
-        let hash = Sha256::new().chain_update(account.as_bytes()).chain_update([0]);
-        let key = hash.chain_update(token.as_bytes()).finalize().into();
+        let key: Key = Sha256::digest(token.as_bytes()).into();
+        let here = Sha256::new().chain_update(key).chain_update(account.as_bytes());
+        let here = here.finalize().into();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.get(&key).filter(|(until, _)| now < *until);
+        let known = seen.get(&here).filter(|(until, _)| now < *until);
         let known = known.map(|(_, person)| person.clone());
         let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_good = good.get(&key).is_some_and(|until| now < *until);
-        Ok(Shown { token, key, known, was_good })
+        let was = good.get(&key).filter(|(until, _)| now < *until);
+        let was = was.map(|(_, who)| who.clone());
+        Ok(Shown { token, key, here, known, was })
     }
 
-    /// Whose it is that is not known. Before the API server is asked about a stranger's,
-    /// `charge` says whether it may be.
+    /// Whose it is that is not known. Before the API server is asked, `charge` says whether it
+    /// may be.
     pub(super) async fn ask(
         &self,
         shown: Shown,
@@ -120,8 +130,7 @@ impl Doorkeeper {
         (now, at): (Timestamp, Instant),
         charge: impl FnOnce() -> Result<(), TooOften>,
     ) -> Result<Person, Refused> {
-        let Shown { token, key, was_good, .. } = shown;
-        let charge = || if was_good { Ok(()) } else { charge() };
+        let Shown { token, key, here, .. } = shown;
         let audiences = [resource(&self.origin, account), self.origin.clone()];
         let asked = match self.issuer.as_ref().filter(|issuer| issuer.is_of(&token)) {
             Some(issuer) => match issuer.whose(&token, &audiences, now).await {
@@ -143,29 +152,25 @@ impl Doorkeeper {
         };
         match asked {
             Ok((person, remembered)) => {
-                self.remember(key, at + remembered, person.clone(), at);
-                self.was_good(key, at);
+                self.remember(here, at + remembered, person.clone(), at);
+                self.was_good(key, person.name.clone(), at);
                 Ok(person)
             }
-            Err(unknown) => {
-                if !matches!(unknown, Unknown::Unanswered(_) | Unknown::NoKeys) {
-                    self.good.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-                }
-                Err(Stranger::Unknown(unknown).into())
-            }
+            // It may be good elsewhere: asking about it goes by its pace all the same.
+            Err(unknown) => Err(Stranger::Unknown(unknown).into()),
         }
     }
 
-    fn was_good(&self, key: Key, now: Instant) {
+    fn was_good(&self, key: Key, who: String, now: Instant) {
         let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
         if good.len() >= MANY_GOOD && !good.contains_key(&key) {
-            good.retain(|_, until| now < *until);
-            let oldest = good.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            good.retain(|_, (until, _)| now < *until);
+            let oldest = good.iter().min_by_key(|(_, (until, _))| *until).map(|(key, _)| *key);
             if let Some(oldest) = oldest.filter(|_| good.len() >= MANY_GOOD) {
                 good.remove(&oldest);
             }
         }
-        good.insert(key, now + WAS_GOOD);
+        good.insert(key, (now + WAS_GOOD, who));
     }
 
     fn remember(&self, key: Key, until: Instant, person: Person, now: Instant) {
@@ -241,21 +246,32 @@ mod tests {
     const SPENT: Result<(), TooOften> = Err(TooOften(Duration::from_secs(1)));
 
     #[tokio::test]
-    async fn who_was_good_a_while_ago_is_let_in_while_strangers_use_up_what_all_have() {
-        let (door, shop, now) = (knows_anna(), account("shop"), clock::monotonic());
-        let ask = async |token: &str, at: Instant, charge: Result<(), TooOften>| {
-            let shown = door.shown(&with(&[&format!("Bearer {token}")]), &shop, at).unwrap();
-            assert!(shown.known.is_none());
-            let person = door.ask(shown, &shop, (Timestamp::UNIX_EPOCH, at), || charge).await;
+    async fn a_token_that_was_good_a_while_ago_is_known_as_somebodys_wherever_it_is_shown() {
+        let (door, now) = (knows_anna(), clock::monotonic());
+        let shown = |token: &str, account_: &str, at: Instant| {
+            let headers = with(&[&format!("Bearer {token}")]);
+            door.shown(&headers, &account(account_), at).unwrap()
+        };
+        let ask = async |shown: Shown, account_: &str, charge: Result<(), TooOften>| {
+            let now = (Timestamp::UNIX_EPOCH, now);
+            let person = door.ask(shown, &account(account_), now, || charge).await;
             person.map(|person| person.name)
         };
-        let too_often = Err(Refused::TooOften(Duration::from_secs(1)));
-        assert_eq!(ask("a", now, SPENT).await, too_often.clone(), "a stranger as yet");
-        assert_eq!(ask("a", now, Ok(())).await, Ok("anna".to_owned()));
+        let stranger = shown("a", "shop", now);
+        assert_eq!(stranger.was(), None);
+        let spent = Err(Refused::TooOften(Duration::from_secs(1)));
+        assert_eq!(ask(stranger, "shop", SPENT).await, spent, "nobody is asked");
+        for each in ["shop", "other"] {
+            assert_eq!(ask(shown("a", each, now), each, Ok(())).await, Ok("anna".to_owned()));
+        }
+        assert_eq!(door.good.lock().unwrap().len(), 1, "whatever accounts it goes round");
         let later = now + REMEMBERED;
-        assert_eq!(ask("a", later, SPENT).await, Ok("anna".to_owned()));
-        assert_eq!(ask("b", later, SPENT).await, too_often.clone());
-        assert_eq!(ask("a", later + WAS_GOOD, SPENT).await, too_often);
+        for each in ["shop", "other", "third"] {
+            let shown = shown("a", each, later);
+            assert_eq!((shown.known.is_none(), shown.was()), (true, Some("anna")), "{each}");
+        }
+        assert_eq!(shown("b", "shop", later).was(), None);
+        assert_eq!(shown("a", "shop", later + WAS_GOOD).was(), None);
     }
 
     #[tokio::test]
@@ -272,7 +288,9 @@ mod tests {
     async fn no_more_good_ones_are_remembered_than_there_is_room_for_the_latest_first() {
         let (door, now) = (doorkeeper(), clock::monotonic());
         let key = |n: usize| -> Key { Sha256::digest(n.to_be_bytes()).into() };
-        (0..=MANY_GOOD).for_each(|n| door.was_good(key(n), now + Duration::from_nanos(n as u64)));
+        for n in 0..=MANY_GOOD {
+            door.was_good(key(n), "anna".into(), now + Duration::from_nanos(n as u64));
+        }
         let good = door.good.lock().unwrap();
         assert_eq!(good.len(), MANY_GOOD);
         assert!(!good.contains_key(&key(0)) && good.contains_key(&key(MANY_GOOD)));
@@ -313,8 +331,8 @@ mod tests {
         let known = |account_: &str, headers: &HeaderMap, at| {
             door.shown(headers, &account(account_), at).unwrap().known
         };
-        let key = door.shown(&headers, &account("shop"), now).unwrap().key;
-        door.remember(key, now + REMEMBERED, anna.clone(), now);
+        let here = door.shown(&headers, &account("shop"), now).unwrap().here;
+        door.remember(here, now + REMEMBERED, anna.clone(), now);
         assert_eq!(known("shop", &headers, now), Some(anna));
         assert_eq!(known("other", &headers, now), None);
         assert_eq!(known("shop", &with(&["Bearer b"]), now), None);
