@@ -1,7 +1,7 @@
 //! How much, how often, for how long: per address and per person.
 //!
 //! ```text
-//!  connection: head within 10 s, buffers of 64 KiB (server::listen)
+//!  connection: few of all and per address, head within 10 s, none that idles (server::listen)
 //!  request:    per address; its body small and soon
 //!  token:      that is not known yet: few per address, and few in all that ask the API server
 //!  message:    by its size; bytes in memory, of each tenant and of all
