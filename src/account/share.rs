@@ -19,8 +19,8 @@ use super::What;
 pub const MOST_READ: usize = 1000;
 /// So many turns are under way.
 const AT_ONCE: usize = 3;
-/// So long somebody waits for his.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// So long somebody waits for his: as long as the least patient clients do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why an account was not read whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
