@@ -65,7 +65,7 @@ class Browser {
     // Far above what anything takes: a machine may have much other work.
     context.setDefaultTimeout(120_000);
     const visit = new Visit(context, await watch(context), this.recorder);
-    visit.page = await context.newPage();
+    visit.page = whole(await context.newPage());
     this.#visits.push(visit);
     return visit;
   }
@@ -78,4 +78,17 @@ class Browser {
     await this.#program.close();
     await this.recorder.stop();
   }
+}
+
+/** The same page, on which nobody acts before its scripts run: they seal what is handed in. */
+function whole(page) {
+  for (const act of ["click", "fill"]) {
+    const acts = page[act].bind(page);
+    page[act] = async (selector, ...rest) => {
+      await page.waitForSelector(selector, { state: "attached" });
+      await page.waitForLoadState();
+      return acts(selector, ...rest);
+    };
+  }
+  return page;
 }
