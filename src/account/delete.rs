@@ -13,7 +13,6 @@ impl Caller {
     /// The caller may not, it is gone, or somebody changed it.
     pub async fn delete(&self, secret: &KlivSecret, dry_run: DryRun) -> Result<Waited, Error> {
         let name = secret.metadata.name.as_deref().unwrap_or_default();
-        let is_published = secret.status.as_ref().is_some_and(|status| status.version.is_some());
         // Without the right to see it there is nothing to wait for.
         let account = self.account().await.ok().flatten();
         let revision = account.and_then(|account| account.status).map(|status| status.revision);
@@ -34,7 +33,7 @@ impl Caller {
             .await?;
         }
         let uid = secret.metadata.uid.clone().unwrap_or_default();
-        let deleted = revision.filter(|_| is_published).map(|revision| Deleted {
+        let deleted = revision.filter(|_| secret.has_value()).map(|revision| Deleted {
             uid,
             revision,
             variable: secret.spec.env_var.clone(),

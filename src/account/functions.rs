@@ -71,9 +71,7 @@ fn user(
         let environment = secret.spec.environment.as_deref();
         secret.spec.env_var == *variable && environment == Some(function.environment())
     };
-    let has_value =
-        |secret: &KlivSecret| secret.status.as_ref().is_some_and(|status| status.version.is_some());
-    let has_own = secrets.iter().any(|secret| of_its_environment(secret) && has_value(secret));
+    let has_own = secrets.iter().any(|secret| of_its_environment(secret) && secret.has_value());
     if has_own != secret.spec.environment.is_some() || (has_own && !of_its_environment(secret)) {
         return None;
     }

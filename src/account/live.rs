@@ -199,12 +199,10 @@ pub fn stage(
         return Stage::Untaken(1);
     }
     let mut live = status.map(|status| Live::of(status, reached)).unwrap_or_default();
-    let has_value =
-        |secret: &KlivSecret| secret.status.as_ref().is_some_and(|s| s.version.is_some());
     let is_written = |s: &&KlivSecret| waited.written.iter().any(|(name, _)| s.name_any() == *name);
     let mut written = secrets.iter().filter(is_written);
     // One that waits for its value gets no further by itself.
-    if reached.is_some() && waited.deleted.is_none() && !written.any(has_value) {
+    if reached.is_some() && waited.deleted.is_none() && !written.any(KlivSecret::has_value) {
         live = Live { behind: Vec::new(), moves: false, ..live };
     }
     if live.moves { Stage::RollingOut(live) } else { Stage::Done(live) }

@@ -43,8 +43,7 @@ pub enum Cell<'a> {
 /// which is for every environment: it has one by now.
 #[must_use]
 pub fn falls_back(every: &KlivSecret) -> bool {
-    every.spec.environment.is_none()
-        && every.status.as_ref().is_some_and(|status| status.version.is_some())
+    every.spec.environment.is_none() && every.has_value()
 }
 
 impl<'a> Matrix<'a> {

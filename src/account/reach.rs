@@ -104,7 +104,7 @@ impl<'a> Place<'a> {
         Self {
             variable: &secret.spec.env_var,
             environment: secret.spec.environment.as_deref().unwrap_or_default(),
-            has_value: secret.status.as_ref().is_some_and(|status| status.version.is_some()),
+            has_value: secret.has_value(),
             is_gone: false,
         }
     }

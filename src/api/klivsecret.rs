@@ -192,6 +192,14 @@ impl Question {
     }
 }
 
+impl KlivSecret {
+    /// Whether it has had a value that functions can get: the operator has opened one.
+    #[must_use]
+    pub fn has_value(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.version.is_some())
+    }
+}
+
 /// What the operator knows about the secret.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

@@ -49,8 +49,7 @@ pub(crate) async fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let reached = caller.reached(&Waited::of(&secret), account.as_ref()).await;
     let status = account.as_ref().and_then(|account| account.status.as_ref());
     // One that waits for its value is not live, and where it will be the functions tell.
-    let has_value = secret.status.as_ref().is_some_and(|status| status.version.is_some());
-    let status = status.filter(|_| has_value);
+    let status = status.filter(|_| secret.has_value());
     let live = status.map(|status| Live::of(status, reached.as_deref().ok()));
     let width = session.terminal.width;
     output::print(&described(&secret, live.as_ref(), &reached, width, clock::now()))

@@ -236,10 +236,8 @@ fn own<'a>(secrets: &'a [KlivSecret], environment: Option<&str>) -> BTreeMap<&'a
     let is_own = |secret: &&KlivSecret| {
         environment.is_some() && secret.spec.environment.as_deref() == environment
     };
-    let has_value =
-        |secret: &KlivSecret| secret.status.as_ref().is_some_and(|status| status.version.is_some());
     let own = secrets.iter().filter(is_own);
-    own.map(|secret| (secret.spec.env_var.as_str(), has_value(secret))).collect()
+    own.map(|secret| (secret.spec.env_var.as_str(), secret.has_value())).collect()
 }
 
 fn is_wanted(secret: &KlivSecret, own: &BTreeMap<&str, bool>, input: &Input) -> bool {

@@ -159,12 +159,9 @@ fn given<'a>(secrets: &[&'a KlivSecret], environment: Option<&str>) -> Option<&'
         let mut all = secrets.iter().copied();
         all.find(|secret| secret.spec.environment.as_deref() == environment)
     };
-    let has_value = |secret: &&KlivSecret| {
-        secret.status.as_ref().is_some_and(|status| status.version.is_some())
-    };
     let own = environment.and_then(|environment| of(Some(environment)));
     let every = of(None);
-    let with_value = own.filter(has_value).or(every.filter(|every| falls_back(every)));
+    let with_value = own.filter(|own| own.has_value()).or(every.filter(|every| falls_back(every)));
     with_value.or(own).or(every)
 }
 
