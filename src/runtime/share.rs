@@ -1,22 +1,23 @@
 //! How much one may take of what all have, so that nobody takes all of it.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So much for each.
-pub(crate) struct Shares {
+pub(crate) struct Shares<K: Eq + Hash = String> {
     each: usize,
-    taken: Taken,
+    taken: Taken<K>,
 }
 
-type Taken = Arc<Mutex<HashMap<String, usize>>>;
+type Taken<K> = Arc<Mutex<HashMap<K, usize>>>;
 
 /// What one has taken; when it is dropped he may take it again.
 #[derive(Debug)]
-pub(crate) struct Share {
-    who: String,
+pub(crate) struct Share<K: Eq + Hash = String> {
+    who: K,
     amount: usize,
-    taken: Taken,
+    taken: Taken<K>,
     each: usize,
 }
 
@@ -24,19 +25,19 @@ pub(crate) struct Share {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooMuch;
 
-impl Shares {
+impl<K: Eq + Hash + Clone> Shares<K> {
     pub(crate) fn new(each: usize) -> Self {
         Self { each, taken: Arc::default() }
     }
 
     /// A share of somebody, with nothing in it yet.
-    pub(crate) fn of(&self, who: &str) -> Share {
+    pub(crate) fn of(&self, who: impl Into<K>) -> Share<K> {
         let taken = Arc::clone(&self.taken);
-        Share { who: who.to_owned(), amount: 0, taken, each: self.each }
+        Share { who: who.into(), amount: 0, taken, each: self.each }
     }
 
     /// One of what is counted, for somebody.
-    pub(crate) fn one(&self, who: &str) -> Result<Share, TooMuch> {
+    pub(crate) fn one(&self, who: impl Into<K>) -> Result<Share<K>, TooMuch> {
         let mut share = self.of(who);
         share.take(1)?;
         Ok(share)
@@ -48,7 +49,7 @@ impl Shares {
     }
 }
 
-impl Share {
+impl<K: Eq + Hash + Clone> Share<K> {
     /// So much more.
     pub(crate) fn take(&mut self, amount: usize) -> Result<(), TooMuch> {
         let mut taken = counts(&self.taken);
@@ -65,7 +66,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl<K: Eq + Hash> Drop for Share<K> {
     fn drop(&mut self) {
         let mut taken = counts(&self.taken);
         if let Some(left) = taken.get_mut(&self.who) {
@@ -77,7 +78,7 @@ impl Drop for Share {
     }
 }
 
-fn counts(taken: &Taken) -> MutexGuard<'_, HashMap<String, usize>> {
+fn counts<K>(taken: &Taken<K>) -> MutexGuard<'_, HashMap<K, usize>> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn one_takes_no_more_than_his_share_and_leaves_nothing_behind() {
-        let shares = Shares::new(10);
+        let shares = Shares::<String>::new(10);
         let (mut first, mut second) = (shares.of("anna"), shares.of("anna"));
         assert_eq!((first.take(6), second.take(4)), (Ok(()), Ok(())));
         assert_eq!(second.take(1), Err(TooMuch));

@@ -5,10 +5,9 @@
 //!     └─ none left: closed                                └─ nothing for a while: closed
 //! ```
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::accept::Accept;
@@ -20,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::idle::{Heard, Watched, watched};
 use super::pace::{All, Pace, subscriber};
 use super::proxies::Proxies;
+use crate::runtime::share::{Share, Shares};
 
 /// How often it is said that connections are refused.
 const TOLD: Pace = Pace { at_once: 1, each: Duration::from_secs(60) };
@@ -40,17 +40,15 @@ pub(super) const MOST: Most = Most { all: 1024, each: 256 };
 /// Room for connections.
 struct Places {
     proxies: Proxies,
-    each: usize,
-    counts: Mutex<HashMap<IpAddr, usize>>,
+    each: Shares<IpAddr>,
     all: Arc<Semaphore>,
     told: All<DefaultClock>,
 }
 
 /// A connection's place; when it is dropped there is room for another.
 pub(super) struct Place {
-    /// Counted under it, but where it is a proxy's.
-    address: Option<IpAddr>,
-    places: Arc<Places>,
+    /// Of its address, but where that is a proxy's.
+    _of_address: Option<Share<IpAddr>>,
     _of_all: OwnedSemaphorePermit,
 }
 
@@ -58,36 +56,17 @@ impl Places {
     fn new(most: Most, proxies: Proxies) -> Arc<Self> {
         Arc::new(Self {
             proxies,
-            each: most.each,
-            counts: Mutex::default(),
+            each: Shares::new(most.each),
             all: Arc::new(Semaphore::new(most.all)),
             told: All::new(TOLD, &DefaultClock::default()),
         })
     }
 
-    fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    fn take(&self, peer: IpAddr) -> Option<Place> {
         let address = (!self.proxies.include(peer)).then(|| subscriber(peer));
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let has = address.and_then(|address| counts.get(&address)).copied().unwrap_or_default();
-        if has >= self.each {
-            return None;
-        }
+        let of_address = address.map(|address| self.each.one(address)).transpose().ok()?;
         let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        address.into_iter().for_each(|address| *counts.entry(address).or_default() += 1);
-        Some(Place { address, places: Arc::clone(self), _of_all: of_all })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(address) = self.address else { return };
-        let mut counts = self.places.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&address);
-            }
-        }
+        Some(Place { _of_address: of_address, _of_all: of_all })
     }
 }
 
@@ -170,7 +149,7 @@ mod tests {
         mine.pop();
         assert!(places.take(ip("192.0.2.1")).is_some());
         drop(mine);
-        assert!(places.counts.lock().unwrap().is_empty());
+        assert!(places.each.is_empty());
         assert_eq!(places.all.available_permits(), 10);
     }
 

@@ -7,9 +7,7 @@
 //!  streams:    few per session; imports few in all         ┘
 //! ```
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -17,6 +15,7 @@ use governor::clock::{Clock, DefaultClock};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::session::Id;
+use crate::runtime::share::{Share, Shares};
 use crate::server::pace::{All, Keyed, Pace, TooOften, subscriber};
 
 /// How long a page may take; streams begin within it.
@@ -83,15 +82,12 @@ pub(crate) struct Limits<C: Clock = DefaultClock> {
     addresses: Keyed<IpAddr, C>,
     sign_ins: Keyed<IpAddr, C>,
     all_sign_ins: All<C>,
-    streams: Arc<Mutex<HashMap<Option<Id>, usize>>>,
+    streams: Shares<Option<Id>>,
     imports: Semaphore,
 }
 
 /// A stream that is open; when it is dropped there is room for another.
-pub(crate) struct Stream {
-    id: Option<Id>,
-    streams: Arc<Mutex<HashMap<Option<Id>, usize>>>,
-}
+pub(crate) type Stream = Share<Option<Id>>;
 
 impl Limits {
     pub(crate) fn new() -> Self {
@@ -106,7 +102,7 @@ impl<C: Clock + Clone> Limits<C> {
             addresses: Keyed::new(ADDRESS, &clock),
             sign_ins: Keyed::new(SIGN_IN_ADDRESS, &clock),
             all_sign_ins: All::new(SIGN_IN_ALL, &clock),
-            streams: Arc::default(),
+            streams: Shares::new(STREAMS),
             imports: Semaphore::new(IMPORTS),
         }
     }
@@ -130,25 +126,7 @@ impl<C: Clock + Clone> Limits<C> {
 
     /// A stream of a session, or of nobody in particular; None where too many are open.
     pub(crate) fn stream(&self, id: Option<Id>) -> Option<Stream> {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = streams.entry(id).or_default();
-        if *open >= STREAMS {
-            return None;
-        }
-        *open += 1;
-        Some(Stream { id, streams: Arc::clone(&self.streams) })
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = streams.get_mut(&self.id) {
-            *open -= 1;
-            if *open == 0 {
-                streams.remove(&self.id);
-            }
-        }
+        self.streams.one(id).ok()
     }
 }
 
@@ -235,7 +213,7 @@ mod tests {
         open.pop();
         assert!(limits.stream(Some(one)).is_some());
         drop(open);
-        assert!(limits.streams.lock().unwrap().is_empty());
+        assert!(limits.streams.is_empty());
     }
 
     #[test]
