@@ -10,14 +10,14 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use futures::StreamExt as _;
 use http::{Method, Request, Response, header};
-use kliv_secrets::account::{Caller, Namespace};
-use kliv_secrets::api::names::{AGENT_FIELD_MANAGER, ANNOTATION_STAMPS};
-use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
+use kliv_secrets::api::names::ANNOTATION_STAMPS;
+use kliv_secrets::mcp::Agent;
 use kliv_secrets::runtime::clock;
 use kube::Client;
 use serde_json::{Value, json};
 
 use super::agent::{AgentClient, Called, Revision};
+use super::mcp_support::agent_before;
 
 const WEB: &str = "https://secrets.example.org";
 const LINK: &str = "https://secrets.example.org/accounts/acme/requests/sendgrid-api-key";
@@ -159,16 +159,7 @@ fn failure(code: u16) -> (u16, Value) {
 }
 
 fn server(kept: &Kept, web: Option<&str>) -> Agent {
-    let caller = Caller {
-        client: kept.client(),
-        namespace: Namespace::try_from("acme").expect("a name"),
-        operator_namespace: Namespace::try_from("ours").expect("a name"),
-        field_manager: AGENT_FIELD_MANAGER,
-        share: None,
-    };
-    let state = StateKey::from_file(&[7; 32]).expect("a key");
-    let settings = Settings { chat_values: false, web: web.map(str::to_owned), state };
-    Agent::of(Visit { caller, who: "anna".into(), says: Says::default() }, settings)
+    agent_before(kept.client(), false, web)
 }
 
 async fn agent(kept: &Kept, revision: Revision) -> AgentClient {

@@ -7,15 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
 use http::{Request, Response, header};
-use kliv_secrets::account::{Caller, Namespace};
-use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
 use kliv_secrets::api::{AuditAction, AuditRecord, ChainLink, KlivAuditEventSpec};
 use kliv_secrets::audit;
-use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
 use kube::Client;
 use serde_json::{Value, json};
 
 use super::agent::{AgentClient, Revision};
+use super::mcp_support::agent_before;
 
 #[derive(Clone)]
 struct Kept(Arc<Mutex<Trail>>);
@@ -86,17 +84,8 @@ impl Kept {
             let response = response.body(Body::from(body)).expect("an answer");
             std::future::ready(Ok::<_, Infallible>(response))
         });
-        let caller = Caller {
-            client: Client::new(service, "acme"),
-            namespace: Namespace::try_from("acme").expect("a name"),
-            operator_namespace: Namespace::try_from("ours").expect("a name"),
-            field_manager: AGENT_FIELD_MANAGER,
-            share: None,
-        };
-        let state = StateKey::from_file(&[7; 32]).expect("a key");
-        let settings = Settings { chat_values: false, web: None, state };
-        let visit = Visit { caller, who: "anna".into(), says: Says::default() };
-        AgentClient::of(Agent::of(visit, settings), Revision::Of2026).await
+        let agent = agent_before(Client::new(service, "acme"), false, None);
+        AgentClient::of(agent, Revision::Of2026).await
     }
 }
 

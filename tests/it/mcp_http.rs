@@ -5,23 +5,12 @@ use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::mcp_door::{Answer, PUBLIC, message_to};
-use super::mcp_support::{Cluster, ENDPOINT};
+use super::mcp_support::{Cluster, ENDPOINT, call, list};
 
 /// A token for the server, of somebody.
 const ANNA: &str = "anna@kliv-secrets-mcp";
 /// What nobody is to read anywhere.
 const CANARY: &str = "sk-canary-8f3a91c2d7";
-
-fn list() -> Value {
-    json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" })
-}
-
-fn call(tool: &str, arguments: &Value) -> Value {
-    json!({
-        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": { "name": tool, "arguments": arguments },
-    })
-}
 
 fn initialize(elicitation: &Value) -> Value {
     json!({

@@ -7,14 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, Response, header};
-use kliv_secrets::account::{Caller, Namespace};
-use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
 use kliv_secrets::api::object_name;
-use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
 use kube::Client;
 use serde_json::{Value, json};
 
 use super::agent::{AgentClient, Revision};
+use super::mcp_support::agent_before;
 
 /// The API server.
 #[derive(Clone, Default)]
@@ -35,17 +33,8 @@ impl Account {
             let account = account.clone();
             async move { Ok::<_, Infallible>(account.answer(request).await) }
         });
-        let caller = Caller {
-            client: Client::new(service, "acme"),
-            namespace: Namespace::try_from("acme").expect("a name"),
-            operator_namespace: Namespace::try_from("ours").expect("a name"),
-            field_manager: AGENT_FIELD_MANAGER,
-            share: None,
-        };
-        let state = StateKey::from_file(&[7; 32]).expect("a key");
-        let settings = Settings { chat_values: true, web: None, state };
-        let visit = Visit { caller, who: "anna".into(), says: Says::default() };
-        AgentClient::of(Agent::of(visit, settings), Revision::Of2026).await
+        let agent = agent_before(Client::new(service, "acme"), true, None);
+        AgentClient::of(agent, Revision::Of2026).await
     }
 
     /// What was asked of lists: all, and how many at a time.

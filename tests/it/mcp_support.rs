@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, Response, header};
+use kliv_secrets::account::{Caller, Namespace};
+use kliv_secrets::api::names::AGENT_FIELD_MANAGER;
+use kliv_secrets::mcp::{Agent, Says, Settings, StateKey, Visit};
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -15,6 +18,33 @@ use super::mcp_door::Door;
 pub(crate) const ENDPOINT: &str = "/accounts/shop/mcp";
 /// What the API server takes as a token for itself.
 const API_SERVER: &str = "https://kubernetes.default.svc";
+
+/// The message that asks for the tools.
+pub(crate) fn list() -> Value {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" })
+}
+
+/// The message that calls one.
+pub(crate) fn call(tool: &str, arguments: &Value) -> Value {
+    json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": tool, "arguments": arguments },
+    })
+}
+
+/// The agents' door of anna in the account `acme`, before whatever answers this client.
+pub(crate) fn agent_before(client: Client, chat_values: bool, web: Option<&str>) -> Agent {
+    let caller = Caller {
+        client,
+        namespace: Namespace::try_from("acme").expect("a name"),
+        operator_namespace: Namespace::try_from("ours").expect("a name"),
+        field_manager: AGENT_FIELD_MANAGER,
+        share: None,
+    };
+    let state = StateKey::from_file(&[7; 32]).expect("a key");
+    let settings = Settings { chat_values, web: web.map(str::to_owned), state };
+    Agent::of(Visit { caller, who: "anna".into(), says: Says::default() }, settings)
+}
 
 /// What the API server was asked.
 #[derive(Clone)]

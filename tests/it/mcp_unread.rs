@@ -11,24 +11,13 @@ use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::mcp_door::{Door, message_to};
-use super::mcp_support::{Cluster, ENDPOINT};
+use super::mcp_support::{Cluster, ENDPOINT, call, list};
 
 const ANNA: &str = "anna@kliv-secrets-mcp";
 const BO: &str = "bo@kliv-secrets-mcp";
 
 /// Longer than an answer waits for its reader, and a call for its end.
 const A_WHILE: Duration = Duration::from_secs(120);
-
-fn list() -> Value {
-    json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" })
-}
-
-fn call(tool: &str, arguments: &Value) -> Value {
-    json!({
-        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": { "name": tool, "arguments": arguments },
-    })
-}
 
 /// An answer of which nothing has been read.
 async fn begin(door: &Door, token: &str, message: &Value) -> Response<Body> {
