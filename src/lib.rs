@@ -34,7 +34,7 @@
 //! | [`audit`] | the audit trail: what happened, as a chain of events | none |
 //! | [`reconcile`] | the engine: observe → plan → apply, one account at a time | `observe`, `apply`, `deployments`, `trail_io`, `run`, `controller` |
 //! | [`doctor`] | does the install work: what is wrong, and the way out | `look`, `look_around` |
-//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but errors, names, files for import, and what is read off objects: `state`, `overview`, `matrix`, `reach`, `providers` |
+//! | [`account`] | what people and agents do with secrets, as the caller; prints nothing | all but errors, names, files for import, and what is read off objects: `state`, `overview`, `matrix`, `reach`, `count`, `providers` |
 //! | [`cli`] | `kubectl kliv`: arguments, prompts, tables; thin over [`account`] | most |
 //! | [`server`] | what servers for people and agents stand on: who asks, connections, paces | most |
 //! | [`web`] | the admin web page, in the cluster and on a person's own machine; thin over [`account`] | most |

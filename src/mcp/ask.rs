@@ -6,10 +6,10 @@
 //! ```
 //!
 //! Neither needs a session. A state is signed, not encrypted (an HMAC), and holds nothing that its
-//! client does not know: what kind of question it was, and a hash. What comes back with a state was made here, for the same person,
-//! account, tool and arguments, and not long ago; anything else is refused. In the second form
-//! nothing comes back, so only a call that has just made the question ends in it: repeated, it
-//! finds the question waiting, and its result says so.
+//! client does not know: what kind of question it was, and a hash. What comes back with a state
+//! was made here, for the same person, account, tool and arguments, and not long ago; anything
+//! else is refused. In the second form nothing comes back, so only a call that has just made the
+//! question ends in it: repeated, it finds the question waiting, and its result says so.
 
 use std::time::Duration;
 

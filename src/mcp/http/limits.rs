@@ -62,10 +62,12 @@ pub(super) const ANSWER: Duration = Duration::from_secs(15 * 60);
 /// Many agents may come from one address.
 const ADDRESS: Pace = Pace { at_once: 1200, each: Duration::from_millis(5) };
 
-/// A token that is not known costs the API server reviews.
-/// One that was good a while ago goes by its tenant's pace first.
+/// A token that is not known costs the API server reviews. One that was good a while ago goes by
+/// its tenant's pace first, any other by its address's, then by that of all.
 const REVIEW_TENANT: Pace = Pace { at_once: 200, each: Duration::from_millis(50) };
+/// See [`REVIEW_TENANT`].
 const REVIEW_ADDRESS: Pace = Pace { at_once: 200, each: Duration::from_millis(50) };
+/// See [`REVIEW_TENANT`].
 const REVIEW_ALL: Pace = Pace { at_once: 400, each: Duration::from_millis(10) };
 
 /// A robot's account may have many agents.

@@ -27,7 +27,8 @@ pub(super) async fn stands_in_for_none(caller: &Caller, target: &Target) -> Resu
     in_place_of_none(&caller.glance().await?, target)
 }
 
-fn is_test(environment: Option<&str>) -> bool {
+/// Whether an environment is plainly for trying things out.
+pub(super) fn is_test(environment: Option<&str>) -> bool {
     Purpose::of(environment) == Purpose::Test
 }
 

@@ -4,13 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::in_place::stands_in_for_none;
+use super::in_place::{is_test, stands_in_for_none};
 use crate::account::{
     Caller, Details, DryRun, How, Invalid, Target, Told, Value, provider_of, replaceable,
 };
 use crate::admission::held_in;
 use crate::api::names::CHAT_FIELD_MANAGER;
-use crate::api::{KlivSecret, Purpose, fits};
+use crate::api::{KlivSecret, fits};
 use crate::mcp::arguments::Taken;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
@@ -188,10 +188,8 @@ fn nowhere_else(
 
 /// That nothing is replaced unasked, and where people pay nothing without a person.
 fn replaced(before: Option<&KlivSecret>, replace: bool) -> Result<(), Failure> {
-    let is_test =
-        |secret: &KlivSecret| Purpose::of(secret.spec.environment.as_deref()) == Purpose::Test;
     match before.filter(|before| replaceable(before).is_ok()) {
-        Some(before) if !is_test(before) => Err(Failure::new(
+        Some(before) if !is_test(before.spec.environment.as_deref()) => Err(Failure::new(
             "The secret has a value, and its environment is not plainly for trying things out, so \
              nothing was changed: a person replaces it. Call update_secret with \
              ask_for_new_value, and he hands in the new one himself, never in the chat.",
