@@ -209,6 +209,7 @@ impl http_body::Body for Read {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::timeout;
     use tower::{ServiceExt as _, service_fn};
 
     use super::*;
@@ -236,7 +237,8 @@ mod tests {
     async fn an_answer_that_is_not_read_keeps_no_connection() {
         let (_client, server) = duplex(1);
         let (mut server, _) = watched(server, (), ());
-        let error = server.write_all(b"answer").await.unwrap_err();
+        let written = timeout(IDLE * 3, server.write_all(b"answer")).await;
+        let error = written.expect("it ends").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
@@ -264,7 +266,8 @@ mod tests {
             () = read => {}
         }
         // And then no longer.
-        assert_eq!(server.read(&mut byte).await.unwrap(), 0);
+        let read = timeout(IDLE * 3, server.read(&mut byte)).await;
+        assert_eq!(read.expect("it ends").unwrap(), 0);
         drop(client);
     }
 }
